@@ -1,0 +1,1 @@
+"""gpubot: a Slack bot that books GPUs."""

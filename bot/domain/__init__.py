@@ -1,0 +1,1 @@
+"""The rules of booking GPUs: pure functions and values, no Slack, no database, no clock."""

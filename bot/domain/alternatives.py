@@ -1,0 +1,173 @@
+"""What to offer instead of a window that is taken (design: "Conflict").
+
+Never only "no": up to three windows that do fit, each of another kind.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from functools import cached_property
+from itertools import islice
+
+from bot.domain.booking import Placement, Shape
+from bot.domain.calendar import Calendar
+from bot.domain.errors import Alternative, AlternativeKind
+from bot.domain.placement import NO_HINTS, Hints, earliest, eligible, latest, place
+from bot.domain.window import GRACE, Grid, Window
+
+
+def alternatives(
+    calendar: Calendar,
+    shape: Shape,
+    window: Window,
+    *,
+    now: datetime,
+    grid: Grid,
+    latest_start: datetime,
+    hints: Hints = NO_HINTS,
+    limit: int = 3,
+) -> tuple[Alternative, ...]:
+    """Up to `limit` alternatives to `shape` during `window`, in order of usefulness.
+
+    1. the same GPUs at the nearest later and the nearest earlier start, the nearer one first;
+    2. fewer GPUs at the asked time, as many as fit;
+    3. when a model or node was asked for: another model at the asked time;
+    4. the length in two parts, the first from the asked start, when the second ends sooner than
+       the later window does.
+
+    Starts lie on the grid or are `now`, none after `latest_start`. Each alternative fits the
+    calendar as it is, and no two are of one kind.
+    """
+    search = _Search(calendar, shape, window, now, grid, latest_start, hints)
+    return tuple(islice(search.all(), limit))
+
+
+def asked_length(window: Window, grid: Grid) -> timedelta:
+    """The length, in whole slots, that was asked for when `window` is what it was rounded to.
+
+    A window from `now` was rounded to end on the grid, and one over a clock change may be an hour
+    longer; neither should make its alternatives longer. It is the longest such length.
+    """
+    return max(1, (window.length + GRACE) // grid.slot) * grid.slot
+
+
+@dataclass(frozen=True)
+class _Search:
+    calendar: Calendar
+    shape: Shape
+    window: Window
+    now: datetime
+    grid: Grid
+    latest_start: datetime
+    hints: Hints
+
+    def all(self) -> Iterator[Alternative]:
+        """Every alternative in order of usefulness, each worked out when it is asked for."""
+        yield from self._other_starts()
+        for find in (self._fewer, self._another_model, self._split):
+            if (found := find()) is not None:
+                yield found
+
+    @cached_property
+    def _length(self) -> timedelta:
+        return asked_length(self.window, self.grid)
+
+    @cached_property
+    def _later(self) -> Placement | None:
+        return self._earliest(self._length, self.window.start + timedelta(seconds=1))
+
+    def _other_starts(self) -> Iterator[Alternative]:
+        asked = self.window.start
+        earlier = latest(
+            self.calendar, self.shape, self._length, before=asked, now=self.now, hints=self.hints
+        )
+        found = [(AlternativeKind.LATER, self._later), (AlternativeKind.EARLIER, earlier)]
+        fitting = [(kind, placement) for kind, placement in found if placement is not None]
+        for kind, placement in sorted(fitting, key=lambda f: abs(f[1].window.start - asked)):
+            yield Alternative(kind, self.shape, (placement,))
+
+    def _fewer(self) -> Alternative | None:
+        counts = self._fewer_counts()
+        while counts:
+            gpus = counts.bit_length() - 1
+            shape = replace(self.shape, gpus=gpus)
+            if (placement := place(self.calendar, shape, self.window, self.hints)) is not None:
+                return Alternative(AlternativeKind.FEWER, shape, (placement,))
+            counts ^= 1 << gpus
+        return None
+
+    def _fewer_counts(self) -> int:
+        """Numbers of GPUs below the asked one that may fit the window, as bits of a mask.
+
+        The most that one node has, and what whole free nodes of a model add up to; for `spread`,
+        all that is free.
+        """
+        below = self.shape.gpus - 1
+        nodes = eligible(self.calendar, self.shape)
+        free = [self.calendar.free(node.name, self.window) for node in nodes]
+        if self.shape.spread:
+            return 1 << min(below, sum(free)) & ~1
+        sums: dict[str, int] = {}
+        for node, count in zip(nodes, free, strict=True):
+            if count == node.gpus:
+                sums[node.model] = (known := sums.get(node.model, 1)) | known << count
+        counts = 1 << min(below, max(free, default=0))
+        for mask in sums.values():
+            counts |= mask
+        return counts & ((1 << self.shape.gpus) - 1) & ~1
+
+    def _another_model(self) -> Alternative | None:
+        for model in self._other_models():
+            shape = replace(self.shape, node=None, model=model)
+            if (placement := place(self.calendar, shape, self.window, self.hints)) is not None:
+                return Alternative(AlternativeKind.MODEL, shape, (placement,))
+        return None
+
+    def _other_models(self) -> Iterator[str]:
+        """The models that were not asked for, by name or by node; none when any would do."""
+        nodes = self.calendar.nodes
+        asked = {self.shape.model} if self.shape.model is not None else set()
+        if self.shape.node in nodes:
+            asked.add(nodes[self.shape.node].model)
+        if asked:
+            models = dict.fromkeys(node.model for node in nodes.values())
+            yield from (model for model in models if model not in asked)
+
+    def _split(self) -> Alternative | None:
+        if (first := self._first_part()) is None:
+            return None
+        rest = self._length - asked_length(first.window, self.grid)
+        if rest < self.grid.slot:
+            return None
+        second = self._earliest(rest, first.window.end)
+        if second is None or (self._later and self._later.window.end <= second.window.end):
+            return None
+        return Alternative(AlternativeKind.SPLIT, self.shape, (first, second))
+
+    def _first_part(self) -> Placement | None:
+        """The longest part of the window, from its start on, that fits and is a slot at least."""
+        start, lattice = self.window.start, self.calendar.lattice
+        shortest = lattice.end_line(start.timestamp(), self.grid.slot)
+        whole = min(lattice.line_from(self.window.end.timestamp()), lattice.cells)
+        ends = [datetime.fromtimestamp(line, UTC) for line in lattice.lines[shortest:whole]]
+        parts = [Window(start, end) for end in ends]
+        # What fits until some end fits until every earlier one.
+        fitting = bisect_left(parts, 1, key=lambda part: 0 if self._place(part) else 1)
+        return self._place(parts[fitting - 1]) if fitting else None
+
+    def _place(self, window: Window) -> Placement | None:
+        return place(self.calendar, self.shape, window, self.hints)
+
+    def _earliest(self, length: timedelta, not_before: datetime) -> Placement | None:
+        return earliest(
+            self.calendar,
+            self.shape,
+            length,
+            not_before=not_before,
+            latest_start=self.latest_start,
+            now=self.now,
+            hints=self.hints,
+        )

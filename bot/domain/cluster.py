@@ -1,0 +1,139 @@
+"""The cluster as its operators describe it: nodes, teams, roles and policy."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta, tzinfo
+from enum import StrEnum
+
+from bot.domain.booking import Priority
+from bot.domain.window import Grid
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A server with `gpus` identical GPUs of one `model`."""
+
+    name: str
+    gpus: int
+    model: str
+
+
+@dataclass(frozen=True, slots=True)
+class Team:
+    """People who book together and read announcements in one channel."""
+
+    name: str
+    channel: str
+    color: str = "#64748b"
+    members: frozenset[str] = frozenset()
+    leads: frozenset[str] = frozenset()
+    usergroup: str | None = None
+    ldap_group: str | None = None
+
+    def __contains__(self, user: str) -> bool:
+        return user in self.members or user in self.leads
+
+
+@dataclass(frozen=True, slots=True)
+class Quota:
+    """Bounds on what one person or team may hold; None means no bound."""
+
+    #: GPU-hours booked within the seven days ahead.
+    gpu_hours_per_week: float | None = None
+    #: GPUs held at any one instant.
+    concurrent_gpus: int | None = None
+    #: Bookings that have not ended.
+    open_bookings: int | None = None
+
+    @property
+    def is_set(self) -> bool:
+        """Whether there is any bound to check."""
+        return self != Quota()
+
+
+class Notify(StrEnum):
+    """Where warnings and offers go."""
+
+    BOTH = "both"
+    CHANNEL = "channel"
+    DIRECT = "direct"
+
+
+class NoShow(StrEnum):
+    """What happens to a booking that nobody uses."""
+
+    ASK = "ask"
+    RELEASE = "release"
+    OFF = "off"
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """The rules that operators may set; the defaults are the contract's."""
+
+    slot: timedelta = timedelta(hours=2)
+    horizon: timedelta = timedelta(days=90)
+    max_length: Mapping[Priority, timedelta] = field(
+        default_factory=lambda: dict.fromkeys(Priority, timedelta(days=7))
+    )
+    warning: timedelta = timedelta(minutes=30)
+    notify: Notify = Notify.BOTH
+    overrun: float = 0.10
+    offer_expires: timedelta = timedelta(minutes=15)
+    no_show: NoShow = NoShow.ASK
+    no_show_after: timedelta = timedelta(minutes=30)
+    user_quota: Quota = Quota()
+    team_quota: Quota = Quota()
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """One cluster: everything the rules need to know about it."""
+
+    name: str
+    zone: tzinfo
+    zone_name: str
+    nodes: tuple[Node, ...]
+    teams: tuple[Team, ...]
+    policy: Policy = Policy()
+    admins: frozenset[str] = frozenset()
+    urgent: frozenset[str] = frozenset()
+    language: str = "en"
+    ops_channel: str | None = None
+
+    @property
+    def grid(self) -> Grid:
+        """The slot grid, on the cluster's wall clock."""
+        return Grid(self.policy.slot, self.zone)
+
+    @property
+    def gpus(self) -> int:
+        """GPUs over all nodes."""
+        return sum(node.gpus for node in self.nodes)
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """GPU models, in the order in which the nodes first name them."""
+        return tuple(dict.fromkeys(node.model for node in self.nodes))
+
+    def node(self, name: str) -> Node | None:
+        """The node called `name`, in any case; None when there is none."""
+        return next((n for n in self.nodes if n.name.casefold() == name.casefold()), None)
+
+    def model(self, name: str) -> str | None:
+        """The model called `name`, in any case, as the nodes spell it; None when there is none."""
+        return next((m for m in self.models if m.casefold() == name.casefold()), None)
+
+    def team(self, name: str) -> Team | None:
+        """The team called `name`, in any case; None when there is none."""
+        return next((t for t in self.teams if t.name.casefold() == name.casefold()), None)
+
+    def teams_of(self, user: str) -> tuple[Team, ...]:
+        """The teams that `user` belongs to, in the order of the configuration."""
+        return tuple(team for team in self.teams if user in team)
+
+    def is_admin(self, user: str) -> bool:
+        """Whether `user` may change everybody's bookings and the nodes."""
+        return user in self.admins

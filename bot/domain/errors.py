@@ -1,0 +1,307 @@
+"""Everything that can be wrong with what a person asks for, as data.
+
+    BookingError
+    ├── InputError            what was typed or chosen cannot be read or lies out of bounds
+    │   ├── NotUnderstood     a word no rule knows
+    │   ├── Missing           a part that the command needs was left out
+    │   ├── Contradiction     two words that exclude one another
+    │   ├── AmbiguousTime     a wall-clock time that occurs twice on a daylight-saving day
+    │   ├── NonexistentTime   a wall-clock time that the clock skips
+    │   ├── BadCount          a number of GPUs that no node or mixture of nodes has
+    │   ├── NotWholeNodes     more than one node's GPUs that do not fill whole nodes
+    │   ├── BadLength         a length of zero or below
+    │   ├── EndBeforeStart    an end that is not after its start
+    │   ├── TooShort          less than a slot
+    │   ├── TooLong           over the longest length for the priority
+    │   ├── InThePast         a start that has passed
+    │   ├── PastHorizon       a start beyond the planning horizon
+    │   ├── UnknownName       a node, model or team that does not exist
+    │   ├── TextTooLong       a purpose or reason over its bound
+    │   └── ReasonNeeded      a change that the rules want a reason for
+    ├── NotAllowed            the rule and who can lift it
+    ├── QuotaExceeded         a quota and what would have been held
+    ├── NotFound              no such booking, transfer or node
+    ├── WrongState            the booking's state does not allow it
+    └── Conflict              the GPUs are taken; carries alternatives
+
+A message is a template and named fields. Templates are marked for translation; fields keep their
+types (datetime, timedelta, int, str, UserId, …), so that each reader sees times in their own zone
+and text that people typed is escaped. `str(error)` is plain English for logs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, ClassVar
+
+from bot.domain.booking import Placement, Shape
+from bot.domain.window import Window
+
+if TYPE_CHECKING:
+    from bot.domain.request import BookingRequest
+
+
+def N_(message: str) -> str:  # noqa: N802 - the name that gettext's extractors know
+    """Mark `message` for translation; it is translated where it is shown."""
+    return message
+
+
+class UserId(str):
+    """A Slack user id; shown to people as a mention."""
+
+    __slots__ = ()
+
+
+class BookingError(Exception):
+    """A request that cannot be done, for a reason the asker can act on."""
+
+    #: Stable name for logs, tests and the API.
+    code: ClassVar[str] = "booking_error"
+    #: What the asker reads, with `{field}` places.
+    template: ClassVar[str] = N_("That cannot be done.")
+    #: Which field of a form it belongs to, where it belongs to one:
+    #: gpus, model, node, start, length, priority, team, purpose, reason, receiver.
+    form_field: str | None = None
+
+    def __init__(self, *, form_field: str | None = None, **fields: object) -> None:
+        super().__init__(fields)
+        self.fields = fields
+        if form_field is not None:
+            self.form_field = form_field
+
+    def __str__(self) -> str:
+        return self.template.format(**self.fields)
+
+
+class InputError(BookingError):
+    """What was typed or chosen cannot be read or lies out of bounds."""
+
+    code = "bad_input"
+    template = N_("That could not be read.")
+
+
+class NotUnderstood(InputError):
+    """Fields: `word` as typed, `example` of what to type."""
+
+    code = "not_understood"
+    template = N_("I did not understand “{word}”. Try: `{example}`")
+
+
+class Missing(InputError):
+    """Fields: `what` (one of the sentences below), `example` of what to type."""
+
+    code = "missing"
+    template = N_("{what} Try: `{example}`")
+
+
+class Contradiction(InputError):
+    """Fields: `first`, `second` (as typed), `example`."""
+
+    code = "contradiction"
+    template = N_("“{first}” and “{second}” exclude one another. Try: `{example}`")
+
+
+class AmbiguousTime(InputError):
+    """Fields: `phrase`, `first` and `second` (the two instants), `example`."""
+
+    code = "ambiguous_time"
+    form_field = "start"
+    template = N_(
+        "“{phrase}” happens twice because the clocks go back that day: did you mean {first} or "
+        "{second}? Say which, for example: `{example}`"
+    )
+
+
+class NonexistentTime(InputError):
+    """Fields: `phrase`, `before` and `after` (instants next to the gap), `example`."""
+
+    code = "nonexistent_time"
+    form_field = "start"
+    template = N_(
+        "“{phrase}” does not exist because the clocks go forward that day. "
+        "Did you mean {after}? Try: `{example}`"
+    )
+
+
+class BadCount(InputError):
+    """Fields: `gpus` asked, `highest` possible, `where` (the cluster, a node or a model)."""
+
+    code = "bad_count"
+    form_field = "gpus"
+    template = N_("{gpus} GPUs cannot be booked on {where}: ask for 1 to {highest}.")
+
+
+class NotWholeNodes(InputError):
+    """Fields: `gpus` asked, `node_size`, `lower` and `upper`: the nearest whole-node counts."""
+
+    code = "not_whole_nodes"
+    form_field = "gpus"
+    template = N_(
+        "{gpus} GPUs are more than one node has ({node_size}), and a booking over several nodes "
+        "takes whole nodes: ask for {lower} or {upper}, or add `spread` to take {gpus} GPUs from "
+        "any nodes."
+    )
+
+
+class BadLength(InputError):
+    """Fields: `word` as typed, `example`."""
+
+    code = "bad_length"
+    form_field = "length"
+    template = N_("“{word}” is not a length of time I can book. Try: `{example}`")
+
+
+class EndBeforeStart(InputError):
+    """Fields: `start`, `end` (instants as asked)."""
+
+    code = "end_before_start"
+    form_field = "length"
+    template = N_("The end, {end}, is not after the start, {start}.")
+
+
+class TooShort(InputError):
+    """Fields: `length` asked, `slot`. Carries the request rounded up, for a button."""
+
+    code = "too_short"
+    form_field = "length"
+    template = N_("Bookings are made of {slot} slots; {length} is less than one.")
+    #: The same request with a length of one slot; None where more than the length is wrong.
+    rounded: BookingRequest | None = None
+
+
+class TooLong(InputError):
+    """Fields: `length` asked, `longest`, `priority`."""
+
+    code = "too_long"
+    form_field = "length"
+    template = N_("{length} is too long: a {priority} booking may last at most {longest}.")
+
+
+class InThePast(InputError):
+    """Fields: `start` asked, `now`."""
+
+    code = "in_the_past"
+    form_field = "start"
+    template = N_("{start} is in the past.")
+
+
+class PastHorizon(InputError):
+    """Fields: `start` asked, `horizon`, `latest` start that is possible."""
+
+    code = "past_horizon"
+    form_field = "start"
+    template = N_("{start} is too far ahead: bookings start within {horizon}, until {latest}.")
+
+
+class UnknownName(InputError):
+    """Fields: `kind` ("node", "model", "team"), `name` as typed, `known` (comma separated)."""
+
+    code = "unknown_name"
+    template = N_("There is no {kind} called “{name}”. I know: {known}.")
+
+
+class TextTooLong(InputError):
+    """Fields: `what` ("purpose", "reason"), `found` and `longest` in characters."""
+
+    code = "text_too_long"
+    template = N_("The {what} is {found} characters long; {longest} are allowed.")
+
+
+class ReasonNeeded(InputError):
+    """Fields: `example`."""
+
+    code = "reason_needed"
+    form_field = "reason"
+    template = N_("This concerns other people's work, so please say why. Try: `{example}`")
+
+
+class NotAllowed(BookingError):
+    """Fields: `rule` (a marked sentence), `who` can lift it (a marked sentence)."""
+
+    code = "not_allowed"
+    template = N_("{rule} {who}")
+
+
+class QuotaExceeded(BookingError):
+    """Fields: `whose`, `bound`, `would_hold`, `unit`; who can lift it: an admin."""
+
+    code = "quota_exceeded"
+    template = N_(
+        "That would put {whose} at {would_hold} {unit}; the quota is {bound}. "
+        "An admin can raise it."
+    )
+
+
+class NotFound(BookingError):
+    """Fields: `what` as asked for."""
+
+    code = "not_found"
+    template = N_("There is no {what}. `/gpu mine` lists your bookings.")
+
+
+class WrongState(BookingError):
+    """Fields: `booking` label, `why` (a marked sentence)."""
+
+    code = "wrong_state"
+    template = N_("{booking}: {why}")
+
+
+@dataclass(frozen=True, slots=True)
+class Blocker:
+    """Who holds GPUs that a request wanted; `booking` is None for a drained node."""
+
+    node: str
+    gpus: int
+    window: Window
+    booking: int | None = None
+    owner: str | None = None
+    team: str | None = None
+    priority: int | None = None
+    reason: str | None = None
+
+
+class AlternativeKind(StrEnum):
+    """How an alternative differs from what was asked."""
+
+    #: The same GPUs at the nearest later start.
+    LATER = "later"
+    #: The same GPUs at the nearest earlier start.
+    EARLIER = "earlier"
+    #: Fewer GPUs at the asked time.
+    FEWER = "fewer"
+    #: Another model at the asked time.
+    MODEL = "model"
+    #: The asked length in two bookings.
+    SPLIT = "split"
+
+
+@dataclass(frozen=True, slots=True)
+class Alternative:
+    """A window that fits now; `parts` holds one placement, or two for a split booking."""
+
+    kind: AlternativeKind
+    shape: Shape
+    parts: tuple[Placement, ...]
+
+
+class Conflict(BookingError):
+    """The GPUs are taken. Fields: `gpus`, `window`; plus blockers and alternatives as data."""
+
+    code = "conflict"
+    form_field = "start"
+    template = N_("{gpus} GPUs are not free then.")
+
+    def __init__(
+        self,
+        *,
+        shape: Shape,
+        window: Window,
+        blockers: tuple[Blocker, ...] = (),
+        alternatives: tuple[Alternative, ...] = (),
+    ) -> None:
+        super().__init__(gpus=shape.gpus, start=window.start, end=window.end)
+        self.shape = shape
+        self.window = window
+        self.blockers = blockers
+        self.alternatives = alternatives

@@ -1,0 +1,119 @@
+"""Sets of grid cells as the bits of a Python int: bit c stands for cell c.
+
+One operation on such an int treats thousands of cells at once, which is what makes searching a
+year of slots cheap.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+#: For each count n: a table that turns a byte into the digit "1" when it is at least n, else "0".
+_AT_LEAST = tuple(b"0" * count + b"1" * (256 - count) for count in range(256))
+
+
+def ones(first: int, last: int) -> int:
+    """The cells from `first` up to but not including `last`; no cells when that is a void range."""
+    return ((1 << (last - first)) - 1) << first if first < last else 0
+
+
+def lowest(mask: int) -> int:
+    """The first cell of `mask`, which is not empty."""
+    return (mask & -mask).bit_length() - 1
+
+
+def highest(mask: int) -> int:
+    """The last cell of `mask`, which is not empty."""
+    return mask.bit_length() - 1
+
+
+def doubling(cells: int) -> tuple[int, ...]:
+    """The shifts that lengthen a run from one cell to `cells`: a week takes seven, not 83."""
+    steps = []
+    covered = 1
+    while covered < cells:
+        steps.append(min(covered, cells - covered))
+        covered += steps[-1]
+    return tuple(steps)
+
+
+def reaching(blocked: int, steps: Iterable[int]) -> int:
+    """The starts from which a run, lengthened by `steps` of `doubling`, meets `blocked`."""
+    for step in steps:
+        blocked |= blocked >> step
+    return blocked
+
+
+def levels(counts: Sequence[int]) -> tuple[int, ...]:
+    """A thermometer of `counts`: item j holds the cells whose count is over j.
+
+    Counts are zero or more. The last item is never empty, so all zeros give no items.
+    """
+    top = max(counts, default=0)
+    # The last cell is the most significant digit; a byte holds the counts up to 255.
+    row = bytes(min(count, 255) for count in reversed(counts))
+    low = tuple(int(row.translate(_AT_LEAST[n]), 2) for n in range(1, min(top, 255) + 1))
+    return low + levels([max(0, count - 255) for count in counts]) if top > 255 else low
+
+
+def raised(thermometer: tuple[int, ...], cells: int, by: int) -> tuple[int, ...]:
+    """`thermometer` with the counts in `cells` raised by `by`."""
+    if not cells or not by:
+        return thermometer
+    padded = thermometer + (0,) * by
+    below = (cells,) * by + tuple(level & cells for level in thermometer)
+    return _trimmed([level | shifted for level, shifted in zip(padded, below, strict=True)])
+
+
+def lowered(thermometer: tuple[int, ...], cells: int, by: int) -> tuple[int, ...]:
+    """`thermometer` with the counts in `cells` lowered by `by`.
+
+    Raises ValueError when a count there is less than `by`: something is taken out that was never
+    put in, and counting on would hand out capacity that somebody holds.
+    """
+    if not cells or not by:
+        return thermometer
+    if by > len(thermometer) or cells & ~thermometer[by - 1]:
+        raise ValueError(f"cells hold less than the {by} to be taken out")
+    above = thermometer[by:] + (0,) * by
+    pairs = zip(thermometer, above, strict=True)
+    return _trimmed([(level & ~cells) | (shifted & cells) for level, shifted in pairs])
+
+
+def _trimmed(thermometer: list[int]) -> tuple[int, ...]:
+    while thermometer and not thermometer[-1]:
+        thermometer.pop()
+    return tuple(thermometer)
+
+
+class Tally:
+    """Counts, for every cell at once, how many of the masks added to it hold the cell.
+
+    The counts are kept bit-sliced: plane i holds bit i of each cell's count.
+    """
+
+    def __init__(self) -> None:
+        self._planes: list[int] = []
+
+    def add(self, mask: int) -> None:
+        """Count `mask` once more."""
+        for index, plane in enumerate(self._planes):
+            if not mask:
+                return
+            self._planes[index] = plane ^ mask
+            mask &= plane
+        if mask:
+            self._planes.append(mask)
+
+    def at_least(self, count: int, among: int) -> int:
+        """The cells of `among` that were counted `count` times or more."""
+        if count >= 1 << len(self._planes):
+            return among if count <= 0 else 0
+        more, equal = 0, among
+        for index in reversed(range(len(self._planes))):
+            if count >> index & 1:
+                equal &= self._planes[index]
+            else:
+                more |= equal & self._planes[index]
+                equal &= ~self._planes[index]
+        return more | equal
