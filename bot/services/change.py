@@ -1,0 +1,140 @@
+"""One writing transaction of a use-case: the database connection and a calendar to try things on.
+
+Everything that takes capacity goes through `Change.take`: reserve, extend, move, and drains. It
+refuses what does not fit, so no use-case can forget to check.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+
+from sqlalchemy import insert, select, update
+from sqlmodel import col
+
+from bot.domain.booking import Placement, Share
+from bot.domain.calendar import Calendar, Claim
+from bot.domain.cluster import Cluster
+from bot.domain.window import Window
+from bot.services.site import Site
+from bot.store import models
+from bot.store.calendars import CachedCalendar
+
+#: End of a claim that lasts until further notice, in epoch seconds (31 December 9999).
+OPEN_END = 253_402_214_400
+
+
+class DoesNotFit(Exception):
+    """The placement is not free; the use-case turns it into a Conflict."""
+
+
+class Change:
+    """A writing transaction. `calendar` shows what it has taken and given back so far."""
+
+    def __init__(self, site: Site, connection, cached: CachedCalendar, now: datetime) -> None:  # type: ignore[no-untyped-def]
+        self.cluster: Cluster = site.cluster
+        self.connection = connection
+        self.now = now
+        self.calendar: Calendar = cached.calendar.fork()
+        self.revisions = dict(cached.revisions)
+        self._touched: set[str] = set()
+
+    def take(self, holder: int, placement: Placement) -> None:
+        """Claim the placement for a booking; raise DoesNotFit when it is not free."""
+        if not self.calendar.fits(placement):
+            raise DoesNotFit
+        for share in placement.shares:
+            self._add_claim("booking", holder, share, *_seconds(placement.window))
+
+    def close_node(self, drain_id: int, node: str, start: datetime, end: datetime | None) -> None:
+        """Claim all GPUs of `node` for a drain, whether or not bookings are in the way."""
+        gpus = next(n.gpus for n in self.cluster.nodes if n.name == node)
+        end_s = OPEN_END if end is None else int(end.timestamp())
+        self._add_claim("drain", drain_id, Share(node, gpus), int(start.timestamp()), end_s)
+
+    def give_back(self, kind: str, holder: int, *, from_instant: datetime | None = None) -> None:
+        """Give up the claims of a booking or drain: all of them, or what lies after an instant."""
+        cut = None if from_instant is None else int(from_instant.timestamp())
+        for claim in self._claims_of(kind, holder):
+            self._drop_claim(claim)
+            if cut is not None and claim.start < cut:
+                share = Share(claim.node, claim.gpus)
+                self._add_claim(kind, holder, share, claim.start, min(cut, claim.end))
+
+    def keep_past(self, holder: int, shares: Sequence[Share], window: Window) -> None:
+        """Re-claim `shares` for a booking without a check: it held them (and more) just now."""
+        for share in shares:
+            self._add_claim("booking", holder, share, *_seconds(window))
+
+    def _claims_of(self, kind: str, holder: int) -> list[Claim]:
+        claim = models.Claim
+        rows = self.connection.execute(
+            select(
+                col(claim.id), col(claim.node), col(claim.start_s), col(claim.end_s),
+                col(claim.gpus),
+            ).where(
+                col(claim.kind) == kind, col(claim.holder) == holder, col(claim.gone).is_(None)
+            )
+        )  # fmt: skip
+        return [Claim(*row) for row in rows]
+
+    def _add_claim(self, kind: str, holder: int, share: Share, start_s: int, end_s: int) -> None:
+        statement = insert(models.Claim).values(
+            node=share.node,
+            start_s=start_s,
+            end_s=end_s,
+            gpus=share.gpus,
+            kind=kind,
+            holder=holder,
+            born=self._touch(share.node),
+        )
+        claim_id = self.connection.execute(statement).inserted_primary_key[0]
+        if share.node in self.revisions:
+            self.calendar.add(Claim(claim_id, share.node, start_s, end_s, share.gpus))
+
+    def _drop_claim(self, claim: Claim) -> None:
+        self.connection.execute(
+            update(models.Claim)
+            .where(col(models.Claim.id) == claim.id)
+            .values(gone=self._touch(claim.node))
+        )
+        if claim.node in self.revisions:
+            self.calendar.remove(claim)
+
+    def _touch(self, node: str) -> int:
+        """Raise the node's revision, once a transaction; return it."""
+        if node not in self.revisions:
+            return self._touch_retired(node)
+        if node not in self._touched:
+            self._touched.add(node)
+            self.revisions[node] += 1
+            self._write_revision(node, self.revisions[node])
+        return self.revisions[node]
+
+    def _touch_retired(self, node: str) -> int:
+        statement = select(col(models.Node.revision)).where(col(models.Node.name) == node)
+        revision = int(self.connection.execute(statement).scalar_one()) + 1
+        self._write_revision(node, revision)
+        return revision
+
+    def _write_revision(self, node: str, revision: int) -> None:
+        self.connection.execute(
+            update(models.Node).where(col(models.Node.name) == node).values(revision=revision)
+        )
+
+
+@contextmanager
+def changing(site: Site, now: datetime) -> Iterator[Change]:
+    """A writing transaction with a calendar; on commit the calendar becomes the shared one."""
+    with site.database.transaction() as connection:
+        cached = site.calendars.fresh(connection, now)
+        change = Change(site, connection, cached, now)
+        yield change
+    if change.revisions != cached.revisions:
+        site.calendars.adopt(CachedCalendar(change.calendar, change.revisions, cached.origin))
+
+
+def _seconds(window: Window) -> tuple[int, int]:
+    """The window in whole epoch seconds; callers' instants are whole seconds already."""
+    return int(window.start.timestamp()), int(window.end.timestamp())

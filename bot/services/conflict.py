@@ -1,0 +1,158 @@
+"""What to say when GPUs are taken: who holds them, and the nearest windows that fit."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, Row, select
+from sqlmodel import col
+
+from bot.domain.actor import Actor
+from bot.domain.alternatives import alternatives
+from bot.domain.booking import Shape
+from bot.domain.calendar import Calendar
+from bot.domain.cluster import Cluster
+from bot.domain.errors import Alternative, Blocker, Conflict
+from bot.domain.placement import Hints
+from bot.domain.request import BookingRequest
+from bot.domain.window import Window
+from bot.services.change import OPEN_END
+from bot.services.site import Site
+from bot.store import models, queries
+
+#: How many holders a reply names; more would hide the alternatives below them.
+NAMED_BLOCKERS = 3
+
+#: How many of a team's bookings are looked at to keep its work together, and how far ahead.
+HINT_SAMPLE = 64
+HINT_REACH = timedelta(days=2)
+
+
+def conflict_over(site: Site, actor: Actor, request: BookingRequest, *, now: datetime) -> Conflict:
+    """The conflict for a request that does not fit, seen in a snapshot of its own."""
+    with site.database.snapshot() as connection:
+        calendar = site.calendars.fresh(connection, now).calendar
+        return Conflict(
+            shape=request.shape,
+            window=request.window,
+            blockers=blockers(connection, site.cluster, calendar, request.shape, request.window),
+            alternatives=alternatives_to(
+                connection, site.cluster, calendar, request, actor.name, now=now
+            ),
+        )
+
+
+def alternatives_to(
+    connection: Connection,
+    cluster: Cluster,
+    calendar: Calendar,
+    request: BookingRequest,
+    user: str,
+    *,
+    now: datetime,
+) -> tuple[Alternative, ...]:
+    """Up to three windows near the request that fit now, of different kinds."""
+    teams = cluster.teams_of(user)
+    team = request.team or (teams[0].name if teams else "")
+    return alternatives(
+        calendar,
+        request.shape,
+        request.window,
+        now=now,
+        grid=cluster.grid,
+        latest_start=now + cluster.policy.horizon,
+        hints=hints_for(connection, team, request.window),
+    )
+
+
+def hints_for(connection: Connection, team: str, window: Window) -> Hints:
+    """The nodes where `team` has work during, right before or right after `window`.
+
+    Only a hint between nodes that fit equally well, so a sample of the team's work will do; it
+    keeps the query's cost constant however much the team has booked.
+    """
+    booking = models.Booking
+    rows = connection.execute(
+        select(col(booking.shares))
+        .where(
+            col(booking.team) == team,
+            col(booking.end_at) >= window.start,
+            col(booking.end_at) <= window.end + HINT_REACH,
+            col(booking.start_at) <= window.end,
+            col(booking.state).in_(queries.LIVE),
+        )
+        .order_by(col(booking.end_at))
+        .limit(HINT_SAMPLE)
+    )
+    return Hints(frozenset(node for row in rows for node, _gpus in json.loads(row.shares)))
+
+
+def blockers(
+    connection: Connection, cluster: Cluster, calendar: Calendar, shape: Shape, window: Window
+) -> tuple[Blocker, ...]:
+    """Who holds the GPUs that the request needs, on the node that comes nearest to fitting.
+
+    A request for several nodes is in the way of whoever holds any of them, by when they end.
+    """
+    nodes = [
+        node
+        for node in cluster.nodes
+        if shape.node in (None, node.name) and shape.model in (None, node.model)
+    ]
+    large = [node for node in nodes if node.gpus >= shape.gpus and not shape.spread]
+    if large:
+        nodes = [max(large, key=lambda node: calendar.free(node.name, window))]
+    start_s, end_s = int(window.start.timestamp()), int(window.end.timestamp())
+    names = [node.name for node in nodes]
+    claims = queries.claims_overlapping(connection, names, start_s, end_s)
+    return _named(connection, sorted(claims, key=lambda claim: claim.end_s)[:NAMED_BLOCKERS])
+
+
+def blockers_on(
+    connection: Connection, nodes: Sequence[str], window: Window, *, besides: int
+) -> tuple[Blocker, ...]:
+    """Who holds GPUs of those nodes during `window`, other than booking `besides`."""
+    start_s, end_s = int(window.start.timestamp()), int(window.end.timestamp())
+    claims = queries.claims_overlapping(connection, nodes, start_s, end_s)
+    others = [c for c in claims if c.kind != "booking" or c.holder != besides]
+    return _named(connection, others[:NAMED_BLOCKERS])
+
+
+def _named(connection: Connection, claims: Iterable[Row[Any]]) -> tuple[Blocker, ...]:
+    claims = list(claims)
+    held = queries.bookings_by_id(connection, (c.holder for c in claims if c.kind == "booking"))
+    return tuple(
+        _drain_blocker(connection, claim)
+        if claim.kind == "drain"
+        else _booking_blocker(claim, held[claim.holder])
+        for claim in claims
+    )
+
+
+def _booking_blocker(claim: Row[Any], booking: Any) -> Blocker:
+    return Blocker(
+        node=claim.node,
+        gpus=claim.gpus,
+        window=booking.window,
+        booking=booking.id,
+        owner=booking.owner,
+        team=booking.team,
+        priority=int(booking.priority),
+    )
+
+
+def _drain_blocker(connection: Connection, claim: Row[Any]) -> Blocker:
+    drain = queries.find_drain(connection, claim.holder)
+    end = drain.end if drain else None
+    return Blocker(
+        node=claim.node,
+        gpus=claim.gpus,
+        window=Window(
+            datetime.fromtimestamp(claim.start_s, UTC),
+            end or datetime.fromtimestamp(OPEN_END, UTC),
+        ),
+        reason=drain.reason if drain else "",
+    )

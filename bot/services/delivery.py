@@ -1,0 +1,155 @@
+"""The outbox from the deliverer's side: claiming rows, and noting what became of them.
+
+Rows to one recipient leave in order of id: only the oldest pending row of a recipient, its head,
+may be claimed. Claiming moves the head's `retry_at` ahead by a lease, so that no other process
+sends it meanwhile; a process that dies with a claim leaves a row that is due again when the
+lease is over. All instants named `wall` are real time, aware UTC, never the bot's own clock.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlmodel import col
+
+from bot.services.site import Site
+from bot.store import models, queries
+
+#: Topics whose message shows the present state of their subject. Several pending rows of one
+#: subject say the same thing, so one message does for all of them.
+LIVING_TOPICS = frozenset({"card", "node", "transfer"})
+
+PENDING = "pending"
+
+
+class Outcome(StrEnum):
+    """What became of a row."""
+
+    SENT = "sent"
+    #: What it told of was no longer true when its turn came.
+    SKIPPED = "skipped"
+    #: Slack refused it for good.
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """A claimed head of a recipient's queue, with the rows that its message does for as well."""
+
+    #: Oldest first.
+    ids: tuple[int, ...]
+    topic: str
+    recipient: str
+    subject: str
+    data: dict[str, Any]
+    #: By the bot's clock.
+    created_at: datetime
+    #: How often it has been tried, this time included.
+    attempts: int
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a living message stands, and the digest of what it shows."""
+
+    channel: str
+    ts: str
+    digest: str
+
+
+def heads(site: Site) -> dict[str, datetime | None]:
+    """Recipients with pending rows, and when the oldest row of each is due (None: at once)."""
+    box = models.Outbox
+    oldest = (
+        select(func.min(col(box.id))).where(col(box.state) == PENDING).group_by(col(box.recipient))
+    )
+    statement = select(col(box.recipient), col(box.retry_at)).where(col(box.id).in_(oldest))
+    with site.database.snapshot() as connection:
+        return {row.recipient: row.retry_at for row in connection.execute(statement)}
+
+
+def claim(site: Site, recipient: str, *, wall: datetime, lease: timedelta) -> Delivery | None:
+    """Claim the head of a recipient's queue; None when it is not due or somebody else has it."""
+    box = models.Outbox
+    pending = (
+        queries.columns(box)
+        .where(col(box.state) == PENDING, col(box.recipient) == recipient)
+        .order_by(col(box.id))
+    )
+    with site.database.transaction() as connection:
+        head = connection.execute(pending.limit(1)).one_or_none()
+        if head is None or (head.retry_at is not None and head.retry_at > wall):
+            return None
+        rows = [head]
+        if head.topic in LIVING_TOPICS:
+            same = (col(box.topic) == head.topic, col(box.subject) == head.subject)
+            rows = list(connection.execute(pending.where(*same)))
+        values = {"retry_at": wall + lease, "attempts": head.attempts + 1}
+        connection.execute(update(box).where(col(box.id) == head.id).values(**values))
+    return Delivery(
+        ids=tuple(row.id for row in rows),
+        topic=head.topic,
+        recipient=recipient,
+        subject=head.subject,
+        data=json.loads(head.data),
+        created_at=head.created_at,
+        attempts=head.attempts + 1,
+    )
+
+
+def settle(
+    site: Site,
+    delivery: Delivery,
+    outcome: Outcome,
+    *,
+    error: str | None = None,
+    place: Place | None = None,
+) -> None:
+    """Note what became of a delivery; `place` is where its living message stands now."""
+    box = models.Outbox
+    with site.database.transaction() as connection:
+        connection.execute(
+            update(box)
+            .where(col(box.id).in_(delivery.ids))
+            .values(state=outcome.value, error=error, retry_at=None)
+        )
+        if place is not None:
+            _remember_place(connection, delivery, place)
+
+
+def postpone(site: Site, delivery: Delivery, *, until: datetime, error: str) -> None:
+    """Have a delivery tried again, not before `until`."""
+    box = models.Outbox
+    with site.database.transaction() as connection:
+        connection.execute(
+            update(box).where(col(box.id) == delivery.ids[0]).values(retry_at=until, error=error)
+        )
+
+
+def place_of(site: Site, subject: str, recipient: str) -> Place | None:
+    """Where the living message about `subject` stands at that recipient; None: not posted yet."""
+    posted = models.Posted
+    statement = select(col(posted.channel), col(posted.ts), col(posted.digest)).where(
+        col(posted.subject) == subject, col(posted.recipient) == recipient
+    )
+    with site.database.snapshot() as connection:
+        row = connection.execute(statement).one_or_none()
+    return None if row is None else Place(*row)
+
+
+def _remember_place(connection: Connection, delivery: Delivery, place: Place) -> None:
+    posted = models.Posted
+    key = {"subject": delivery.subject, "recipient": delivery.recipient}
+    connection.execute(
+        delete(posted).where(
+            col(posted.subject) == delivery.subject, col(posted.recipient) == delivery.recipient
+        )
+    )
+    connection.execute(
+        insert(posted).values(**key, channel=place.channel, ts=place.ts, digest=place.digest)
+    )

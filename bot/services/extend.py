@@ -1,0 +1,130 @@
+"""Making a booking longer."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from bot.domain import policy
+from bot.domain.actor import Actor
+from bot.domain.booking import Booking, Placement, booking_label
+from bot.domain.calendar import Calendar
+from bot.domain.errors import N_, BadLength, Conflict, WrongState
+from bot.domain.placement import place
+from bot.domain.window import Grid, Window
+from bot.services import receipts
+from bot.services.cancel import already_over
+from bot.services.change import Change, DoesNotFit, changing
+from bot.services.conflict import blockers_on, hints_for
+from bot.services.quota import check_quotas
+from bot.services.record import record_booking
+from bot.services.rows import load_booking, update_booking
+from bot.services.site import Site
+
+
+class ExtendConflict(Conflict):
+    """The GPUs are promised to somebody else after the booking's end.
+
+    `longest` is the longest extension that is possible (zero: none); `booking` the booking's id.
+    """
+
+    code = "extend_conflict"
+    template = N_("{booking} cannot be extended by {length}: its GPUs are promised after {end}.")
+
+    def __init__(self, booking: Booking, until: datetime, longest: timedelta) -> None:
+        super().__init__(shape=booking.shape, window=Window(booking.window.end, until))
+        self.fields = {
+            "booking": booking_label(booking.id),
+            "length": until - booking.window.end,
+            "end": booking.window.end + longest,
+        }
+        self.booking = booking.id
+        self.longest = longest
+
+
+def extend(
+    site: Site,
+    actor: Actor,
+    booking_id: int,
+    length: timedelta,
+    *,
+    reason: str = "",
+    now: datetime,
+    key: str | None = None,
+) -> Booking:
+    """Extend a booking by `length`, rounded up to the grid; it keeps its GPUs.
+
+    A booking that has not started may change its node when its own is taken. Raises
+    ExtendConflict with the longest extension that is possible.
+    """
+    if length <= timedelta(0):
+        raise BadLength(word=str(length), example=f"/gpu extend {booking_label(booking_id)} 4h")
+    try:
+        with changing(site, now) as change:
+            booking = load_booking(change, booking_id)
+            if receipts.find(change, key) is not None:
+                return booking
+            until = _check(change, actor, booking, length, reason)
+            after = _extend(change, booking, until)
+            record_booking(change, actor, "extended", before=booking, after=after, reason=reason)
+            receipts.keep(change, key, booking.id)
+            return after
+    except DoesNotFit:
+        pass
+    raise _conflict(site, booking, until, now)
+
+
+def _check(
+    change: Change, actor: Actor, booking: Booking, length: timedelta, reason: str
+) -> datetime:
+    """The new end, if policy allows it."""
+    cluster = change.cluster
+    policy.check_may_change(cluster, actor, booking)
+    label = booking_label(booking.id)
+    if booking.is_over(change.now):
+        raise WrongState(booking=label, why=already_over(booking))
+    policy.check_reason(actor, booking, reason, example=f"/gpu extend {label} 4h run is slow")
+    until = cluster.grid.round_end(booking.window.end + length)
+    window = Window(booking.window.start, until)
+    policy.check_length(cluster, booking.priority, window)
+    check_quotas(change, booking.owner, booking.team, window, booking.gpus, besides=booking.id)
+    return until
+
+
+def _extend(change: Change, booking: Booking, until: datetime) -> Booking:
+    added = Placement(Window(booking.window.end, until), booking.shares)
+    window = Window(booking.window.start, until)
+    if change.calendar.fits(added):
+        change.take(booking.id, added)
+        return update_booking(change, booking, window=window)
+    if booking.is_running(change.now):
+        raise DoesNotFit
+    change.give_back("booking", booking.id)
+    hints = hints_for(change.connection, booking.team, window)
+    placement = place(change.calendar, booking.shape, window, hints)
+    if placement is None:
+        raise DoesNotFit
+    change.take(booking.id, placement)
+    return update_booking(change, booking, window=window, shares=placement.shares)
+
+
+def _conflict(site: Site, booking: Booking, until: datetime, now: datetime) -> ExtendConflict:
+    with site.database.snapshot() as connection:
+        calendar = site.calendars.fresh(connection, now).calendar
+        longest = _longest_extension(calendar, site.cluster.grid, booking, until)
+        conflict = ExtendConflict(booking, until, longest)
+        conflict.blockers = blockers_on(
+            connection, booking.nodes, conflict.window, besides=booking.id
+        )
+        return conflict
+
+
+def _longest_extension(
+    calendar: Calendar, grid: Grid, booking: Booking, until: datetime
+) -> timedelta:
+    """The longest extension, in whole slots and up to `until`, that the nodes are free for."""
+    end = booking.window.end
+    while (later := grid.line(grid.number(end) + 1)) <= until:
+        if later > end and not calendar.fits(Placement(Window(end, later), booking.shares)):
+            break
+        end = max(end, later)
+    return end - booking.window.end

@@ -1,0 +1,214 @@
+"""Questions that change nothing: what is free, who has what, and how it came about."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from operator import attrgetter
+
+from sqlalchemy import Connection
+from sqlmodel import col
+
+from bot.domain import policy
+from bot.domain.actor import Actor
+from bot.domain.booking import Booking, Placement, Shape
+from bot.domain.cluster import Cluster, Node
+from bot.domain.drain import Drain
+from bot.domain.errors import N_, Alternative, Blocker, NotFound
+from bot.domain.notes import Note
+from bot.domain.placement import Hints, earliest, place
+from bot.domain.request import BookingRequest
+from bot.domain.transfer import Transfer
+from bot.domain.window import Window
+from bot.services.conflict import alternatives_to, blockers, hints_for
+from bot.services.record import AuditRecord, to_record
+from bot.services.rows import no_such_booking
+from bot.services.site import Site
+from bot.store import models, queries
+
+#: How many bookings ahead are listed for a node, and how far ahead.
+UPCOMING = 2
+NEXT = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Availability:
+    """Whether a request fits now, and if not, what is in the way and what fits near it."""
+
+    fits: bool
+    placement: Placement | None = None
+    blockers: tuple[Blocker, ...] = ()
+    alternatives: tuple[Alternative, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class NodeStatus:
+    """A node at one instant: who has it, what is free, and what comes next."""
+
+    node: Node
+    drain: Drain | None
+    free: int
+    current: tuple[Booking, ...]
+    upcoming: tuple[Booking, ...]
+
+
+def free_windows(
+    site: Site,
+    shape: Shape,
+    length: timedelta,
+    *,
+    not_before: datetime | None,
+    now: datetime,
+    limit: int = 5,
+) -> tuple[Placement, ...]:
+    """The next windows in which `shape` is free for `length`, each starting after the last.
+
+    Windows on different free stretches say more than five starts two hours apart: each search
+    goes on at the end of the window found before.
+    """
+    grid = site.cluster.grid
+    latest = now + site.cluster.policy.horizon
+    found: list[Placement] = []
+    after = max(not_before or now, now)
+    with site.database.snapshot() as connection:
+        calendar = site.calendars.fresh(connection, now).calendar
+    while len(found) < limit:
+        placement = earliest(
+            calendar, shape, length, not_before=after, latest_start=latest, now=now, hints=Hints()
+        )
+        if placement is None:
+            break
+        found.append(placement)
+        after = grid.ceil(placement.window.end)
+    return tuple(found)
+
+
+def availability(site: Site, request: BookingRequest, *, user: str, now: datetime) -> Availability:
+    """Whether `request` fits now, and what else would."""
+    with site.database.snapshot() as connection:
+        calendar = site.calendars.fresh(connection, now).calendar
+        hints = hints_for(connection, request.team or "", request.window)
+        placement = place(calendar, request.shape, request.window, hints)
+        if placement is not None:
+            return Availability(fits=True, placement=placement)
+        return Availability(
+            fits=False,
+            blockers=blockers(connection, site.cluster, calendar, request.shape, request.window),
+            alternatives=alternatives_to(
+                connection, site.cluster, calendar, request, user, now=now
+            ),
+        )
+
+
+def status(site: Site, *, at: datetime, now: datetime) -> tuple[NodeStatus, ...]:
+    """Each node at `at`: who has it, what is free, and what is booked within NEXT after it."""
+    instant = Window(at, at + timedelta(seconds=1))
+    with site.database.snapshot() as connection:
+        calendar = site.calendars.fresh(connection, now).calendar
+        drains = queries.open_drains(connection)
+        holders = _holders_by_node(connection, site.cluster, at)
+        ids = {b for current, upcoming in holders.values() for b in (*current, *upcoming)}
+        found = queries.bookings_by_id(connection, ids)
+    return tuple(
+        NodeStatus(
+            node=node,
+            drain=drains.get(node.name),
+            free=max(calendar.free(node.name, instant), 0),
+            current=tuple(found[b] for b in holders[node.name][0]),
+            upcoming=tuple(found[b] for b in holders[node.name][1]),
+        )
+        for node in site.cluster.nodes
+    )
+
+
+def _holders_by_node(
+    connection: Connection, cluster: Cluster, at: datetime
+) -> dict[str, tuple[list[int], list[int]]]:
+    """Booking ids on each node: those that hold GPUs at `at`, and the first ones after it."""
+    at_s = int(at.timestamp())
+    until_s = int((at + NEXT).timestamp())
+    names = [node.name for node in cluster.nodes]
+    claims = queries.claims_overlapping(connection, names, at_s, until_s)
+    holders: dict[str, tuple[list[int], list[int]]] = {name: ([], []) for name in names}
+    for claim in sorted(claims, key=attrgetter("start_s")):
+        if claim.kind != "booking":
+            continue
+        current, upcoming = holders[claim.node]
+        if claim.start_s <= at_s:
+            current.append(claim.holder)
+        elif claim.holder not in current and len(upcoming) < UPCOMING:
+            upcoming.append(claim.holder)
+    return holders
+
+
+def bookings_of(site: Site, user: str, *, now: datetime) -> tuple[Booking, ...]:
+    """The bookings of `user` that are not over, by start."""
+    with site.database.snapshot() as connection:
+        return queries.open_bookings(connection, after=now, owner=user)
+
+
+def team_bookings(site: Site, team: str, *, now: datetime, limit: int = 10) -> tuple[Booking, ...]:
+    """The next bookings of `team` that are not over, by start."""
+    with site.database.snapshot() as connection:
+        return queries.open_bookings(connection, after=now, team=team, limit=limit)
+
+
+def get_booking(site: Site, booking_id: int) -> Booking:
+    """The booking with that id; raise NotFound when there is none."""
+    with site.database.snapshot() as connection:
+        booking = queries.find_booking(connection, booking_id)
+    if booking is None:
+        raise no_such_booking(booking_id)
+    return booking
+
+
+def may_change(site: Site, actor: Actor, booking: Booking) -> bool:
+    """Whether `actor` may change `booking`."""
+    return policy.may_change(site.cluster, actor, booking)
+
+
+def open_transfer(site: Site, booking_id: int) -> Transfer | None:
+    """The transfer of a booking that still waits for its receiver."""
+    with site.database.snapshot() as connection:
+        return queries.open_transfer(connection, booking_id)
+
+
+def get_transfer(site: Site, transfer_id: int) -> Transfer:
+    """The transfer with that id; raise NotFound when there is none."""
+    with site.database.snapshot() as connection:
+        transfer = queries.find_transfer(connection, transfer_id)
+    if transfer is None:
+        raise NotFound(what=Note(N_("such transfer")))
+    return transfer
+
+
+def get_drain(site: Site, drain_id: int) -> Drain:
+    """The drain with that id; raise NotFound when there is none."""
+    with site.database.snapshot() as connection:
+        drain = queries.find_drain(connection, drain_id)
+    if drain is None:
+        raise NotFound(what=Note(N_("such drain")))
+    return drain
+
+
+def history(
+    site: Site, booking_id: int | None = None, *, limit: int = 20
+) -> tuple[AuditRecord, ...]:
+    """The last audit records, of one booking or of all; the newest last."""
+    audit = models.Audit
+    statement = queries.columns(audit).order_by(col(audit.seq).desc()).limit(limit)
+    if booking_id is not None:
+        statement = statement.where(col(audit.booking) == booking_id)
+    with site.database.snapshot() as connection:
+        rows = connection.execute(statement).all()
+    return tuple(to_record(row) for row in reversed(rows))
+
+
+def get_audit(site: Site, seq: int) -> AuditRecord:
+    """The audit record with that number; raise NotFound when there is none."""
+    statement = queries.columns(models.Audit).where(col(models.Audit.seq) == seq)
+    with site.database.snapshot() as connection:
+        row = connection.execute(statement).one_or_none()
+    if row is None:
+        raise NotFound(what=Note(N_("such audit record")))
+    return to_record(row)

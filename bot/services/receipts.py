@@ -1,0 +1,47 @@
+"""Requests that may arrive twice: the second arrival gets the first one's outcome.
+
+A receipt is written in the same transaction as the change. Refused requests leave none, so
+trying again after a refusal is a new request.
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import delete, insert, select
+from sqlmodel import col
+
+from bot.services.change import Change
+from bot.services.site import Site
+from bot.store import models
+
+#: How long a receipt is kept. Slack's retries come within hours; buttons live on in old messages.
+KEPT = timedelta(days=30)
+
+
+def find(change: Change, key: str | None) -> Any | None:
+    """What the request with that key led to, as it was given to `keep`; None: it is new."""
+    if key is None:
+        return None
+    statement = select(col(models.Receipt.result)).where(col(models.Receipt.key) == key)
+    found = change.connection.execute(statement).scalar_one_or_none()
+    return None if found is None else json.loads(found)
+
+
+def keep(change: Change, key: str | None, result: object) -> None:
+    """Remember what the request with that key led to."""
+    if key is not None:
+        change.connection.execute(
+            insert(models.Receipt).values(key=key, at=change.now, result=json.dumps(result))
+        )
+
+
+def forget(site: Site, *, now: datetime) -> int:
+    """Drop receipts older than KEPT; return how many."""
+    with site.database.transaction() as connection:
+        result = connection.execute(
+            delete(models.Receipt).where(col(models.Receipt.at) < now - KEPT)
+        )
+        return int(result.rowcount)

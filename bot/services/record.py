@@ -1,0 +1,188 @@
+"""What every change leaves behind, in its own transaction.
+
+One record in the audit chain, and outbox rows for the messages that will tell people about it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Row, insert, select, update
+from sqlmodel import col
+
+from bot.domain.actor import Actor
+from bot.domain.booking import Booking
+from bot.services.change import Change
+from bot.store import models
+
+#: The hash that the first record follows.
+FIRST_HASH = "0" * 64
+
+#: An App Home opened longer ago than this is drawn when it is opened next, not before.
+HOME_KEPT_FRESH = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class AuditRecord:
+    """One change: who did what, when and why, and what it was before and after."""
+
+    seq: int
+    at: datetime
+    actor: str
+    action: str
+    booking: int | None
+    node: str | None
+    reason: str
+    before: dict[str, Any] | None
+    after: dict[str, Any] | None
+    hash: str
+
+
+def record(
+    change: Change,
+    actor: Actor,
+    action: str,
+    *,
+    booking: int | None = None,
+    node: str | None = None,
+    reason: str = "",
+    before: Mapping[str, Any] | None = None,
+    after: Mapping[str, Any] | None = None,
+) -> int:
+    """Append one audit record to the chain; return its sequence number."""
+    audit = models.Audit
+    last = change.connection.execute(
+        select(col(audit.seq), col(audit.hash)).order_by(col(audit.seq).desc()).limit(1)
+    ).one_or_none()
+    values: dict[str, Any] = {
+        "seq": 1 if last is None else last.seq + 1,
+        "at": change.now,
+        "actor": actor.name,
+        "action": action,
+        "booking": booking,
+        "node": node,
+        "reason": reason,
+        "before": _as_json(before),
+        "after": _as_json(after),
+        "previous_hash": FIRST_HASH if last is None else last.hash,
+    }
+    values["hash"] = record_hash(values)
+    change.connection.execute(insert(audit).values(**values))
+    return int(values["seq"])
+
+
+def record_hash(values: Mapping[str, Any]) -> str:
+    """The hash of a record: SHA-256 over its fields and the hash of the record before it."""
+    fields = ("seq", "actor", "action", "booking", "node", "reason", "before", "after")
+    content = [values["at"].isoformat(), *(values[name] for name in fields)]
+    text = json.dumps([*content, values["previous_hash"]], ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def describe(booking: Booking) -> dict[str, Any]:
+    """A booking as the audit keeps it; instants are ISO 8601 in UTC."""
+    return {
+        "owner": booking.owner,
+        "team": booking.team,
+        "start": booking.window.start.isoformat(),
+        "end": booking.window.end.isoformat(),
+        "gpus": booking.gpus,
+        "shares": [[share.node, share.gpus] for share in booking.shares],
+        "priority": int(booking.priority),
+        "preemptible": booking.preemptible,
+        "purpose": booking.purpose,
+        "state": booking.state.value,
+    }
+
+
+def record_booking(
+    change: Change,
+    actor: Actor,
+    action: str,
+    *,
+    before: Booking | None,
+    after: Booking,
+    reason: str = "",
+    tell: Iterable[str] = (),
+) -> int:
+    """Record a change of a booking; its card, its thread and the people concerned will tell.
+
+    The owner hears directly when somebody else acted; `tell` names further people. Whoever acts
+    is never told what they just did. Returns the audit record's sequence number.
+    """
+    seq = record(
+        change,
+        actor,
+        action,
+        booking=after.id,
+        reason=reason,
+        before=None if before is None else describe(before),
+        after=describe(after),
+    )
+    subject = f"booking:{after.id}"
+    for channel in _channels(change, before, after):
+        post(change, "card", channel, subject, f"card:{after.id}:{after.revision}:{channel}:{seq}")
+        if before is not None:
+            post(change, "event", channel, subject, f"event:{seq}:{channel}", audit=seq)
+    concerned = {after.owner, *tell, *((before.owner,) if before else ())} - {actor.name}
+    for user in sorted(concerned):
+        post(change, "notice", user, subject, f"notice:{seq}:{user}", audit=seq)
+    mark_homes_stale(change)
+    return seq
+
+
+def post(
+    change: Change, topic: str, recipient: str, subject: str, dedupe_key: str, **data: Any
+) -> None:
+    """Write one outbox row; the Slack layer renders and delivers it after the commit."""
+    change.connection.execute(
+        insert(models.Outbox).values(
+            dedupe_key=dedupe_key,
+            topic=topic,
+            recipient=recipient,
+            subject=subject,
+            data=json.dumps(data),
+            created_at=change.now,
+        )
+    )
+
+
+def mark_homes_stale(change: Change) -> None:
+    """Have the App Homes that were open lately drawn again."""
+    person = models.Person
+    change.connection.execute(
+        update(person)
+        .where(col(person.home_opened_at) > change.now - HOME_KEPT_FRESH)
+        .values(home_stale=True)
+    )
+
+
+def to_record(row: Row[Any]) -> AuditRecord:
+    """An audit row as a value."""
+    return AuditRecord(
+        seq=row.seq,
+        at=row.at,
+        actor=row.actor,
+        action=row.action,
+        booking=row.booking,
+        node=row.node,
+        reason=row.reason,
+        before=None if row.before is None else json.loads(row.before),
+        after=None if row.after is None else json.loads(row.after),
+        hash=row.hash,
+    )
+
+
+def _channels(change: Change, before: Booking | None, after: Booking) -> tuple[str, ...]:
+    teams = dict.fromkeys([after.team, *((before.team,) if before else ())])
+    found = (change.cluster.team(name) for name in teams)
+    return tuple(dict.fromkeys(team.channel for team in found if team is not None))
+
+
+def _as_json(value: Mapping[str, Any] | None) -> str | None:
+    return None if value is None else json.dumps(value, ensure_ascii=False, sort_keys=True)

@@ -1,0 +1,94 @@
+"""Giving GPUs back while a booking runs: all of them, or some."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from bot.domain import policy
+from bot.domain.actor import Actor
+from bot.domain.booking import Booking, BookingState, Share, booking_label
+from bot.domain.errors import N_, BadCount, WrongState
+from bot.domain.notes import Note
+from bot.domain.window import Window
+from bot.services import receipts
+from bot.services.cancel import already_over
+from bot.services.change import Change, changing
+from bot.services.record import record_booking
+from bot.services.rows import load_booking, update_booking
+from bot.services.site import Site
+from bot.services.transfer import overtake_transfer
+
+
+def release(
+    site: Site,
+    actor: Actor,
+    booking_id: int,
+    *,
+    gpus: int | None = None,
+    reason: str = "",
+    now: datetime,
+    key: str | None = None,
+) -> Booking:
+    """Give back `gpus` GPUs of a running booking from now on; None gives back all and ends it."""
+    with changing(site, now) as change:
+        booking = load_booking(change, booking_id)
+        if receipts.find(change, key) is not None:
+            return booking
+        policy.check_may_change(site.cluster, actor, booking)
+        _check_running(booking, now)
+        label = booking_label(booking_id)
+        policy.check_reason(
+            actor, booking, reason, example=f"/gpu release {label} unused since noon"
+        )
+        if gpus is not None and not 0 < gpus <= booking.gpus:
+            raise BadCount(gpus=gpus, highest=booking.gpus, where=label)
+        if gpus is None or gpus == booking.gpus:
+            after = _release_all(change, booking)
+            record_booking(change, actor, "released", before=booking, after=after, reason=reason)
+            overtake_transfer(change, after)
+        else:
+            after = _release_some(change, booking, gpus)
+            record_booking(
+                change, actor, "released_part", before=booking, after=after, reason=reason
+            )
+        receipts.keep(change, key, booking.id)
+        return after
+
+
+def _check_running(booking: Booking, now: datetime) -> None:
+    if booking.is_running(now):
+        return
+    label = booking_label(booking.id)
+    why = (
+        Note(N_("it has not started. Cancel it with `/gpu cancel {label}`."), {"label": label})
+        if booking.is_upcoming(now)
+        else already_over(booking)
+    )
+    raise WrongState(booking=label, why=why)
+
+
+def _release_all(change: Change, booking: Booking) -> Booking:
+    change.give_back("booking", booking.id, from_instant=change.now)
+    # A booking given back in the very second of its start still has a window.
+    end = max(change.now, booking.window.start + timedelta(seconds=1))
+    window = Window(booking.window.start, end)
+    return update_booking(change, booking, state=BookingState.ENDED, window=window)
+
+
+def _release_some(change: Change, booking: Booking, gpus: int) -> Booking:
+    left = without(booking.shares, gpus)
+    change.give_back("booking", booking.id, from_instant=change.now)
+    change.keep_past(booking.id, left, Window(change.now, booking.window.end))
+    count = booking.gpus - gpus
+    return update_booking(change, booking, shares=left, shape=replace(booking.shape, gpus=count))
+
+
+def without(shares: tuple[Share, ...], gpus: int) -> tuple[Share, ...]:
+    """`shares` less `gpus` GPUs, emptying the smallest shares first so that few nodes remain."""
+    left = {share.node: share.gpus for share in shares}
+    for share in sorted(shares, key=lambda share: (share.gpus, share.node)):
+        taken = min(gpus, left[share.node])
+        left[share.node] -= taken
+        gpus -= taken
+    return tuple(Share(node, count) for node, count in left.items() if count)

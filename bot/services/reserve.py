@@ -1,0 +1,76 @@
+"""Booking GPUs: `/gpu reserve`, and every button that books."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from bot.domain import policy
+from bot.domain.actor import Actor
+from bot.domain.booking import Booking
+from bot.domain.placement import place
+from bot.domain.request import BookingRequest
+from bot.services import receipts
+from bot.services.change import Change, DoesNotFit, changing
+from bot.services.conflict import conflict_over, hints_for
+from bot.services.quota import check_quotas
+from bot.services.record import record_booking
+from bot.services.rows import insert_booking
+from bot.services.site import Site
+from bot.store import queries
+
+
+def reserve(
+    site: Site, actor: Actor, request: BookingRequest, *, now: datetime, key: str | None = None
+) -> Booking:
+    """Book what `request` asks for; raise Conflict, with alternatives, when it is not free."""
+    (booking,) = reserve_all(site, actor, (request,), now=now, key=key)
+    return booking
+
+
+def reserve_all(
+    site: Site,
+    actor: Actor,
+    requests: Sequence[BookingRequest],
+    *,
+    now: datetime,
+    key: str | None = None,
+) -> tuple[Booking, ...]:
+    """Book all of `requests`, or none of them."""
+    wanted = None
+    try:
+        with changing(site, now) as change:
+            if (done := receipts.find(change, key)) is not None:
+                found = queries.bookings_by_id(change.connection, done)
+                return tuple(found[booking_id] for booking_id in done)
+            bookings = []
+            for wanted in requests:
+                bookings.append(_reserve_one(change, actor, wanted))
+            receipts.keep(change, key, [booking.id for booking in bookings])
+            return tuple(bookings)
+    except DoesNotFit:
+        assert wanted is not None
+    # After the rollback, so that nobody waits for the write lock while alternatives are sought.
+    raise conflict_over(site, actor, wanted, now=now)
+
+
+def _reserve_one(change: Change, actor: Actor, request: BookingRequest) -> Booking:
+    cluster = change.cluster
+    team = policy.team_for(cluster, actor.name, request.team)
+    policy.check_priority(cluster, actor.name, request.priority)
+    policy.check_length(cluster, request.priority, request.window)
+    request = replace(request, window=policy.check_start(cluster, request.window, change.now))
+    check_quotas(change, actor.name, team.name, request.window, request.shape.gpus)
+    placement = place(
+        change.calendar,
+        request.shape,
+        request.window,
+        hints_for(change.connection, team.name, request.window),
+    )
+    if placement is None:
+        raise DoesNotFit
+    booking = insert_booking(change, request, placement, owner=actor.name, team=team.name)
+    change.take(booking.id, placement)
+    record_booking(change, actor, "reserved", before=None, after=booking)
+    return booking

@@ -1,0 +1,105 @@
+"""Bookings, transfers and drains as rows: how a domain value is written."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import Any
+
+from sqlalchemy import insert, update
+from sqlmodel import col
+
+from bot.domain.booking import Booking, BookingState, Placement
+from bot.domain.errors import N_, NotFound
+from bot.domain.notes import Note
+from bot.domain.request import BookingRequest
+from bot.domain.transfer import Transfer, TransferState
+from bot.services.change import Change
+from bot.store import models, queries
+
+
+def insert_booking(
+    change: Change, request: BookingRequest, placement: Placement, *, owner: str, team: str
+) -> Booking:
+    """Write a new booking, without its claims; return it with its id."""
+    values = {
+        "owner": owner,
+        "team": team,
+        "start_at": placement.window.start,
+        "end_at": placement.window.end,
+        "gpus": placement.gpus,
+        "asked_node": request.shape.node,
+        "asked_model": request.shape.model,
+        "spread": request.shape.spread,
+        "shares": shares_json(placement),
+        "priority": int(request.priority),
+        "preemptible": request.preemptible,
+        "purpose": request.purpose,
+        "state": BookingState.RESERVED.value,
+        "created_at": change.now,
+        "created_by": owner,
+        "revision": 1,
+    }
+    inserted = change.connection.execute(insert(models.Booking).values(**values))
+    return Booking(
+        id=inserted.inserted_primary_key[0],
+        owner=owner,
+        team=team,
+        window=placement.window,
+        shares=placement.shares,
+        shape=request.shape,
+        priority=request.priority,
+        preemptible=request.preemptible,
+        purpose=request.purpose,
+        state=BookingState.RESERVED,
+        created_at=change.now,
+        created_by=owner,
+    )
+
+
+def update_booking(change: Change, booking: Booking, **changes: Any) -> Booking:
+    """Write a booking's changed fields and raise its revision; return it as it is now.
+
+    `changes` are fields of `Booking`: owner, team, window, shares, shape, state.
+    """
+    after = replace(booking, revision=booking.revision + 1, **changes)
+    values = {
+        "owner": after.owner,
+        "team": after.team,
+        "start_at": after.window.start,
+        "end_at": after.window.end,
+        "gpus": after.gpus,
+        "shares": shares_json(Placement(after.window, after.shares)),
+        "state": after.state.value,
+        "revision": after.revision,
+    }
+    table = models.Booking
+    change.connection.execute(update(table).where(col(table.id) == booking.id).values(**values))
+    return after
+
+
+def load_booking(change: Change, booking_id: int) -> Booking:
+    """The booking with that id; raise NotFound when there is none."""
+    booking = queries.find_booking(change.connection, booking_id)
+    if booking is None:
+        raise no_such_booking(booking_id)
+    return booking
+
+
+def no_such_booking(booking_id: int) -> NotFound:
+    """The error for a booking id that nobody has."""
+    return NotFound(what=Note(N_("booking B{id}"), {"id": booking_id}))
+
+
+def end_transfer(change: Change, transfer: Transfer, state: TransferState) -> Transfer:
+    """Write what became of a transfer."""
+    table = models.Transfer
+    change.connection.execute(
+        update(table).where(col(table.id) == transfer.id).values(state=state.value)
+    )
+    return replace(transfer, state=state)
+
+
+def shares_json(placement: Placement) -> str:
+    """The shares as the table keeps them: [["gpu-01", 4], …]."""
+    return json.dumps([[share.node, share.gpus] for share in placement.shares])

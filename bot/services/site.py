@@ -1,0 +1,23 @@
+"""What every use-case works on: a cluster, its database, and the calendar kept in memory."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bot.domain.cluster import Cluster
+from bot.store.calendars import CalendarCache
+from bot.store.database import Database
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """A cluster, its database, and its calendars."""
+
+    database: Database
+    cluster: Cluster
+    calendars: CalendarCache
+
+    @classmethod
+    def open(cls, database: Database, cluster: Cluster) -> Site:
+        """A site over `database`, whose schema is already migrated."""
+        return cls(database, cluster, CalendarCache(cluster))

@@ -1,0 +1,131 @@
+"""The calendar in memory: a cache of the claims, kept fresh by the nodes' revisions.
+
+The database is the truth. Each transaction that changes a node's claims raises the node's
+revision; a cache that is behind reads only what was born or gone since. Calendars are forked,
+never changed in place, so a reader keeps a consistent picture without holding a lock.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import cast
+
+from sqlalchemy import Connection, or_, select
+from sqlmodel import col
+
+from bot.domain.calendar import Calendar, Claim, Lattice
+from bot.domain.cluster import Cluster
+from bot.store import models
+
+#: How far behind `now` the calendar begins; it is loaded anew when it lags by a day more.
+PAST = timedelta(days=1)
+
+#: id, node, start, end, GPUs; what `Calendar.load` reads by the hundred thousand.
+ClaimRow = tuple[int, str, int, int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class CachedCalendar:
+    """A calendar and the revision of each node that it shows."""
+
+    calendar: Calendar
+    revisions: Mapping[str, int]
+    origin: datetime
+
+    def covers(self, now: datetime) -> bool:
+        """Whether windows around `now` lie within it."""
+        return self.origin <= now < self.origin + 2 * PAST
+
+
+class CalendarCache:
+    """Calendars of one cluster, for all threads of a process."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        self._cluster = cluster
+        self._lock = threading.Lock()
+        self._cached: CachedCalendar | None = None
+
+    def fresh(self, connection: Connection, now: datetime) -> CachedCalendar:
+        """The calendar as `connection`'s transaction sees it; callers fork before changing it."""
+        revisions = self._revisions(connection)
+        cached = self._cached
+        if cached is not None and cached.covers(now):
+            if cached.revisions == revisions:
+                return cached
+            if _is_ahead(revisions, cached.revisions):
+                return self.adopt(self._catch_up(connection, cached, revisions))
+            if cached.revisions.keys() == revisions.keys():
+                # This snapshot is older than the cache; serve it without going backwards.
+                return self._load(connection, revisions, now)
+        return self.adopt(self._load(connection, revisions, now))
+
+    def adopt(self, candidate: CachedCalendar) -> CachedCalendar:
+        """Make `candidate` the shared calendar unless a newer one is already there."""
+        with self._lock:
+            current = self._cached
+            if (
+                current is None
+                or current.origin != candidate.origin
+                or _is_ahead(candidate.revisions, current.revisions)
+            ):
+                self._cached = candidate
+        return candidate
+
+    def _revisions(self, connection: Connection) -> dict[str, int]:
+        rows = connection.execute(select(col(models.Node.name), col(models.Node.revision)))
+        known = {node.name for node in self._cluster.nodes}
+        return {name: revision for name, revision in rows if name in known}
+
+    def _catch_up(
+        self, connection: Connection, cached: CachedCalendar, revisions: dict[str, int]
+    ) -> CachedCalendar:
+        calendar = cached.calendar.fork()
+        for node, revision in revisions.items():
+            if revision != (known := cached.revisions[node]):
+                for row in connection.execute(_changes_since(node, known)):
+                    claim = Claim(row.id, row.node, row.start_s, row.end_s, row.gpus)
+                    if row.born <= known:
+                        calendar.remove(claim)
+                    elif row.gone is None:
+                        calendar.add(claim)
+        return CachedCalendar(calendar, revisions, cached.origin)
+
+    def _load(
+        self, connection: Connection, revisions: dict[str, int], now: datetime
+    ) -> CachedCalendar:
+        policy = self._cluster.policy
+        grid = self._cluster.grid
+        origin = grid.floor(now - PAST)
+        reach = policy.horizon + 2 * max(policy.max_length.values()) + 3 * PAST
+        claims = models.Claim
+        rows = connection.execute(
+            select(
+                col(claims.id), col(claims.node), col(claims.start_s), col(claims.end_s),
+                col(claims.gpus),
+            ).where(col(claims.gone).is_(None), col(claims.end_s) > int(origin.timestamp()))
+        )  # fmt: skip
+        known = {node.name for node in self._cluster.nodes}
+        calendar = Calendar.load(
+            self._cluster.nodes,
+            (cast("ClaimRow", row) for row in rows if row[1] in known),
+            Lattice.build(grid, origin, now + reach),
+        )
+        return CachedCalendar(calendar, revisions, origin)
+
+
+def _is_ahead(new: Mapping[str, int], old: Mapping[str, int]) -> bool:
+    return new.keys() == old.keys() and all(new[node] >= old[node] for node in new)
+
+
+def _changes_since(node: str, revision: int):  # type: ignore[no-untyped-def]
+    claims = models.Claim
+    return select(
+        col(claims.id), col(claims.node), col(claims.start_s), col(claims.end_s),
+        col(claims.gpus), col(claims.born), col(claims.gone),
+    ).where(
+        col(claims.node) == node,
+        or_(col(claims.born) > revision, col(claims.gone) > revision),
+    )  # fmt: skip

@@ -1,0 +1,207 @@
+"""The tables, as SQLModel classes: rows that do nothing.
+
+Instants are aware UTC datetimes, except in `Claim`, which the calendar reads by the hundred
+thousand: there they are whole epoch seconds. Lists and objects are JSON text.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import BigInteger, CheckConstraint, Index, Text, text
+from sqlmodel import Field, SQLModel
+
+
+class Node(SQLModel, table=True):
+    """A server; rows follow the configuration at each start."""
+
+    name: str = Field(primary_key=True)
+    gpus: int
+    model: str
+    #: Place in the configuration, which is the order people know the nodes in.
+    position: int
+    #: Raised by every transaction that changes a claim of this node; tells a cache what it missed.
+    revision: int = 0
+    #: No longer in the configuration; kept for the history.
+    retired: bool = False
+
+    __table_args__ = (CheckConstraint("gpus > 0", name="node_has_gpus"),)
+
+
+class Person(SQLModel, table=True):
+    """What gpubot remembers of somebody's Slack profile."""
+
+    user: str = Field(primary_key=True)
+    name: str
+    zone_name: str
+    locale: str
+    email: str | None = None
+    refreshed_at: datetime
+    #: When they last opened the App Home; None: never.
+    home_opened_at: datetime | None = None
+    #: Their App Home shows something that has changed since.
+    home_stale: bool = False
+
+
+class Booking(SQLModel, table=True):
+    """A promise of GPUs; what it holds, and where, stands in its claims."""
+
+    id: int | None = Field(default=None, primary_key=True)
+    owner: str
+    team: str
+    start_at: datetime
+    end_at: datetime
+    #: GPUs held (or last held) over all nodes.
+    gpus: int
+    #: What was asked for: narrows a later move.
+    asked_node: str | None = None
+    asked_model: str | None = None
+    spread: bool = False
+    #: [["gpu-01", 4], …] in node order.
+    shares: str = Field(sa_type=Text)
+    priority: int
+    preemptible: bool
+    purpose: str = Field(default="", sa_type=Text)
+    state: str
+    created_at: datetime
+    created_by: str
+    revision: int = 1
+
+    __table_args__ = (
+        CheckConstraint("end_at > start_at", name="booking_window"),
+        CheckConstraint("gpus > 0", name="booking_has_gpus"),
+        Index("booking_owner", "owner", "end_at"),
+        Index("booking_team", "team", "end_at"),
+        Index("booking_end", "end_at"),
+    )
+
+
+class Claim(SQLModel, table=True):
+    """Capacity taken on one node: by a booking or a drain.
+
+    Rows are only ever added and given up, never edited: a change of a booking gives up its old
+    rows and adds new ones. `born` and `gone` are the node's revisions in which that happened, so a
+    cache that knows the node at revision r catches up by reading what was born or gone after r.
+    """
+
+    id: int | None = Field(default=None, primary_key=True)
+    node: str
+    #: Epoch seconds, half-open.
+    start_s: int = Field(sa_type=BigInteger)
+    end_s: int = Field(sa_type=BigInteger)
+    gpus: int
+    #: "booking" or "drain"
+    kind: str
+    #: The booking's or drain's id.
+    holder: int
+    born: int
+    #: None: it still counts.
+    gone: int | None = None
+
+    __table_args__ = (
+        CheckConstraint("end_s > start_s", name="claim_window"),
+        CheckConstraint("gpus > 0", name="claim_has_gpus"),
+        Index("claim_born", "node", "born"),
+        Index("claim_gone", "node", "gone"),
+        Index("claim_holder", "kind", "holder"),
+        Index(
+            "claim_counting",
+            "node",
+            "end_s",
+            "start_s",
+            sqlite_where=text("gone IS NULL"),
+            postgresql_where=text("gone IS NULL"),
+        ),
+    )
+
+
+class Drain(SQLModel, table=True):
+    """A node taken out of service; its claim holds all of the node's GPUs."""
+
+    id: int | None = Field(default=None, primary_key=True)
+    node: str
+    start_at: datetime
+    #: None: until resumed.
+    end_at: datetime | None = None
+    reason: str = Field(sa_type=Text)
+    actor: str
+    #: "draining" or "resumed"
+    state: str
+
+
+class Transfer(SQLModel, table=True):
+    """An offer to hand a booking to somebody else."""
+
+    id: int | None = Field(default=None, primary_key=True)
+    booking: int = Field(index=True)
+    giver: str
+    receiver: str
+    reason: str = Field(default="", sa_type=Text)
+    created_at: datetime
+    expires_at: datetime
+    #: "open", "accepted", "declined", "withdrawn" or "expired"
+    state: str = "open"
+
+    __table_args__ = (Index("transfer_due", "state", "expires_at"),)
+
+
+class Audit(SQLModel, table=True):
+    """One record a change; each carries a hash over itself and the record before."""
+
+    seq: int = Field(primary_key=True)
+    at: datetime
+    actor: str
+    action: str
+    booking: int | None = Field(default=None, index=True)
+    node: str | None = None
+    reason: str = Field(default="", sa_type=Text)
+    #: JSON of what it was and what it became; null where there is none.
+    before: str | None = Field(default=None, sa_type=Text)
+    after: str | None = Field(default=None, sa_type=Text)
+    previous_hash: str
+    hash: str
+
+
+class Outbox(SQLModel, table=True):
+    """A message that is to reach Slack, written with the change it tells of."""
+
+    id: int | None = Field(default=None, primary_key=True)
+    #: Two rows can never say the same thing twice.
+    dedupe_key: str = Field(unique=True)
+    #: How it is rendered: "card", "event", "notice", "transfer", "node".
+    topic: str
+    #: A channel or user id; messages to one recipient leave in order of id.
+    recipient: str
+    #: What it is about: "booking:142", "transfer:7", "drain:3".
+    subject: str
+    #: JSON with what the renderer needs beside the subject, such as the audit record's number.
+    data: str = Field(default="{}", sa_type=Text)
+    created_at: datetime
+    #: "pending", "sent", "skipped" (no longer true when its turn came) or "failed" (Slack refused)
+    state: str = "pending"
+    attempts: int = 0
+    #: Real (not simulated) time before which it is not tried again; None: at once.
+    retry_at: datetime | None = None
+    error: str | None = Field(default=None, sa_type=Text)
+
+    __table_args__ = (Index("outbox_pending", "state", "recipient", "id"),)
+
+
+class Posted(SQLModel, table=True):
+    """Where a living message stands, so that it can be edited instead of posted again."""
+
+    subject: str = Field(primary_key=True)
+    recipient: str = Field(primary_key=True)
+    channel: str
+    ts: str
+    #: Hash of what it showed last; an edit that would change nothing is not sent.
+    digest: str
+
+
+class Receipt(SQLModel, table=True):
+    """What became of a request, so that its second arrival gets the same answer."""
+
+    key: str = Field(primary_key=True)
+    at: datetime = Field(index=True)
+    #: JSON: what the service returned, by id.
+    result: str = Field(sa_type=Text)

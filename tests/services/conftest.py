@@ -1,0 +1,40 @@
+"""A site on a real SQLite file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import builders
+import pytest
+
+from bot.domain.cluster import Cluster
+from bot.services.node import sync_nodes
+from bot.services.site import Site
+from bot.store.database import Database
+from bot.store.migrate import upgrade
+
+
+@pytest.fixture
+def open_site(tmp_path: Path) -> Iterator[Callable[[Cluster], Site]]:
+    """A function that opens a site over one database file, as a process would at its start."""
+    url = f"sqlite:///{tmp_path / 'gpubot.db'}"
+    upgrade(url)
+    databases = []
+
+    def opened(cluster: Cluster) -> Site:
+        database = Database(url)
+        databases.append(database)
+        site = Site.open(database, cluster)
+        sync_nodes(site)
+        return site
+
+    yield opened
+    for database in databases:
+        database.close()
+
+
+@pytest.fixture
+def site(open_site: Callable[[Cluster], Site]) -> Site:
+    """A site with the sample cluster."""
+    return open_site(builders.cluster())
