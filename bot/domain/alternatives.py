@@ -32,11 +32,13 @@ def alternatives(
 ) -> tuple[Alternative, ...]:
     """Up to `limit` alternatives to `shape` during `window`, in order of usefulness.
 
-    1. the same GPUs at the nearest later and the nearest earlier start, the nearer one first;
-    2. fewer GPUs at the asked time, as many as fit;
-    3. when a model or node was asked for: another model at the asked time;
-    4. the length in two parts, the first from the asked start, when the second ends sooner than
-       the later window does.
+    1. the same GPUs at the nearest other start, later or earlier;
+    2. when a node was asked for: another node of its model at the asked time;
+    3. fewer GPUs at the asked time, as many as fit;
+    4. when a model or node was asked for: another model at the asked time;
+    5. the length in two parts, the first from the asked start, when the second ends sooner than
+       the later window does;
+    6. the nearest start on the other side of the asked one.
 
     Starts lie on the grid or are `now`, none after `latest_start`. Each alternative fits the
     calendar as it is, and no two are of one kind.
@@ -66,10 +68,12 @@ class _Search:
 
     def all(self) -> Iterator[Alternative]:
         """Every alternative in order of usefulness, each worked out when it is asked for."""
-        yield from self._other_starts()
-        for find in (self._fewer, self._another_model, self._split):
+        starts = self._other_starts()
+        yield from starts[:1]
+        for find in (self._another_node, self._fewer, self._another_model, self._split):
             if (found := find()) is not None:
                 yield found
+        yield from starts[1:]
 
     @cached_property
     def _length(self) -> timedelta:
@@ -79,22 +83,23 @@ class _Search:
     def _later(self) -> Placement | None:
         return self._earliest(self._length, self.window.start + timedelta(seconds=1))
 
-    def _other_starts(self) -> Iterator[Alternative]:
+    def _other_starts(self) -> list[Alternative]:
+        """The same GPUs at the nearest starts after and before the asked one, nearer first."""
         asked = self.window.start
         earlier = latest(
             self.calendar, self.shape, self._length, before=asked, now=self.now, hints=self.hints
         )
         found = [(AlternativeKind.LATER, self._later), (AlternativeKind.EARLIER, earlier)]
         fitting = [(kind, placement) for kind, placement in found if placement is not None]
-        for kind, placement in sorted(fitting, key=lambda f: abs(f[1].window.start - asked)):
-            yield Alternative(kind, self.shape, (placement,))
+        fitting.sort(key=lambda f: abs(f[1].window.start - asked))
+        return [Alternative(kind, self.shape, (placement,)) for kind, placement in fitting]
 
     def _fewer(self) -> Alternative | None:
         counts = self._fewer_counts()
         while counts:
             gpus = counts.bit_length() - 1
             shape = replace(self.shape, gpus=gpus)
-            if (placement := place(self.calendar, shape, self.window, self.hints)) is not None:
+            if (placement := self._at_asked_time(shape)) is not None:
                 return Alternative(AlternativeKind.FEWER, shape, (placement,))
             counts ^= 1 << gpus
         return None
@@ -119,22 +124,30 @@ class _Search:
             counts |= mask
         return counts & ((1 << self.shape.gpus) - 1) & ~1
 
+    def _another_node(self) -> Alternative | None:
+        named = self.calendar.nodes.get(self.shape.node or "")
+        if named is None:
+            return None
+        shape = replace(self.shape, node=None, model=named.model)
+        if (placement := self._at_asked_time(shape)) is None:
+            return None
+        return Alternative(AlternativeKind.NODE, shape, (placement,))
+
     def _another_model(self) -> Alternative | None:
         for model in self._other_models():
             shape = replace(self.shape, node=None, model=model)
-            if (placement := place(self.calendar, shape, self.window, self.hints)) is not None:
+            if (placement := self._at_asked_time(shape)) is not None:
                 return Alternative(AlternativeKind.MODEL, shape, (placement,))
         return None
 
     def _other_models(self) -> Iterator[str]:
         """The models that were not asked for, by name or by node; none when any would do."""
         nodes = self.calendar.nodes
-        asked = {self.shape.model} if self.shape.model is not None else set()
-        if self.shape.node in nodes:
-            asked.add(nodes[self.shape.node].model)
-        if asked:
+        named = nodes.get(self.shape.node or "")
+        asked = named.model if named is not None else self.shape.model
+        if asked is not None:
             models = dict.fromkeys(node.model for node in nodes.values())
-            yield from (model for model in models if model not in asked)
+            yield from (model for model in models if model != asked)
 
     def _split(self) -> Alternative | None:
         if (first := self._first_part()) is None:
@@ -157,6 +170,9 @@ class _Search:
         # What fits until some end fits until every earlier one.
         fitting = bisect_left(parts, 1, key=lambda part: 0 if self._place(part) else 1)
         return self._place(parts[fitting - 1]) if fitting else None
+
+    def _at_asked_time(self, shape: Shape) -> Placement | None:
+        return place(self.calendar, shape, self.window, self.hints)
 
     def _place(self, window: Window) -> Placement | None:
         return place(self.calendar, self.shape, window, self.hints)

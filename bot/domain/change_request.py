@@ -143,7 +143,7 @@ def parse_drain(
 
 def _read_until(words: Text, at: int, context: Context) -> tuple[datetime, int]:
     """The moment at `at`, as many words of it as belong together, and where it ends."""
-    draft, end = Draft(), skip(words, at)
+    draft, end = Draft(context.command), skip(words, at)
     while found := read_time(words, end, context):
         values, after = found
         if not draft.take(values, words.between(end, after)):

@@ -89,7 +89,7 @@ class NotUnderstood(InputError):
 
 
 class Missing(InputError):
-    """Fields: `what` (one of the sentences below), `example` of what to type."""
+    """Fields: `what` (a Note: the sentence that asks for it), `example` of what to type."""
 
     code = "missing"
     template = N_("{what} Try: `{example}`")
@@ -268,6 +268,8 @@ class AlternativeKind(StrEnum):
     LATER = "later"
     #: The same GPUs at the nearest earlier start.
     EARLIER = "earlier"
+    #: Another node of the same model at the asked time.
+    NODE = "node"
     #: Fewer GPUs at the asked time.
     FEWER = "fewer"
     #: Another model at the asked time.

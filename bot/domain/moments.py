@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 
@@ -31,6 +32,8 @@ READ_AS_DAY = N_("“{phrase}” was read as {day}.")
 READ_AS_MOMENT = N_("“{phrase}” was read as {instant}.")
 READ_AS_NOW = N_("“{phrase}” has begun and was read as now.")
 
+_BETWEEN_WORDS = r"[\s,，]*(?:(?:at|on|the|的)[\s,，]*)?"
+
 #: The hours that each part of the day covers; 24 and more lie on the next day.
 _HOURS = {
     Part.SMALL_HOURS: range(8),
@@ -59,6 +62,8 @@ class Moment:
 class Draft:
     """The words of one moment, gathered one by one."""
 
+    #: The text that the words come from, if it is known.
+    text: str = ""
     words: list[str] = field(default_factory=list)
     now: bool = False
     after: timedelta | None = None
@@ -71,8 +76,11 @@ class Draft:
 
     @property
     def phrase(self) -> str:
-        """The words as typed."""
-        return " ".join(filter(None, self.words))
+        """The words as typed, with the small words between them; without others, if any."""
+        words = [word for word in self.words if word]
+        pattern = _BETWEEN_WORDS.join(map(re.escape, words))
+        found = re.search(pattern, self.text) if words else None
+        return found[0] if found else " ".join(words)
 
     def take(self, values: tuple[Value, ...], word: str) -> bool:
         """Add `values`, typed as `word`; False, and nothing added, when one has no room."""

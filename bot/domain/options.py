@@ -58,10 +58,6 @@ class Options:
     #: How each was typed, for Contradiction.
     typed: dict[str, str] = field(default_factory=dict)
 
-    def preemptible_at(self, priority: Priority) -> bool:
-        """Whether the work may be evicted: as said, or as the priority has it."""
-        return priority.preemptible_by_default if self.preemptible is None else self.preemptible
-
     def add(self, piece: Piece) -> None:
         """Take in one piece. Raises Contradiction, NotUnderstood."""
         match piece.value:

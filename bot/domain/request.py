@@ -26,12 +26,8 @@ from bot.domain.lengths import MISSING_LENGTH
 from bot.domain.options import MISSING_COUNT, Options, read_options
 from bot.domain.search_request import (
     FreeRequest,
-    QueueRequest,
-    WaitRequest,
     parse_day_or_moment,
     parse_free,
-    parse_queue,
-    parse_wait,
 )
 from bot.domain.timephrase import MISSING_START, Moment
 from bot.domain.timevalues import Context
@@ -42,8 +38,6 @@ __all__ = [
     "BookingRequest",
     "DrainRequest",
     "FreeRequest",
-    "QueueRequest",
-    "WaitRequest",
     "build_request",
     "parse_cancel",
     "parse_day_or_moment",
@@ -52,11 +46,9 @@ __all__ = [
     "parse_free",
     "parse_id_and_rest",
     "parse_move",
-    "parse_queue",
     "parse_release",
     "parse_reserve",
     "parse_transfer",
-    "parse_wait",
 ]
 
 EXAMPLE = "/gpu reserve 4 tomorrow 22:00 20h"

@@ -249,17 +249,24 @@ def _fixed(match: re.Match[str]) -> timezone | None:
     return timezone(offset if match["sign"] == "+" else -offset)
 
 
-def _read_zone(text: str, at: int, context: Context, *, iso: bool) -> tuple[Value, int] | None:
-    """The zone named right after a clock time; in ISO times a glued minus is an offset."""
-    for pattern in (_UTC, _PLUS, *((_GLUED_MINUS,) if iso else ()), _DASHED):
-        if (match := pattern.match(text, at)) and (zone := _fixed(match)) is not None:
-            end = Clock(int(match["h"]), int(match["m"])) if pattern is _DASHED else None
-            return (DashedTime(Offset(zone), end) if end else Offset(zone)), match.end()
+def _read_zone(text: str, at: int, context: Context) -> tuple[Value, int] | None:
+    """The zone named right after a time or a day: `UTC+2`, `CEST`, `first`."""
+    if (match := _UTC.match(text, at)) and (zone := _fixed(match)) is not None:
+        return Offset(zone), match.end()
     if match := _FOLD.match(text, at):
         return Offset(fold=0 if match[1] else 1), match.end()
     match = _NAME.match(text, at)
     named = zone_names(context).get(match[1].upper()) if match else None
     return (Offset(named), match.end()) if match and named else None
+
+
+def _read_offset(text: str, at: int, *, iso: bool) -> tuple[Value, int] | None:
+    """The offset written right after a time; only in ISO times a glued minus begins one."""
+    for pattern in (_PLUS, *((_GLUED_MINUS,) if iso else ()), _DASHED):
+        if (match := pattern.match(text, at)) and (zone := _fixed(match)) is not None:
+            end = Clock(int(match["h"]), int(match["m"])) if pattern is _DASHED else None
+            return (DashedTime(Offset(zone), end) if end else Offset(zone)), match.end()
+    return None
 
 
 _IN = re.compile(r"in\s+", FLAGS)
@@ -291,7 +298,9 @@ def _with_zone(
     values: tuple[Value, ...], text: str, span: tuple[int, int], context: Context
 ) -> tuple[tuple[Value, ...], int]:
     start, end = span
-    if not isinstance(values[-1], Clock):
+    if isinstance(values[-1], Now | Part):
         return values, end
-    zone = _read_zone(text, end, context, iso="T" in text[start:end].upper())
+    zone = _read_zone(text, end, context)
+    if zone is None and isinstance(values[-1], Clock):
+        zone = _read_offset(text, end, iso="T" in text[start:end].upper())
     return ((*values, zone[0]), zone[1]) if zone else (values, end)

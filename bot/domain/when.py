@@ -115,8 +115,8 @@ class WhenDraft:
     """Gathers the pieces about time; other pieces may stand between them."""
 
     context: Context
-    start: Draft = field(default_factory=Draft)
-    end: Draft = field(default_factory=Draft)
+    start: Draft = field(init=False)
+    end: Draft = field(init=False)
     length: timedelta | None = None
     length_word: str = ""
     #: The word that announced the end, and whether it joins (see Until).
@@ -126,6 +126,9 @@ class WhenDraft:
     dashed: DashedTime | None = None
     #: Whether the words of the end are being read.
     ending: bool = False
+
+    def __post_init__(self) -> None:
+        self.start, self.end = Draft(self.context.command), Draft(self.context.command)
 
     def add(self, piece: Piece) -> None:
         """Take in a piece about time, or a filler. Raises Contradiction, NotUnderstood."""
@@ -144,11 +147,11 @@ class WhenDraft:
         if self.end.words:
             self.ending = False
 
-    def finish(self, *, whole_day: bool = False, agree: bool = True) -> When:
+    def finish(self, *, whole_day: bool = False) -> When:
         """The times meant. Raises InputError.
 
-        With `whole_day` a start may be a day without a time. Unless `agree` is False, a length
-        and an end that were both given have to say the same.
+        With `whole_day` a start may be a day without a time. A length and an end that are both
+        given have to say the same.
         """
         self._settle_dash()
         self._settle_day()
@@ -156,8 +159,7 @@ class WhenDraft:
             raise NotUnderstood(word=self.until, example=self.context.example)
         start = self._resolve_start(whole_day=whole_day) if self.start.words else None
         end = self._resolve_end(start) if self.end.words else None
-        if agree:
-            self._check_agree(start, end)
+        self._check_agree(start, end)
         return When(start, self.length, end, self.start.phrase, self.length_word)
 
     def finish_moment(self, *, whole_day: bool = False) -> Moment:

@@ -22,6 +22,7 @@ A1 = Node("big-01", 8, "A100")
 
 LATER, EARLIER = AlternativeKind.LATER, AlternativeKind.EARLIER
 FEWER, MODEL, SPLIT = AlternativeKind.FEWER, AlternativeKind.MODEL, AlternativeKind.SPLIT
+NODE = AlternativeKind.NODE
 
 
 def hour(number: float) -> datetime:
@@ -176,12 +177,21 @@ def test_no_split_is_offered_when_the_first_part_is_all_that_was_asked() -> None
     assert SPLIT not in offered([V1], taken, Shape(4), hours(8, 13))
 
 
+def test_another_node_of_the_model_is_offered_when_a_node_was_asked_for() -> None:
+    taken = [(V1, 8, 12, 4)]
+    found = offered([V1, V2, A1], taken, Shape(4, node="gpu-01"), hours(8, 12))
+    assert found[NODE].shape == Shape(4, model="V100")
+    assert found[NODE].parts == (Placement(hours(8, 12), (Share("gpu-02", 4),)),)
+    assert NODE not in offered([V1, A1], taken, Shape(4, node="gpu-01"), hours(8, 12))
+    assert NODE not in offered([V1, V2], [*taken, (V2, 8, 12, 4)], Shape(4), hours(8, 12))
+
+
 def test_no_more_are_offered_than_asked_for() -> None:
     taken = [(V1, 10, 14, 3), (V1, 20, 24, 4)]
     everything = offered([V1, A1], taken, Shape(4, model="V100"), hours(8, 18))
-    assert list(everything) == [EARLIER, LATER, FEWER, MODEL, SPLIT]
+    assert list(everything) == [EARLIER, FEWER, MODEL, SPLIT, LATER]
     three = offered([V1, A1], taken, Shape(4, model="V100"), hours(8, 18), limit=3)
-    assert list(three) == [EARLIER, LATER, FEWER]
+    assert list(three) == [EARLIER, FEWER, MODEL]
 
 
 @unhurried

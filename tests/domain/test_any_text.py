@@ -19,11 +19,9 @@ from bot.domain.request import (
     parse_extend,
     parse_free,
     parse_move,
-    parse_queue,
     parse_release,
     parse_reserve,
     parse_transfer,
-    parse_wait,
 )
 from bot.domain.timephrase import parse_length, parse_moment, parse_when
 
@@ -88,7 +86,7 @@ def test_no_text_raises_anything_but_a_booking_error(
     text: str, now: datetime, zone: tzinfo
 ) -> None:
     where: dict[str, Any] = {"now": now, "zone": zone}
-    for parse in (parse_reserve, parse_free, parse_wait, parse_drain):
+    for parse in (parse_reserve, parse_free, parse_drain):
         with suppress(BookingError):
             parse(text, cluster=CLUSTER, **where)
     for parse_time in (parse_move, parse_day_or_moment):
@@ -97,8 +95,6 @@ def test_no_text_raises_anything_but_a_booking_error(
     for parse_change in (parse_extend, parse_transfer, parse_release, parse_cancel):
         with suppress(BookingError):
             parse_change(f"B142 {text}")
-    with suppress(BookingError):
-        parse_queue(text, cluster=CLUSTER)
 
 
 times = st.sampled_from(

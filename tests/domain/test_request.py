@@ -270,6 +270,15 @@ def test_the_example_for_a_doubtful_time_repeats_the_command_with_the_time_made_
     assert reserve(example.removeprefix("/gpu reserve "), now=BEFORE_AUTUMN, zone=PARIS)
 
 
+@pytest.mark.parametrize("phrase", ["25 oct at 02:30", "25 oct, 02:30", "02:30 on 25 oct"])
+def test_a_question_about_a_time_quotes_the_words_as_they_were_typed(phrase: str) -> None:
+    with pytest.raises(InputError) as caught:
+        reserve(f"2 {phrase} 8h", now=BEFORE_AUTUMN, zone=PARIS)
+    assert caught.value.fields["phrase"] == phrase
+    example = str(caught.value.fields["example"]).removeprefix("/gpu reserve ")
+    assert reserve(example, now=BEFORE_AUTUMN, zone=PARIS)
+
+
 def test_the_example_for_a_skipped_end_works() -> None:
     with pytest.raises(InputError) as caught:
         reserve("2 27 mar 22:00-02:30", now=BEFORE_SPRING, zone=PARIS)

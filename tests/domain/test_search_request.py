@@ -1,17 +1,11 @@
-from datetime import timedelta
-
 import pytest
 from asking import CLUSTER, HOUR, NOW, SHANGHAI, at
 
-from bot.domain.booking import Shape
 from bot.domain.errors import InputError
 from bot.domain.request import (
     FreeRequest,
-    QueueRequest,
     parse_day_or_moment,
     parse_free,
-    parse_queue,
-    parse_wait,
 )
 
 
@@ -59,58 +53,6 @@ def test_a_search_for_free_gpus_is_read(text: str, request_: FreeRequest) -> Non
 def test_a_search_that_cannot_succeed_is_refused(text: str, code: str) -> None:
     with pytest.raises(InputError) as caught:
         free(text)
-    assert caught.value.code == code
-
-
-@pytest.mark.parametrize(
-    ("text", "not_before", "by"),
-    [
-        ("4 20h", None, None),
-        ("4 20h from tomorrow 08:00", "11-26 08:00", None),
-        ("4 20h from tomorrow", "11-26 00:00", None),
-        ("4 20h by fri 18:00", None, "11-27 18:00"),
-        ("4 20h from tomorrow 08:00 by fri 18:00", "11-26 08:00", "11-27 18:00"),
-        ("4 20h by 18:00 fri from tomorrow 8:00", "11-26 08:00", "11-27 18:00"),
-    ],
-)
-def test_a_wish_for_the_waitlist_is_read(text: str, not_before: str | None, by: str | None) -> None:
-    wish = parse_wait(text, now=NOW, zone=SHANGHAI, cluster=CLUSTER)
-    assert (wish.shape, wish.length) == (Shape(4), 20 * HOUR)
-    assert wish.not_before == (at(not_before) if not_before else None)
-    assert wish.by == (at(by) if by else None)
-
-
-@pytest.mark.parametrize(
-    ("text", "code"),
-    [
-        ("20h", "missing"),
-        ("4", "missing"),
-        ("4 20h by fri", "missing"),
-        ("4 20h from tomorrow 8:00 by tomorrow 18:00", "contradiction"),
-        ("4 20h from fri 8:00 by tomorrow 18:00", "end_before_start"),
-        ("4 8d", "too_long"),
-        ("4 20h from today 8:00", "in_the_past"),
-    ],
-)
-def test_a_wish_that_cannot_come_true_is_refused(text: str, code: str) -> None:
-    with pytest.raises(InputError) as caught:
-        parse_wait(text, now=NOW, zone=SHANGHAI, cluster=CLUSTER)
-    assert caught.value.code == code
-
-
-def test_a_queue_run_keeps_its_command_as_typed() -> None:
-    run = parse_queue("1 45m  python train.py --lr=0.1 4 &lt;in", cluster=CLUSTER)
-    assert run == QueueRequest(1, timedelta(minutes=45), "python train.py --lr=0.1 4 <in")
-    assert parse_queue("2 gpus for 45m", cluster=CLUSTER).command == ""
-
-
-@pytest.mark.parametrize(
-    ("text", "code"),
-    [("", "missing"), ("1", "missing"), ("1 fast", "missing"), ("99 1h", "bad_count")],
-)
-def test_a_queue_run_needs_a_count_and_a_length(text: str, code: str) -> None:
-    with pytest.raises(InputError) as caught:
-        parse_queue(text, cluster=CLUSTER)
     assert caught.value.code == code
 
 
