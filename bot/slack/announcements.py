@@ -1,0 +1,212 @@
+"""From an outbox row to the message that tells of it: channel posts, thread lines, direct messages.
+
+Rendering happens when the row's turn comes, from what holds then: a living message always shows
+the present state, and a row that no longer holds gives None and is skipped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any, Protocol
+
+from bot.domain.booking import Booking, booking_label
+from bot.domain.cluster import Cluster, Team
+from bot.domain.drain import DrainState
+from bot.domain.errors import N_, NotFound, UserId
+from bot.domain.transfer import Transfer, TransferState
+from bot.services import look, people
+from bot.services.record import AuditRecord
+from bot.services.site import Site
+from bot.slack import phrases
+from bot.slack.blocks import history, notices
+from bot.slack.blocks.bookings import card, struck_card
+from bot.slack.blocks.build import actions, button, message
+from bot.slack.context import Message, Reply
+from bot.slack.ids import ActionId
+from bot.slack.reader import Mrkdwn, Reader
+
+
+class Row(Protocol):
+    """What an outbox row says; see bot/store/models.py."""
+
+    @property
+    def recipient(self) -> str:
+        """A channel or user id."""
+
+    @property
+    def subject(self) -> str:
+        """What it is about: "booking:142", "transfer:7", "drain:3"."""
+
+    @property
+    def data(self) -> Mapping[str, Any]:
+        """What the renderer needs besides."""
+
+
+def render(
+    topic: str, row: Row, site: Site, now: datetime, reader: Reader | None = None
+) -> Message | None:
+    """The message of a row, for `reader` (None: found by its recipient); None: skip it."""
+    try:
+        return TOPICS[topic](row, site, now, reader or reader_of(site, row.recipient))
+    except NotFound:
+        return None
+
+
+def reader_of(site: Site, recipient: str) -> Reader:
+    """Who reads what is sent there: a person as far as known, else a channel's public."""
+    person = people.get_person(site, recipient)
+    if person is None:
+        user = recipient if recipient.startswith(("U", "W")) else ""
+        return Reader.of_channel(site.cluster, user)
+    return Reader.of_person(person)
+
+
+def _card(row: Row, site: Site, now: datetime, reader: Reader) -> Message | None:
+    """The living message of a booking in its team's channel."""
+    booking = look.get_booking(site, _number(row))
+    other_team = _moved_on(site.cluster, booking, row.recipient)
+    if other_team is not None:
+        what = reader.text(N_("now belongs to team {team}"), team=other_team.name)
+        return _living(struck_card(reader, site.cluster, booking, what))
+    if booking.is_over(now):
+        return _living(
+            struck_card(reader, site.cluster, booking, _how_it_ended(site, booking, reader))
+        )
+    return _living(card(reader, site.cluster, booking, now))
+
+
+def _moved_on(cluster: Cluster, booking: Booking, channel: str) -> Team | None:
+    """The booking's team when this is the channel of another team, which had it before."""
+    team = cluster.team(booking.team)
+    reads_here = any(t.channel == channel for t in cluster.teams)
+    return team if team is not None and team.channel != channel and reads_here else None
+
+
+def _how_it_ended(site: Site, booking: Booking, reader: Reader) -> Mrkdwn:
+    """The last thing that was done to it, where that is what ended it."""
+    if booking.state.is_live:
+        return reader.text(N_("ended"))
+    records = look.history(site, booking.id, limit=1)
+    return history.sentence(reader, records[-1]) if records else reader.text(N_("ended"))
+
+
+def _event(row: Row, site: Site, _now: datetime, reader: Reader) -> Message | None:
+    """One line in the thread of the booking's card."""
+    record = look.get_audit(site, int(row.data["audit"]))
+    return Message(
+        text=_offer(record, site, reader) or history.sentence(reader, record), thread_of=row.subject
+    )
+
+
+def _offer(record: AuditRecord, site: Site, reader: Reader) -> Mrkdwn | None:
+    """To whom a booking was offered, which the record itself does not say, while it is open."""
+    transfer = look.open_transfer(site, record.booking) if record.booking is not None else None
+    if record.action != "transfer_offered" or transfer is None or transfer.created_at != record.at:
+        return None
+    return reader.text(
+        N_("{giver} offered to hand it over to {receiver}{because}"),
+        giver=UserId(transfer.giver),
+        receiver=UserId(transfer.receiver),
+        because=phrases.because(reader, transfer.reason),
+    )
+
+
+def _notice(row: Row, site: Site, now: datetime, reader: Reader) -> Message | None:
+    """A direct message because somebody else's act concerns its reader."""
+    record = look.get_audit(site, int(row.data["audit"]))
+    booking = look.get_booking(site, _number(row))
+    if _told_by_its_own_message(record, row.recipient, site):
+        return None
+    return _plain(notices.notice(reader, site.cluster, booking, record, now))
+
+
+def _told_by_its_own_message(record: AuditRecord, user: str, site: Site) -> bool:
+    """The receiver of a transfer has a message with the buttons to answer, which tells it all."""
+    if record.action != "transfer_offered" or record.booking is None:
+        return False
+    transfer = look.open_transfer(site, record.booking)
+    return transfer is not None and transfer.receiver == user
+
+
+def _transfer(row: Row, site: Site, now: datetime, reader: Reader) -> Message | None:
+    """The receiver's living message: accept or decline, then what became of it."""
+    transfer = look.get_transfer(site, _number(row))
+    booking = look.get_booking(site, transfer.booking)
+    about = reader.text(
+        N_("{giver} offers to hand this over to you{because}\n{line}"),
+        giver=UserId(transfer.giver),
+        line=phrases.line(reader, site.cluster, booking),
+        because=phrases.because(reader, transfer.reason),
+    )
+    if not transfer.is_open(now):
+        outcome = reader.text(OUTCOMES[transfer.state])
+        return _living(message(f"{about}\n{outcome}"))
+    asked = reader.text(
+        N_("{about}\nPlease answer until {expires}."), about=about, expires=transfer.expires_at
+    )
+    return _living(message(asked, actions(*_answers(reader, transfer))))
+
+
+def _answers(reader: Reader, transfer: Transfer) -> list[dict[str, Any]]:
+    value = str(transfer.id)
+    label = booking_label(transfer.booking)
+    accept = reader.plain(N_("Accept {label}"), label=label)
+    return [
+        button(accept, ActionId.TRANSFER_ACCEPT, value, style="primary"),
+        button(reader.plain("Decline"), ActionId.TRANSFER_DECLINE, value),
+        button(reader.plain("Show"), ActionId.SHOW, str(transfer.booking)),
+    ]
+
+
+#: What a transfer's message says once it is settled.
+OUTCOMES = {
+    TransferState.OPEN: N_("*The offer has expired.*"),
+    TransferState.ACCEPTED: N_("*You accepted: it is yours.*"),
+    TransferState.DECLINED: N_("*You declined.*"),
+    TransferState.WITHDRAWN: N_("*The offer was withdrawn.*"),
+    TransferState.EXPIRED: N_("*The offer has expired.*"),
+}
+
+
+def _node(row: Row, site: Site, now: datetime, reader: Reader) -> Message | None:
+    """The living message about a drain in the operators' channel."""
+    drain = look.get_drain(site, _number(row))
+    if drain.state is DrainState.RESUMED or not drain.is_active(now):
+        return _living(message(reader.text(N_("*{node}* is back in service."), node=drain.node)))
+    said = reader.text(
+        N_("{actor} took *{node}* out of service {until}{because}"),
+        actor=phrases.actor_name(reader, drain.actor),
+        node=drain.node,
+        until=_until(reader, drain.end),
+        because=phrases.because(reader, drain.reason),
+    )
+    resume = button(reader.plain(N_("Resume {node}"), node=drain.node), ActionId.RESUME, drain.node)
+    return _living(message(said, actions(resume)))
+
+
+def _until(reader: Reader, end: datetime | None) -> Mrkdwn:
+    if end is None:
+        return reader.text(N_("until it is resumed"))
+    return reader.text(N_("until {end}"), end=end)
+
+
+def _number(row: Row) -> int:
+    return int(row.subject.partition(":")[2])
+
+
+def _living(reply: Reply) -> Message:
+    return Message(reply.text, reply.blocks, living=True)
+
+
+def _plain(reply: Reply) -> Message:
+    return Message(reply.text, reply.blocks)
+
+
+TOPICS: Mapping[str, Callable[[Row, Site, datetime, Reader], Message | None]] = {
+    "card": _card,
+    "event": _event,
+    "notice": _notice,
+    "transfer": _transfer,
+    "node": _node,
+}

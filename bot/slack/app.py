@@ -1,0 +1,177 @@
+"""The wiring between Bolt and the router: payloads in, answers out.
+
+With `process_before_response` Bolt runs a listener to its end and then acknowledges: a command
+is answered in the acknowledgement itself, and nothing waits in Bolt's polling loop.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from slack_bolt import Ack, App
+from slack_bolt.authorization import AuthorizeResult
+from slack_sdk import WebClient
+
+from bot.clock import Clock
+from bot.config import Settings
+from bot.domain.actor import Actor
+from bot.services.site import Site
+from bot.slack import router
+from bot.slack.answers import Answers, to_body
+from bot.slack.context import Call, Form, FormErrors, FormUpdate, Press, Reply
+from bot.slack.profiles import Profiles
+
+Body = Mapping[str, Any]
+
+ANY = re.compile("")
+
+
+class Listeners:
+    """What Bolt calls. `open_home` draws a user's App Home; it must return at once."""
+
+    def __init__(
+        self,
+        site: Site,
+        clock: Clock,
+        profiles: Profiles,
+        answers: Answers,
+        open_home: Callable[[str], None],
+    ) -> None:
+        self._site = site
+        self._clock = clock
+        self._profiles = profiles
+        self._answers = answers
+        self._open_home = open_home
+
+    def command(self, ack: Ack, body: Body) -> None:
+        """`/gpu …`: the reply stands in the acknowledgement."""
+        call = Call(
+            **self._common(body["user_id"]),
+            key=f"command:{body['trigger_id']}",
+            open_view=self._answers.open_view(body["trigger_id"], pushed=False),
+            channel=body.get("channel_id"),
+            response_url=body.get("response_url"),
+        )
+        reply = router.run_command(call, body.get("text") or "")
+        if reply is None:
+            ack()
+        else:
+            ack(to_body(reply))
+
+    def action(self, ack: Ack, body: Body) -> None:
+        """A button or menu: done first, then acknowledged; the reply follows."""
+        press = self._press(body)
+        reply = router.run_action(press)
+        ack()
+        if reply is not None:
+            self._send(reply, press, press.response_url, replaceable=press.replaceable)
+
+    def submission(self, ack: Ack, body: Body) -> None:
+        """A submitted form: it closes, or stays with what is wrong."""
+        user, view = body["user"]["id"], body["view"]
+        form = Form(
+            **self._common(user),
+            key=f"form:{view['id']}",
+            open_view=self._answers.open_view(body["trigger_id"], pushed=True),
+            view=view,
+        )
+        answer = router.run_submission(form)
+        match answer:
+            case FormErrors():
+                ack(response_action="errors", errors=dict(answer.errors))
+            case FormUpdate():
+                ack(response_action="update", view=answer.view)
+            case Reply():
+                ack()
+                address = router.return_address(form)
+                self._send(answer, form, address.response_url, replaceable=address.replaceable)
+            case _:
+                ack()
+
+    def home_opened(self, event: Mapping[str, Any]) -> None:
+        """Somebody opened the App Home (or the messages beside it, which need nothing)."""
+        if event.get("tab", "home") == "home":
+            self._open_home(event["user"])
+
+    def _press(self, body: Body) -> Press:
+        action, container = body["actions"][0], body["container"]
+        user, view = body["user"]["id"], body.get("view")
+        in_modal = view is not None and view.get("type") == "modal"
+        return Press(
+            **self._common(user),
+            key=_press_key(user, body, action),
+            open_view=self._answers.open_view(body["trigger_id"], pushed=in_modal),
+            channel=container.get("channel_id"),
+            response_url=body.get("response_url"),
+            replaceable=bool(container.get("is_ephemeral")),
+            action_id=action["action_id"],
+            value=chosen(action),
+            view=view,
+            update_view=self._answers.update_view,
+        )
+
+    def _common(self, user: str) -> dict[str, Any]:
+        return {
+            "site": self._site,
+            "actor": Actor(user),
+            "reader": self._profiles.reader(user),
+            "now": self._clock.now().replace(microsecond=0),
+        }
+
+    def _send(
+        self, reply: Reply, call: Call, response_url: str | None, *, replaceable: bool
+    ) -> None:
+        self._answers.send(
+            reply,
+            response_url=response_url,
+            channel=call.channel,
+            user=call.actor.name,
+            replaceable=replaceable,
+        )
+
+
+def build_app(settings: Settings, listeners: Listeners) -> App:
+    """A Bolt app that sends everything Slack tells us to `listeners`. Makes no call to Slack."""
+    app = App(
+        # Bolt's own client is never used; without a token it does not ask Slack who we are.
+        client=WebClient(base_url=settings.slack_api_url),
+        authorize=lambda: AuthorizeResult(enterprise_id=None, team_id=None),
+        signing_secret=settings.signing_secret,
+        process_before_response=True,
+    )
+    app.command("/gpu")(listeners.command)
+    app.action(ANY)(listeners.action)
+    app.view(ANY)(listeners.submission)
+    app.view_closed(ANY)(_acknowledge)
+    app.event("app_home_opened")(listeners.home_opened)
+    return app
+
+
+def chosen(action: Mapping[str, Any]) -> str:
+    """What a button carries or a menu was set to, as text; empty when it was cleared."""
+    if isinstance(option := action.get("selected_option"), dict):
+        return str(option["value"])
+    names = (
+        "value", "selected_user", "selected_conversation", "selected_channel",
+        "selected_date_time", "selected_date", "selected_time",
+    )  # fmt: skip
+    return next((str(action[name]) for name in names if action.get(name) is not None), "")
+
+
+def _acknowledge(ack: Ack) -> None:
+    ack()
+
+
+def _press_key(user: str, body: Body, action: Mapping[str, Any]) -> str:
+    """The same for the same person's same click, however often it arrives.
+
+    A message or view that has changed since is another one: there the button may be meant anew.
+    """
+    container, view, message = body["container"], body.get("view") or {}, body.get("message") or {}
+    edited = (message.get("edited") or {}).get("ts")
+    place = [container.get("channel_id"), container.get("message_ts"), edited]
+    parts = [*place, view.get("id"), view.get("hash"), user, action["action_id"], chosen(action)]
+    return "press:" + hashlib.sha256("\0".join(map(str, parts)).encode()).hexdigest()

@@ -1,0 +1,1 @@
+"""What messages, modals and the App Home look like."""

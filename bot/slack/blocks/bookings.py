@@ -1,0 +1,180 @@
+"""Bookings as people see them: rows, confirmations, and the card in the team's channel."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from bot.domain.booking import Booking
+from bot.domain.cluster import Cluster
+from bot.domain.errors import N_, UserId
+from bot.domain.notes import Note
+from bot.slack import phrases
+from bot.slack.blocks.build import (
+    actions,
+    button,
+    confirm,
+    context,
+    message,
+    option,
+    overflow,
+    section,
+)
+from bot.slack.context import Block, Reply
+from bot.slack.ids import ActionId
+from bot.slack.payload import pack
+from bot.slack.reader import Mrkdwn, Reader
+from bot.slack.return_address import IN_LIST
+
+
+def confirmation(
+    reader: Reader,
+    cluster: Cluster,
+    bookings: Iterable[Booking],
+    notes: Iterable[Note],
+    now: datetime,
+) -> Reply:
+    """What the asker reads after booking, privately, with what they may want next."""
+    booked = tuple(bookings)
+    lines = [
+        reader.many(
+            ":white_check_mark: Booked.", ":white_check_mark: Booked, in {n} parts.", len(booked)
+        )
+    ]
+    lines += [_booked_line(reader, cluster, booking) for booking in booked]
+    lines += [reader.note(note) for note in notes]
+    rows = [_next_steps(reader, booking, now, named=len(booked) > 1) for booking in booked]
+    return message("\n".join(lines), *rows, replace=True)
+
+
+def _booked_line(reader: Reader, cluster: Cluster, booking: Booking) -> Mrkdwn:
+    return reader.text(
+        N_("{line}\n{about}"),
+        line=phrases.line(reader, cluster, booking),
+        about=phrases.joined(
+            phrases.kind(reader, booking),
+            phrases.team(reader, booking.team),
+            phrases.purpose(reader, booking.purpose),
+        ),
+    )
+
+
+def _next_steps(reader: Reader, booking: Booking, now: datetime, *, named: bool) -> Block:
+    """Extend, Transfer, Cancel; with the booking's id on them where there are several."""
+    suffix = f" {phrases.label(booking)}" if named else ""
+    return actions(
+        button(reader.plain("Extend…") + suffix, ActionId.EXTEND, pack(booking.id)),
+        button(reader.plain("Transfer…") + suffix, ActionId.TRANSFER, pack(booking.id)),
+        give_up_button(reader, booking, now, suffix=suffix),
+    )
+
+
+def changed(reader: Reader, cluster: Cluster, said: str, booking: Booking, now: datetime) -> Reply:
+    """What somebody reads after changing a booking: what was done, and how it stands now."""
+    if booking.is_over(now):
+        return message(said, replace=True)
+    line = phrases.line(reader, cluster, booking)
+    return message(f"{said}\n{line}", _next_steps(reader, booking, now, named=False), replace=True)
+
+
+def row(reader: Reader, cluster: Cluster, booking: Booking, now: datetime) -> tuple[Block, ...]:
+    """One's own booking in a list, with everything that can be done with it."""
+    text = reader.text(
+        N_("{line}\n{about}"),
+        line=phrases.line(reader, cluster, booking),
+        about=phrases.joined(
+            phrases.state(reader, booking, now),
+            phrases.kind(reader, booking),
+            phrases.purpose(reader, booking.purpose),
+        ),
+    )
+    return (section(text), actions(*row_buttons(reader, booking, now)))
+
+
+def row_buttons(
+    reader: Reader, booking: Booking, now: datetime, *, in_list: bool = True
+) -> list[Block]:
+    """Extend, Move (before the start), Transfer, Cancel or Release, Show."""
+    value, place = pack(booking.id), IN_LIST if in_list else ""
+    buttons = [button(reader.plain("Extend…"), ActionId.EXTEND + place, value)]
+    if booking.is_upcoming(now):
+        buttons.append(button(reader.plain("Move…"), ActionId.MOVE + place, value))
+    buttons.append(button(reader.plain("Transfer…"), ActionId.TRANSFER + place, value))
+    buttons.append(give_up_form_button(reader, booking, now, place=place))
+    if in_list:
+        buttons.append(button(reader.plain("Show"), ActionId.SHOW + place, value))
+    return buttons
+
+
+def give_up_button(reader: Reader, booking: Booking, now: datetime, *, suffix: str = "") -> Block:
+    """Cancel or release at once, after "are you sure"."""
+    label = phrases.label(booking)
+    running = booking.is_running(now)
+    caption = reader.plain("Release") if running else reader.plain("Cancel")
+    what = (
+        reader.plain("All its GPUs are given back now.")
+        if running
+        else reader.plain("Its GPUs become free for others.")
+    )
+    title = (
+        reader.plain("Release {label}?", label=label)
+        if running
+        else reader.plain("Cancel {label}?", label=label)
+    )
+    sure = confirm(title=title, text=what, yes=caption, no=reader.plain("Keep it"), danger=True)
+    return button(
+        caption + suffix, ActionId.GIVE_UP, pack(booking.id), style="danger", confirm=sure
+    )
+
+
+def give_up_form_button(
+    reader: Reader, booking: Booking, now: datetime, *, place: str = ""
+) -> Block:
+    """Cancel or release by a small form that has room for a reason."""
+    running = booking.is_running(now)
+    caption = reader.plain("Release…") if running else reader.plain("Cancel…")
+    return button(caption, ActionId.GIVE_UP_FORM + place, pack(booking.id))
+
+
+def card(reader: Reader, cluster: Cluster, booking: Booking, now: datetime) -> Reply:
+    """The living message about a booking in its team's channel."""
+    text = reader.text(
+        N_("*{label}* · {owner} · *{gpus}* on {nodes}\n{window}"),
+        label=phrases.label(booking),
+        owner=UserId(booking.owner),
+        gpus=phrases.gpus(cluster, booking.shares),
+        nodes=phrases.nodes(reader, booking.shares),
+        window=booking.window,
+    )
+    about = phrases.joined(
+        phrases.state(reader, booking, now),
+        phrases.kind(reader, booking),
+        phrases.team(reader, booking.team),
+        phrases.purpose(reader, booking.purpose),
+    )
+    return message(text, context(about), _card_buttons(reader, booking, now))
+
+
+def _card_buttons(reader: Reader, booking: Booking, now: datetime) -> Block:
+    value = pack(booking.id)
+    more = [option(reader.plain("Transfer…"), f"{ActionId.TRANSFER}:{value}")]
+    if booking.is_upcoming(now):
+        more.insert(0, option(reader.plain("Move…"), f"{ActionId.MOVE}:{value}"))
+    return actions(
+        button(reader.plain("Show"), ActionId.SHOW, value),
+        button(reader.plain("Extend…"), ActionId.EXTEND, value),
+        give_up_form_button(reader, booking, now),
+        overflow(ActionId.MORE, more),
+    )
+
+
+def struck_card(reader: Reader, cluster: Cluster, booking: Booking, what_happened: str) -> Reply:
+    """The card of a booking that is over: one short line."""
+    text = reader.text(
+        N_("~{label} · {owner} · {held}~ · {what}"),
+        label=phrases.label(booking),
+        owner=UserId(booking.owner),
+        held=phrases.held(reader, cluster, booking.shares),
+        what=Mrkdwn(what_happened),
+    )
+    return message(text)

@@ -1,0 +1,131 @@
+"""What to say when GPUs are taken: who has them, and what could be had instead."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from bot.domain.booking import Priority
+from bot.domain.cluster import Cluster
+from bot.domain.errors import N_, Alternative, AlternativeKind, Blocker, UserId
+from bot.domain.request import BookingRequest
+from bot.services.change import OPEN_END
+from bot.slack import phrases
+from bot.slack.blocks.build import actions, button, message
+from bot.slack.context import Block, Reply
+from bot.slack.ids import ActionId
+from bot.slack.payload import pack_requests
+from bot.slack.reader import Mrkdwn, Reader
+
+#: One line for each way in which an alternative differs.
+KINDS = {
+    AlternativeKind.LATER: N_("• Later: {what}"),
+    AlternativeKind.EARLIER: N_("• Earlier: {what}"),
+    AlternativeKind.NODE: N_("• Another node: {what}"),
+    AlternativeKind.FEWER: N_("• Fewer GPUs: {what}"),
+    AlternativeKind.MODEL: N_("• Another model: {what}"),
+    AlternativeKind.SPLIT: N_("• In two parts: {what}"),
+}
+
+
+def conflict_reply(
+    reader: Reader,
+    cluster: Cluster,
+    request: BookingRequest,
+    blockers: Sequence[Blocker],
+    alternatives: Sequence[Alternative],
+    now: datetime,
+) -> Reply:
+    """Never only "no": who holds the GPUs, and buttons that book what is free near it."""
+    lines = [taken(reader, request), *(blocker(reader, b) for b in blockers)]
+    lines += offers(reader, cluster, alternatives)
+    buttons = offer_buttons(reader, cluster, request, alternatives, now)
+    return message("\n".join(lines), actions(*buttons), replace=True)
+
+
+def taken(reader: Reader, request: BookingRequest) -> Mrkdwn:
+    """The first line: what is not free, and when."""
+    return reader.text(
+        N_("*{what} are not free* {window}."),
+        what=phrases.shape(reader, request.shape),
+        window=request.window,
+    )
+
+
+def blocker(reader: Reader, held: Blocker) -> Mrkdwn:
+    """Who holds GPUs, until when, and at which priority."""
+    if held.booking is None:
+        return _drained(reader, held)
+    return reader.text(
+        N_("• {node}: {owner} (team {team}) has {gpus} until {end}, {priority}"),
+        node=held.node,
+        owner=UserId(held.owner or ""),
+        team=held.team or "–",
+        gpus=held.gpus,
+        end=held.window.end,
+        priority=Priority(held.priority if held.priority is not None else Priority.P2),
+    )
+
+
+def _drained(reader: Reader, held: Blocker) -> Mrkdwn:
+    because = phrases.because(reader, held.reason or "")
+    if held.window.end.timestamp() >= OPEN_END:
+        return reader.text(
+            N_("• {node} is out of service{because}"), node=held.node, because=because
+        )
+    return reader.text(
+        N_("• {node} is out of service until {end}{because}"),
+        node=held.node,
+        end=held.window.end,
+        because=because,
+    )
+
+
+def offers(reader: Reader, cluster: Cluster, found: Sequence[Alternative]) -> list[Mrkdwn]:
+    """The alternatives, one line each, under a heading."""
+    if not found:
+        return [reader.text(N_("Nothing near it fits. Fewer GPUs or a shorter time may."))]
+    lines = [reader.text(N_("Free instead:"))]
+    for alternative in found:
+        parts = [phrases.placement(reader, cluster, part) for part in alternative.parts]
+        what = Mrkdwn(reader.text(N_(", then ")).join(parts))
+        lines.append(reader.text(KINDS[alternative.kind], what=what))
+    return lines
+
+
+def offer_buttons(
+    reader: Reader,
+    cluster: Cluster,
+    request: BookingRequest,
+    found: Sequence[Alternative],
+    now: datetime,
+) -> list[Block]:
+    """A button for each alternative, and one to choose otherwise."""
+    buttons = [
+        button(
+            _caption(reader, cluster, alternative, now),
+            f"{ActionId.BOOK}:{i}",
+            pack_requests(as_requests(request, alternative)),
+        )
+        for i, alternative in enumerate(found)
+    ]
+    other = button(reader.plain("Change…"), ActionId.RESERVE, pack_requests([request]))
+    return [*buttons, other]
+
+
+def as_requests(request: BookingRequest, found: Alternative) -> list[BookingRequest]:
+    """What to ask for, to get an alternative: one request a part."""
+    return [
+        replace(request, shape=found.shape, window=part.window, notes=()) for part in found.parts
+    ]
+
+
+def _caption(reader: Reader, cluster: Cluster, found: Alternative, now: datetime) -> str:
+    what = phrases.gpus(cluster, found.parts[0].shares)
+    if len(found.parts) == 1:
+        return phrases.book_caption(reader, what, found.parts[0].window.start, now)
+    first, second = (part.window.start for part in found.parts)
+    return reader.plain(
+        N_("Book {what} at {first} and {second}"), what=what, first=first, second=second
+    )

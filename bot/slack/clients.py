@@ -1,0 +1,48 @@
+"""Clients of Slack's Web API, each with the patience its use allows."""
+
+from __future__ import annotations
+
+from http.client import HTTPException
+from urllib.parse import urlsplit
+
+from slack_sdk import WebClient
+from slack_sdk.errors import SlackClientError
+
+from bot.config import Settings
+
+#: Somebody waits, and Slack gives up after 3 s.
+INTERACTIVE_TIMEOUT_S = 2
+#: Nobody waits; still short enough for a clean end of the program.
+BACKGROUND_TIMEOUT_S = 6
+
+#: Everything a call can raise: Slack's own errors, and a network or an answer that is broken.
+CALL_ERRORS = (SlackClientError, HTTPException, OSError, ValueError)
+
+_LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
+
+def interactive_client(settings: Settings) -> WebClient:
+    """For calls within the 3 s that Slack gives an answer; it does not retry."""
+    return _client(settings, INTERACTIVE_TIMEOUT_S)
+
+
+def background_client(settings: Settings) -> WebClient:
+    """For deliveries and checks; it does not retry (slack_sdk's handlers sleep)."""
+    return _client(settings, BACKGROUND_TIMEOUT_S)
+
+
+def is_loopback(address: str) -> bool:
+    """Whether a web address is on this machine, where no proxy is wanted."""
+    return urlsplit(address).hostname in _LOOPBACK
+
+
+def _client(settings: Settings, timeout: int) -> WebClient:
+    client = WebClient(
+        token=settings.bot_token,
+        base_url=settings.slack_api_url,
+        timeout=timeout,
+        retry_handlers=[],
+    )
+    if is_loopback(settings.slack_api_url):
+        client.proxy = None
+    return client

@@ -1,0 +1,59 @@
+"""`/gpu mine`: one's own bookings, each with everything that can be done with it."""
+
+from __future__ import annotations
+
+from bot.domain.errors import N_
+from bot.services.look import bookings_of
+from bot.slack.blocks.bookings import row
+from bot.slack.blocks.build import actions, button, message
+from bot.slack.context import Call, Press, Reply
+from bot.slack.ids import ActionId
+from bot.slack.payload import pack_page, unpack_page
+from bot.slack.registry import Group, action, verb
+
+#: Two blocks a booking leave room for the heading and the buttons within Slack's 50.
+PER_PAGE = 10
+
+
+@verb(
+    "mine",
+    group=Group.YOURS,
+    usage=["mine"],
+    summary=N_("your bookings, with buttons"),
+    examples=["mine"],
+)
+def mine(call: Call, _text: str) -> Reply:
+    """The asker's bookings that are not over."""
+    return mine_page(call, 0)
+
+
+@action(ActionId.MINE_PAGE)
+def press_page(press: Press) -> Reply:
+    """Another page of one's bookings."""
+    return mine_page(press, unpack_page(press.value)[0])
+
+
+def mine_page(call: Call, page: int) -> Reply:
+    """One page of the asker's bookings."""
+    reader = call.reader
+    found = bookings_of(call.site, call.actor.name, now=call.now)
+    if not found:
+        said = reader.text(N_("You have no bookings."))
+        start = button(reader.plain("Reserve…"), ActionId.RESERVE, style="primary")
+        free = button(reader.plain("What is free"), ActionId.RUN, "free")
+        return message(said, actions(start, free), replace=True)
+    pages = -(-len(found) // PER_PAGE)
+    page = min(page, pages - 1)
+    shown = found[page * PER_PAGE :][:PER_PAGE]
+    said = reader.many("*You have {n} booking.*", "*You have {n} bookings.*", len(found))
+    rows = [block for b in shown for block in row(reader, call.site.cluster, b, call.now)]
+    turn = [
+        button(
+            reader.plain(N_("Page {n} of {pages}"), n=other + 1, pages=pages),
+            f"{ActionId.MINE_PAGE}:{other}",
+            pack_page(other),
+        )
+        for other in (page - 1, page + 1)
+        if 0 <= other < pages
+    ]
+    return message(said, *rows, actions(*turn), replace=True)

@@ -1,0 +1,92 @@
+"""`/gpu show ID`: one booking whole, with its history."""
+
+from __future__ import annotations
+
+from bot.domain.booking import Booking
+from bot.domain.errors import N_, UserId
+from bot.domain.request import parse_id_and_rest
+from bot.services.look import get_booking, history, may_change, open_transfer
+from bot.slack import phrases
+from bot.slack.blocks.bookings import row_buttons
+from bot.slack.blocks.build import actions, button, divider, message, sections
+from bot.slack.blocks.history import dated
+from bot.slack.context import Block, Call, Press, Reply
+from bot.slack.ids import ActionId
+from bot.slack.payload import unpack_id
+from bot.slack.reader import Mrkdwn
+from bot.slack.registry import Group, action, verb
+
+#: Longest purpose that is shown here; the domain keeps no longer one.
+WHOLE_PURPOSE = 300
+
+
+@verb(
+    "show",
+    group=Group.YOURS,
+    usage=["show ID"],
+    summary=N_("one booking whole, with its history"),
+    examples=["show B142"],
+)
+def show(call: Call, text: str) -> Reply:
+    """Everything about the booking named."""
+    booking_id, _rest = parse_id_and_rest(text, "/gpu show B142")
+    return whole(call, booking_id)
+
+
+@action(ActionId.SHOW)
+def press_show(press: Press) -> Reply:
+    """Everything about the button's booking."""
+    return whole(press, unpack_id(press.value))
+
+
+def whole(call: Call, booking_id: int) -> Reply:
+    """The booking, what happened to it, and what the asker can do with it."""
+    booking = get_booking(call.site, booking_id)
+    past = [dated(call.reader, record, named=False) for record in history(call.site, booking_id)]
+    return message(
+        _about(call, booking),
+        *_buttons(call, booking),
+        divider(),
+        *sections([call.reader.text(N_("*History*")), *past]),
+    )
+
+
+def _about(call: Call, booking: Booking) -> Mrkdwn:
+    reader, cluster = call.reader, call.site.cluster
+    lines = [
+        phrases.line(reader, cluster, booking),
+        phrases.joined(
+            reader.text(N_("{owner}"), owner=UserId(booking.owner)),
+            phrases.team(reader, booking.team),
+            phrases.kind(reader, booking),
+            phrases.state(reader, booking, call.now),
+        ),
+        phrases.purpose(reader, booking.purpose, WHOLE_PURPOSE),
+        *_transfer_line(call, booking),
+    ]
+    return Mrkdwn("\n".join(line for line in lines if line))
+
+
+def _transfer_line(call: Call, booking: Booking) -> list[Mrkdwn]:
+    transfer = open_transfer(call.site, booking.id)
+    if transfer is None:
+        return []
+    return [
+        call.reader.text(
+            N_("Offered to {receiver}, who can accept until {expires}."),
+            receiver=UserId(transfer.receiver),
+            expires=transfer.expires_at,
+        )
+    ]
+
+
+def _buttons(call: Call, booking: Booking) -> list[Block]:
+    """What the asker may do with it; without the button that led here."""
+    if booking.is_over(call.now) or not may_change(call.site, call.actor, booking):
+        return []
+    buttons = row_buttons(call.reader, booking, call.now, in_list=False)
+    transfer = open_transfer(call.site, booking.id)
+    if transfer is not None:
+        caption = call.reader.plain("Withdraw the offer")
+        buttons.append(button(caption, ActionId.TRANSFER_WITHDRAW, str(transfer.id)))
+    return [actions(*buttons)]

@@ -1,0 +1,72 @@
+"""`/gpu status`: who has what, as a picture, page by page."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from bot.domain.errors import N_
+from bot.domain.request import parse_day_or_moment
+from bot.services.look import status as node_status
+from bot.slack.blocks.build import actions, button, context, sections, told
+from bot.slack.blocks.picture import legend, node_lines, summary
+from bot.slack.context import Block, Call, Press, Reply
+from bot.slack.ids import ActionId
+from bot.slack.payload import pack_page, unpack_page
+from bot.slack.registry import Group, action, verb
+
+#: Nodes on a page: what fits on a telephone without losing the thread.
+NODES_PER_PAGE = 16
+
+
+@verb(
+    "status",
+    group=Group.BOOK,
+    usage=["status [WHEN]"],
+    summary=N_("who has what now and next, node by node"),
+    examples=["status", "status tomorrow 22:00", "status fri 9am"],
+)
+def status(call: Call, text: str) -> Reply:
+    """The picture of all nodes, now or at another time."""
+    if not text:
+        return picture(call, 0, None)
+    moment = parse_day_or_moment(
+        text, now=call.now, zone=call.reader.zone, month_first=call.reader.month_first
+    )
+    return picture(call, 0, None if moment.is_now else moment.instant)
+
+
+@action(ActionId.STATUS_PAGE)
+def press_page(press: Press) -> Reply:
+    """Another page of the picture, in place of the one before."""
+    page, at = unpack_page(press.value)
+    return picture(press, page, at)
+
+
+def picture(call: Call, page: int, at: datetime | None) -> Reply:
+    """One page of nodes at `at` (None: now), with buttons to the others."""
+    nodes = node_status(call.site, at=at or call.now, now=call.now)
+    pages = -(-len(nodes) // NODES_PER_PAGE)
+    page = min(page, pages - 1)
+    shown = nodes[page * NODES_PER_PAGE :][:NODES_PER_PAGE]
+    said = summary(call.reader, nodes, at)
+    lines = [said, *node_lines(call.reader, shown, at or call.now)]
+    return told(
+        said,
+        *sections(lines),
+        context(legend(call.reader)),
+        actions(*_buttons(call, page, pages, at)),
+        replace=True,
+    )
+
+
+def _buttons(call: Call, page: int, pages: int, at: datetime | None) -> list[Block]:
+    reader = call.reader
+    buttons = []
+    if page > 0:
+        caption = reader.plain(N_("Page {n}"), n=page)
+        buttons.append(button(caption, f"{ActionId.STATUS_PAGE}:0", pack_page(page - 1, at)))
+    if page + 1 < pages:
+        caption = reader.plain(N_("Page {n} of {pages}"), n=page + 2, pages=pages)
+        buttons.append(button(caption, f"{ActionId.STATUS_PAGE}:1", pack_page(page + 1, at)))
+    again = button(reader.plain("Refresh"), f"{ActionId.STATUS_PAGE}:2", pack_page(page, at))
+    return [*buttons, again, button(reader.plain("Reserve…"), ActionId.RESERVE)]

@@ -1,0 +1,81 @@
+"""The App Home: my bookings, my team's next ones, what is free, and a button to reserve."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from bot.domain.booking import Booking
+from bot.domain.cluster import Team
+from bot.domain.errors import N_, UserId
+from bot.services.look import bookings_of, team_bookings
+from bot.services.look import status as node_status
+from bot.services.site import Site
+from bot.slack import phrases
+from bot.slack.blocks.bookings import row
+from bot.slack.blocks.build import VIEW_BLOCKS, actions, context, divider, header, section
+from bot.slack.blocks.picture import summary
+from bot.slack.commands.free import free_by_model, free_row
+from bot.slack.commands.help import start_buttons
+from bot.slack.context import Block, View
+from bot.slack.reader import Reader
+
+#: Bookings of one's own that are shown; `mine` has the others.
+OWN_SHOWN = 15
+TEAM_SHOWN = 8
+
+
+def home_view(site: Site, reader: Reader, now: datetime) -> View:
+    """The App Home of `reader`."""
+    blocks = [
+        header(site.cluster.name),
+        actions(*start_buttons(reader)),
+        *_mine(site, reader, now),
+        *_free(site, reader, now),
+        *_teams(site, reader, now),
+        *([] if reader.known else [context(phrases.unknown_zone(reader))]),
+    ]
+    return {"type": "home", "blocks": blocks[:VIEW_BLOCKS]}
+
+
+def _mine(site: Site, reader: Reader, now: datetime) -> list[Block]:
+    found = bookings_of(site, reader.user, now=now)
+    heading = header(reader.plain("My bookings"))
+    if not found:
+        return [heading, section(reader.text(N_("You have no bookings.")))]
+    rows = [block for b in found[:OWN_SHOWN] for block in row(reader, site.cluster, b, now)]
+    left = len(found) - OWN_SHOWN
+    if left > 0:
+        rows.append(context(reader.text(N_("And {n} more: `/gpu mine`"), n=left)))
+    return [heading, *rows]
+
+
+def _free(site: Site, reader: Reader, now: datetime) -> list[Block]:
+    said = summary(reader, node_status(site, at=now, now=now), None)
+    rows = [
+        free_row(site, reader, asked, placement, now, place=i)
+        for i, (asked, placement) in enumerate(free_by_model(site, now=now))
+    ]
+    return [divider(), header(reader.plain("Free GPUs")), section(said), *rows]
+
+
+def _teams(site: Site, reader: Reader, now: datetime) -> list[Block]:
+    blocks = [divider()]
+    for team in site.cluster.teams_of(reader.user)[:3]:
+        blocks += _team(site, reader, team, now)
+    return blocks if len(blocks) > 1 else []
+
+
+def _team(site: Site, reader: Reader, team: Team, now: datetime) -> list[Block]:
+    found = team_bookings(site, team.name, now=now, limit=TEAM_SHOWN)
+    heading = header(reader.plain(N_("Next in team {team}"), team=team.name))
+    lines = [_line(site, reader, booking) for booking in found]
+    none = reader.text(N_("Nothing is booked."))
+    return [heading, section("\n".join(lines) or none)]
+
+
+def _line(site: Site, reader: Reader, booking: Booking) -> str:
+    return reader.text(
+        N_("{line} {owner}"),
+        line=phrases.line(reader, site.cluster, booking),
+        owner=UserId(booking.owner),
+    )

@@ -1,0 +1,86 @@
+"""Names by which Slack tells us what was pressed, submitted or filled in.
+
+An element's `action_id` is one of ActionId, with `:0`, `:1`, … behind it where the same action
+stands more than once in a block; everything before the colon decides who handles it.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class ActionId(StrEnum):
+    """What a button, menu or input does."""
+
+    #: Runs the command text in its value, as if it had been typed.
+    RUN = "run"
+    #: Books the request or requests in its value.
+    BOOK = "book"
+    #: Opens the form to reserve; its value may hold a request to begin with.
+    RESERVE = "reserve"
+    #: A field of the form to reserve changed.
+    RESERVE_FIELD = "reserve_field"
+    SHOW = "show"
+    EXTEND = "extend"
+    #: Extends by the length in its value.
+    EXTEND_BY = "extend_by"
+    MOVE = "move"
+    #: Moves to the start in its value.
+    MOVE_TO = "move_to"
+    TRANSFER = "transfer"
+    TRANSFER_ACCEPT = "transfer_accept"
+    TRANSFER_DECLINE = "transfer_decline"
+    TRANSFER_WITHDRAW = "transfer_withdraw"
+    #: Cancels or releases at once (its button asks "are you sure").
+    GIVE_UP = "give_up"
+    #: Opens the form to cancel or release, which asks for a reason where the rules want one.
+    GIVE_UP_FORM = "give_up_form"
+    #: More of what can be done with a booking: a small menu.
+    MORE = "more"
+    #: Another page of `status`.
+    STATUS_PAGE = "status_page"
+    #: Another page of `node`.
+    NODE_PAGE = "node_page"
+    #: Another page of `mine`.
+    MINE_PAGE = "mine_page"
+    DRAIN = "drain"
+    RESUME = "resume"
+    #: An input that is only read when its form is submitted.
+    FIELD = "field"
+
+
+class CallbackId(StrEnum):
+    """Which form was submitted."""
+
+    RESERVE = "reserve"
+    EXTEND = "extend"
+    MOVE = "move"
+    TRANSFER = "transfer"
+    GIVE_UP = "give_up"
+    DRAIN = "drain"
+    #: A window that only tells something.
+    TOLD = "told"
+
+
+class BlockId(StrEnum):
+    """Fields of forms; the names are those that a BookingError's `form_field` uses."""
+
+    GPUS = "gpus"
+    MODEL = "model"
+    NODE = "node"
+    START = "start"
+    LENGTH = "length"
+    PRIORITY = "priority"
+    PREEMPTIBLE = "preemptible"
+    TEAM = "team"
+    PURPOSE = "purpose"
+    SPREAD = "spread"
+    #: Which booking a form is about, where it was not said.
+    BOOKING = "booking"
+    REASON = "reason"
+    RECEIVER = "receiver"
+    UNTIL = "until"
+    #: The line that says whether what is filled in is free.
+    AVAILABILITY = "availability"
+    #: What went wrong with the form as a whole.
+    BANNER = "banner"

@@ -1,0 +1,324 @@
+"""Delivering the outbox to Slack: at least once, in order for each recipient.
+
+- A recipient whose message cannot be sent now holds up only itself. Slack's `Retry-After` is
+  honoured by trying that row again later, never by sleeping.
+- What Slack may take later (429, 5xx, timeouts, broken connections, answers that are no JSON) is
+  tried again with growing pauses, for ever: an outage loses nothing.
+- What Slack refuses for good is marked failed and logged, and the next row has its turn.
+- Before sending, a row is rendered anew; None means that it no longer holds, and it is skipped.
+
+A request that times out may have reached Slack all the same. It is sent again, so such a message
+can appear twice; the Web API offers no key by which a second copy could be refused. Living
+messages heal at their next edit, which goes to the last copy.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import random
+import threading
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from http.client import HTTPException
+from typing import Any
+
+from slack_sdk import WebClient
+from slack_sdk.errors import SlackApiError, SlackClientError
+from sqlalchemy.exc import OperationalError
+
+from bot.clock import Clock
+from bot.services import delivery as box
+from bot.services.delivery import Delivery, Outcome, Place
+from bot.services.site import Site
+from bot.slack.context import Message
+from bot.slack.workers import Workers
+from bot.store.database import Busy
+
+log = logging.getLogger(__name__)
+
+Render = Callable[[Delivery, datetime], Message | None]
+
+#: About one post per second per channel is what Slack allows.
+PACE = timedelta(seconds=1)
+#: How long a claimed row stays with the process that claimed it. Well over a call's own timeout.
+LEASE = timedelta(seconds=60)
+#: First pause before another try; it doubles with each try up to LONGEST_PAUSE.
+FIRST_PAUSE = timedelta(seconds=1)
+LONGEST_PAUSE = timedelta(seconds=60)
+#: The pause when Slack says "too many requests" without saying how long.
+UNNAMED_RETRY_AFTER = timedelta(seconds=30)
+#: A message that waits longer than this is worth a warning.
+LATE = timedelta(minutes=15)
+#: How long the loop sleeps when nothing wakes it.
+IDLE = timedelta(seconds=5)
+
+#: Slack's errors that pass by themselves, or when an operator repairs the app's installation.
+#: Every other error concerns the message or its recipient and will not change by waiting.
+PASSING = frozenset({
+    "accesslimited", "fatal_error", "internal_error", "ratelimited", "rate_limited",
+    "request_timeout", "service_unavailable", "team_added_to_org", "external_channel_migrating",
+    "account_inactive", "invalid_auth", "missing_scope", "not_authed", "token_expired",
+    "token_revoked",
+})  # fmt: skip
+
+#: The living message is gone, or cannot be edited any more: it is posted anew.
+GONE = frozenset({"message_not_found", "cant_update_message", "edit_window_closed"})
+
+
+class TryLater(Exception):
+    """Not now. `pause` is how long Slack asked us to wait; None when it did not say."""
+
+    def __init__(self, why: str, pause: timedelta | None = None) -> None:
+        super().__init__(why)
+        self.pause = pause
+
+
+class Refused(Exception):
+    """Slack will never take this message. `code` is Slack's error."""
+
+    def __init__(self, code: str, details: str) -> None:
+        super().__init__(f"{code}: {details}" if details else code)
+        self.code = code
+
+
+class Deliverer:
+    """Sends pending rows of the outbox.
+
+    `client` has a timeout and no retry handlers (they would sleep). `render` makes the message
+    of a row, given the bot's now. `clock` is the bot's; `wall` tells the real time, aware UTC,
+    for pauses and pacing. `pace` is the least time between two calls about one recipient.
+    `chance` spreads retries, so that many rows do not come back at one instant.
+    """
+
+    def __init__(
+        self,
+        site: Site,
+        client: WebClient,
+        render: Render,
+        clock: Clock,
+        *,
+        wall: Callable[[], datetime],
+        pace: timedelta = PACE,
+        chance: random.Random | None = None,
+    ) -> None:
+        self._site = site
+        self._client = client
+        self._render = render
+        self._clock = clock
+        self._wall = wall
+        self._pace = pace
+        self._chance = chance or random.Random()  # noqa: S311 - spreads retries, guards nothing
+        self._paced_until: dict[str, datetime] = {}
+        self._busy: set[str] = set()
+        self._lock = threading.Lock()
+        self._awake = threading.Event()
+        self._stopping = threading.Event()
+        self._workers = Workers("outbox", threads=4, capacity=1000)
+        self._loop = threading.Thread(target=self._run, name="outbox", daemon=True)
+
+    def start(self) -> None:
+        """Deliver in the background from now on."""
+        self._workers.start()
+        self._loop.start()
+
+    def wake(self) -> None:
+        """Look for due rows now; called after each commit and by a tick."""
+        self._awake.set()
+
+    def stop(self, timeout: float) -> None:
+        """Finish the calls that are under way, for at most `timeout` seconds; rows stay."""
+        self._stopping.set()
+        self._awake.set()
+        self._workers.drop_waiting()
+        self._workers.stop(timeout)
+        if self._loop.is_alive():
+            self._loop.join(1)
+
+    def run_once(self) -> int:
+        """Try the due head of each recipient, one after another; return how many were tried."""
+        due, _ = self._due()
+        return sum(self.deliver_to(recipient) for recipient in due)
+
+    def deliver_to(self, recipient: str) -> bool:
+        """Try the head of one recipient's queue; False when there was nothing to try."""
+        delivery = box.claim(self._site, recipient, wall=self._wall(), lease=LEASE)
+        if delivery is None:
+            return False
+        try:
+            self._deliver(delivery)
+        except TryLater as error:
+            self._postpone(delivery, error)
+        except Refused as error:
+            log.error("outbox %s to %s: Slack refused: %s", delivery.ids, recipient, error)
+            box.settle(self._site, delivery, Outcome.FAILED, error=str(error))
+        except (OperationalError, Busy) as error:
+            log.warning("outbox %s: the database did not answer: %s", delivery.ids, error)
+        except Exception as error:
+            log.exception("outbox %s to %s cannot be sent", delivery.ids, recipient)
+            box.settle(self._site, delivery, Outcome.FAILED, error=repr(error))
+        return True
+
+    def _deliver(self, delivery: Delivery) -> None:
+        message = self._render(delivery, self._clock.now())
+        if message is None:
+            box.settle(self._site, delivery, Outcome.SKIPPED)
+        elif message.living:
+            place = self._show(delivery, message)
+            box.settle(self._site, delivery, Outcome.SENT, place=place)
+        else:
+            self._post(delivery, message, self._thread(delivery, message))
+            box.settle(self._site, delivery, Outcome.SENT)
+
+    def _show(self, delivery: Delivery, message: Message) -> Place:
+        """Bring the living message up to date: edit it, or post it when there is none."""
+        place = box.place_of(self._site, delivery.subject, delivery.recipient)
+        digest = _digest(message)
+        if place is not None and place.digest == digest:
+            return place
+        if place is not None and self._edit(place, delivery, message):
+            return Place(place.channel, place.ts, digest)
+        channel, ts = self._post(delivery, message, None)
+        return Place(channel, ts, digest)
+
+    def _thread(self, delivery: Delivery, message: Message) -> str | None:
+        if message.thread_of is None:
+            return None
+        place = box.place_of(self._site, message.thread_of, delivery.recipient)
+        return None if place is None else place.ts
+
+    def _edit(self, place: Place, delivery: Delivery, message: Message) -> bool:
+        """Edit a message; False when it is gone."""
+        try:
+            self._call(
+                delivery.recipient,
+                self._client.chat_update,
+                channel=place.channel,
+                ts=place.ts,
+                **_content(message),
+            )
+        except Refused as error:
+            if error.code in GONE:
+                return False
+            raise
+        return True
+
+    def _post(self, delivery: Delivery, message: Message, thread: str | None) -> tuple[str, str]:
+        """Post a message; return its channel (for a user: the direct message's) and ts."""
+        answer = self._call(
+            delivery.recipient,
+            self._client.chat_postMessage,
+            channel=delivery.recipient,
+            thread_ts=thread,
+            unfurl_links=False,
+            unfurl_media=False,
+            **_content(message),
+        )
+        return str(answer["channel"]), str(answer["ts"])
+
+    def _call(self, recipient: str, method: Callable[..., Any], **arguments: Any) -> Any:
+        """Call Slack; raise TryLater or Refused for everything that can go wrong."""
+        with self._lock:
+            self._paced_until[recipient] = self._wall() + self._pace
+        try:
+            return method(**arguments)
+        except SlackApiError as error:
+            raise _judged(error) from error
+        except (SlackClientError, HTTPException, OSError, ValueError) as error:
+            raise TryLater(f"{type(error).__name__}: {error}") from error
+
+    def _postpone(self, delivery: Delivery, error: TryLater) -> None:
+        pause = error.pause or self._pause_after(delivery.attempts)
+        waiting = self._clock.now() - delivery.created_at
+        level = logging.WARNING if waiting > LATE else logging.INFO
+        log.log(
+            level,
+            "outbox %s to %s waits %.1f s after try %d (%s)",
+            delivery.ids, delivery.recipient, pause.total_seconds(), delivery.attempts, error,
+        )  # fmt: skip
+        box.postpone(self._site, delivery, until=self._wall() + pause, error=str(error))
+
+    def _pause_after(self, attempts: int) -> timedelta:
+        doubled = FIRST_PAUSE * 2 ** min(attempts - 1, 10)
+        spread: float = self._chance.uniform(0.5, 1.0)
+        capped: timedelta = min(doubled, LONGEST_PAUSE)
+        return capped * spread
+
+    def _due(self) -> tuple[list[str], datetime]:
+        """Recipients to try now, and when to look again."""
+        wall = self._wall()
+        due, look_again = [], wall + IDLE
+        for recipient, retry_at in box.heads(self._site).items():
+            with self._lock:
+                if recipient in self._busy:
+                    continue
+                at = max(retry_at or wall, self._paced_until.get(recipient, wall))
+            if at <= wall:
+                due.append(recipient)
+            else:
+                look_again = min(look_again, at)
+        return due, look_again
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            self._awake.clear()
+            pause = IDLE
+            try:
+                due, look_again = self._due()
+                pause = look_again - self._wall()
+                for recipient in due:
+                    self._hand_out(recipient)
+            except Exception:
+                log.exception("the outbox cannot be read; trying again")
+            self._awake.wait(max(pause.total_seconds(), 0.05))
+
+    def _hand_out(self, recipient: str) -> None:
+        with self._lock:
+            self._busy.add(recipient)
+        if not self._workers.submit(lambda: self._work(recipient)):
+            self._free(recipient)
+
+    def _work(self, recipient: str) -> None:
+        try:
+            self.deliver_to(recipient)
+        finally:
+            self._free(recipient)
+            self.wake()
+
+    def _free(self, recipient: str) -> None:
+        with self._lock:
+            self._busy.discard(recipient)
+
+
+def _content(message: Message) -> dict[str, Any]:
+    return {"text": message.text, "blocks": list(message.blocks)}
+
+
+def _digest(message: Message) -> str:
+    content = json.dumps(_content(message), sort_keys=True, ensure_ascii=False)
+    return hashlib.sha256(content.encode()).hexdigest()
+
+
+def _judged(error: SlackApiError) -> TryLater | Refused:
+    """Whether what Slack answered can change by waiting."""
+    response = error.response
+    status = response.status_code
+    data = response.data if isinstance(response.data, dict) else {}
+    code = str(data.get("error", "no_json"))
+    if status == 429 or code in ("ratelimited", "rate_limited"):
+        return TryLater("ratelimited", _retry_after(response.headers))
+    if status >= 500 or status in (404, 408) or code in PASSING or not _is_code(code):
+        return TryLater(f"{status} {code}")
+    details = data.get("response_metadata", {}).get("messages", [])
+    return Refused(code, "; ".join(details))
+
+
+def _is_code(code: str) -> bool:
+    """Whether this is one of Slack's error codes, not the client's words about a broken answer."""
+    return code.replace("_", "").isalnum() and code.isascii() and code != "no_json"
+
+
+def _retry_after(headers: dict[str, str]) -> timedelta:
+    value = next((v for k, v in headers.items() if k.casefold() == "retry-after"), "")
+    return timedelta(seconds=int(value)) if value.isdigit() else UNNAMED_RETRY_AFTER

@@ -1,0 +1,180 @@
+"""What buttons carry: requests and small references, packed into a value and checked on return.
+
+A value may come back hours later, or altered by whoever sent it; what is unpacked here is
+therefore judged again like anything that was typed.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from bot.domain.booking import Priority, Shape
+from bot.domain.cluster import Cluster
+from bot.domain.errors import N_, InputError
+from bot.domain.request import BookingRequest, build_request
+from bot.domain.window import Window
+
+#: No calendar reaches further, and no `datetime` overflows.
+LATEST_STAMP = 4_102_444_800
+#: No booking is made longer by more than this at once.
+LONGEST = timedelta(days=400)
+#: Ids have no more digits, and so fit into any database's integers.
+ID_DIGITS = 9
+
+
+class StaleButton(InputError):
+    """A button whose value means nothing (any more)."""
+
+    code = "stale_button"
+    template = N_("This button is out of date. Start afresh with `/gpu reserve` or `/gpu mine`.")
+
+
+def pack_requests(requests: Iterable[BookingRequest]) -> str:
+    """Requests that differ in their windows only, as a button's value."""
+    requests = tuple(requests)
+    first = requests[0]
+    fields = {
+        "n": first.shape.gpus,
+        "on": first.shape.node,
+        "m": first.shape.model,
+        "s": int(first.shape.spread),
+        "w": [[_stamp(r.window.start), _stamp(r.window.end)] for r in requests],
+        "p": int(first.priority),
+        "e": int(first.preemptible),
+        "t": first.team,
+        "u": first.purpose,
+    }
+    kept = {name: value for name, value in fields.items() if value not in (None, "", 0)}
+    return json.dumps(kept, ensure_ascii=False, separators=(",", ":"))
+
+
+def unpack_requests(value: str, *, now: datetime, cluster: Cluster) -> tuple[BookingRequest, ...]:
+    """The requests in a button's value, within today's bounds. Raises InputError."""
+    fields = _object(value)
+    try:
+        windows = [(_instant(start), _instant(end)) for start, end in fields["w"]]
+        common = _common(fields)
+    except (KeyError, TypeError, ValueError) as error:
+        raise StaleButton from error
+    if not 1 <= len(windows) <= 2:
+        raise StaleButton
+    return tuple(
+        build_request(**common, start=_or_now(start, end, now), end=end, now=now, cluster=cluster)
+        for start, end in windows
+    )
+
+
+def _common(fields: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "gpus": _whole(fields["n"]),
+        "node": _name(fields.get("on")),
+        "model": _name(fields.get("m")),
+        "spread": bool(fields.get("s")),
+        "priority": Priority(_whole(fields.get("p", 0))),
+        "preemptible": bool(fields.get("e")),
+        "team": _name(fields.get("t")),
+        "purpose": _name(fields.get("u")) or "",
+    }
+
+
+def _or_now(start: datetime, end: datetime, now: datetime) -> datetime | None:
+    """A start that passed while the button waited means now, as long as the window lasts."""
+    return None if start <= now < end else start
+
+
+def sketch(value: str) -> BookingRequest | None:
+    """The first request in a value as it was packed, to begin a form with; None: nothing usable."""
+    try:
+        fields = _object(value)
+        start, end = fields["w"][0]
+        common = _common(fields)
+        window = Window(_instant(start), _instant(end))
+    except (InputError, KeyError, TypeError, ValueError, IndexError):
+        return None
+    shape = Shape(common["gpus"], common["node"], common["model"], common["spread"])
+    return BookingRequest(
+        shape, window, common["priority"], common["preemptible"], common["team"], common["purpose"]
+    )
+
+
+def pack(booking: int, what: datetime | timedelta | None = None) -> str:
+    """A booking, and maybe an instant or a length, as a button's value."""
+    if what is None:
+        return str(booking)
+    number = _stamp(what) if isinstance(what, datetime) else int(what.total_seconds())
+    return f"{booking}:{number}"
+
+
+def unpack_id(value: str) -> int:
+    """The id of a booking or transfer. Raises StaleButton."""
+    if len(value) > ID_DIGITS:
+        raise StaleButton
+    return _digits(value)
+
+
+def unpack_moment(value: str) -> tuple[int, datetime]:
+    """A booking's id and an instant. Raises StaleButton."""
+    booking, _, stamp = value.partition(":")
+    return unpack_id(booking), _instant(_digits(stamp))
+
+
+def unpack_length(value: str) -> tuple[int, timedelta]:
+    """A booking's id and a length. Raises StaleButton."""
+    booking, _, seconds = value.partition(":")
+    length = timedelta(seconds=_digits(seconds))
+    if length > LONGEST:
+        raise StaleButton
+    return unpack_id(booking), length
+
+
+def pack_page(page: int, at: datetime | None = None) -> str:
+    """A page of a list, maybe as it is at an instant."""
+    return f"{page}:{'' if at is None else _stamp(at)}"
+
+
+def unpack_page(value: str) -> tuple[int, datetime | None]:
+    """A page of a list, and the instant it shows (None: now). Raises StaleButton."""
+    page, _, stamp = value.partition(":")
+    return _digits(page), _instant(_digits(stamp)) if stamp else None
+
+
+def _object(value: str) -> dict[str, Any]:
+    try:
+        fields = json.loads(value)
+    except ValueError as error:
+        raise StaleButton from error
+    if not isinstance(fields, dict):
+        raise StaleButton
+    return fields
+
+
+def _digits(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) <= 12):
+        raise StaleButton
+    return int(text)
+
+
+def _whole(value: object) -> int:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise TypeError(value)
+    return value
+
+
+def _name(value: object) -> str | None:
+    if value is not None and not isinstance(value, str):
+        raise TypeError(value)
+    return value
+
+
+def _stamp(instant: datetime) -> int:
+    return int(instant.timestamp())
+
+
+def _instant(stamp: object) -> datetime:
+    number = _whole(stamp)
+    if not 0 <= number <= LATEST_STAMP:
+        raise StaleButton
+    return datetime.fromtimestamp(number, UTC)

@@ -1,0 +1,145 @@
+"""Bookings, shapes and people in a reader's words: the parts that sentences are made of."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from datetime import datetime
+
+from bot.domain.booking import Booking, BookingState, Placement, Shape, Share, booking_label
+from bot.domain.cluster import Cluster
+from bot.domain.errors import N_, UserId
+from bot.slack.reader import Mrkdwn, Reader
+from bot.slack.wording import cut
+
+#: More nodes than this are named as "gpu-01 … gpu-16".
+NAMED_NODES = 3
+#: A purpose is cut to this many characters in lists and cards; `show` has it whole.
+SHOWN_PURPOSE = 120
+
+_USER_ID = re.compile(r"[UW][A-Z0-9]{1,20}")
+
+
+def actor_name(reader: Reader, name: str) -> object:
+    """Who did something: a mention, an API token's name, or gpubot."""
+    if name.startswith("token:"):
+        return reader.plain(N_("the API token {name}"), name=name.removeprefix("token:"))
+    return UserId(name) if _USER_ID.fullmatch(name) else name
+
+
+def label(booking: Booking) -> str:
+    """The booking's id as people say it."""
+    return booking_label(booking.id)
+
+
+def gpus(cluster: Cluster, shares: Sequence[Share]) -> str:
+    """As in "4 × V100", "2 × V100 + 4 × A100"; plain text."""
+    counts: dict[str, int] = {}
+    for share in shares:
+        node = cluster.node(share.node)
+        model = node.model if node is not None else "GPU"
+        counts[model] = counts.get(model, 0) + share.gpus
+    return " + ".join(f"{count} × {model}" for model, count in counts.items())
+
+
+def nodes(reader: Reader, shares: Sequence[Share]) -> str:
+    """As in "gpu-01", "gpu-01, gpu-02", or "gpu-01 … gpu-16 (16 nodes)"; plain text."""
+    names = [share.node for share in shares]
+    if len(names) <= NAMED_NODES:
+        return ", ".join(names)
+    return reader.plain(
+        N_("{first} … {last} ({n} nodes)"), first=names[0], last=names[-1], n=len(names)
+    )
+
+
+def held(reader: Reader, cluster: Cluster, shares: Sequence[Share]) -> str:
+    """As in "4 × V100 on gpu-01"; plain text."""
+    what, where = gpus(cluster, shares), nodes(reader, shares)
+    return reader.plain(N_("{what} on {where}"), what=what, where=where)
+
+
+def shape(reader: Reader, asked: Shape) -> str:
+    """What is asked for: "4 × A100", "4 GPUs on gpu-01", "16 GPUs on any nodes"; plain text."""
+    if asked.model is not None:
+        what = f"{asked.gpus} × {asked.model}"
+    else:
+        what = reader.many_plain("{n} GPU", "{n} GPUs", asked.gpus)
+    if asked.node is not None:
+        return reader.plain(N_("{what} on {where}"), what=what, where=asked.node)
+    return reader.plain(N_("{what} on any nodes"), what=what) if asked.spread else what
+
+
+def kind(reader: Reader, booking: Booking) -> Mrkdwn:
+    """As in "P2 · preemptible"."""
+    if booking.preemptible:
+        return reader.text(N_("{priority} · preemptible"), priority=booking.priority)
+    return reader.text(N_("{priority} · firm"), priority=booking.priority)
+
+
+def purpose(reader: Reader, text: str, longest: int = SHOWN_PURPOSE) -> Mrkdwn:
+    """The purpose in quotes, cut for display; empty when there is none."""
+    return reader.text(N_("“{text}”"), text=cut(text, longest)) if text else Mrkdwn("")
+
+
+def because(reader: Reader, reason: str) -> Mrkdwn:
+    """As in ": reason" to follow a sentence; nothing when no reason was given."""
+    return reader.text(N_(": “{reason}”"), reason=reason) if reason else Mrkdwn("")
+
+
+def state(reader: Reader, booking: Booking, now: datetime) -> Mrkdwn:
+    """Where the booking is in its life, in a word or two."""
+    if booking.is_upcoming(now):
+        return reader.text(N_("reserved"))
+    if booking.is_running(now):
+        return reader.text(N_("running"))
+    return reader.text(ENDS.get(booking.state, N_("ended")))
+
+
+#: How a booking that holds nothing any more came to its end.
+ENDS = {
+    BookingState.CANCELLED: N_("cancelled"),
+    BookingState.PREEMPTED: N_("preempted"),
+    BookingState.NO_SHOW: N_("released because nobody used it"),
+}
+
+
+def line(reader: Reader, cluster: Cluster, booking: Booking) -> Mrkdwn:
+    """A booking in one line: id, GPUs, node, window."""
+    return reader.text(
+        N_("*{label}* {held}, {window}"),
+        label=label(booking),
+        held=held(reader, cluster, booking.shares),
+        window=booking.window,
+    )
+
+
+def placement(reader: Reader, cluster: Cluster, found: Placement) -> Mrkdwn:
+    """A window that fits, in one line."""
+    return reader.text(
+        N_("{held}, {window}"), held=held(reader, cluster, found.shares), window=found.window
+    )
+
+
+def book_caption(reader: Reader, what: str, start: datetime, now: datetime) -> str:
+    """A button's text that says what it books: "Book 4 × V100 at Fri 27 Nov 18:00"."""
+    if start <= now:
+        return reader.plain(N_("Book {what} now"), what=what)
+    return reader.plain(N_("Book {what} at {start}"), what=what, start=start)
+
+
+def joined(*parts: str) -> Mrkdwn:
+    """Parts of a line that are already mrkdwn, with dots between; empty ones are left out."""
+    return Mrkdwn(" · ".join(part for part in parts if part))
+
+
+def team(reader: Reader, name: str) -> Mrkdwn:
+    """As in "team vision"."""
+    return reader.text(N_("team {team}"), team=name)
+
+
+def unknown_zone(reader: Reader) -> Mrkdwn:
+    """Why times are in the cluster's zone."""
+    return reader.text(
+        N_("Times are read and shown in {zone}, because I cannot read your profile."),
+        zone=reader.zone_name,
+    )

@@ -1,0 +1,46 @@
+"""Whether Slack's Web API answers us."""
+
+from __future__ import annotations
+
+import logging
+import threading
+
+from slack_sdk import WebClient
+from slack_sdk.errors import SlackApiError
+
+from bot.slack.clients import CALL_ERRORS
+
+log = logging.getLogger(__name__)
+
+
+class Probe:
+    """Asks Slack from time to time who we are, and remembers how that went."""
+
+    def __init__(self, client: WebClient) -> None:
+        self._client = client
+        self._lock = threading.Lock()
+        self._problem: str | None = "Slack: not reached yet"
+
+    def look(self) -> None:
+        """Ask now. A refusal or silence is no exception: it is what `problem` tells."""
+        try:
+            self._client.auth_test()
+        except SlackApiError as error:
+            data = error.response.data
+            code = data.get("error") if isinstance(data, dict) else None
+            self._set(f"Slack: {code or error.response.status_code}")
+        except CALL_ERRORS as error:
+            self._set(f"Slack: {type(error).__name__}")
+        else:
+            self._set(None)
+
+    def problem(self) -> str | None:
+        """Why Slack cannot be used; None when the last look went well."""
+        with self._lock:
+            return self._problem
+
+    def _set(self, problem: str | None) -> None:
+        with self._lock:
+            changed, self._problem = problem != self._problem, problem
+        if changed:
+            log.log(logging.WARNING if problem else logging.INFO, "%s", problem or "Slack answers")

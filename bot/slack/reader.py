@@ -1,0 +1,228 @@
+"""Who reads a message, and how sentences are put into their words.
+
+Every sentence people see is an English template with named `{places}`; a Reader translates it and
+writes each value by its type, so that times appear in the reader's own zone, people as mentions,
+and text that somebody typed can neither format nor address anything.
+"""
+
+from __future__ import annotations
+
+import gettext
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta, tzinfo
+from string import Formatter
+
+from dateutil import tz
+
+from bot.domain.actor import Person
+from bot.domain.booking import Priority
+from bot.domain.cluster import Cluster
+from bot.domain.errors import UserId
+from bot.domain.notes import Note
+from bot.domain.window import Window
+from bot.locale import translator
+from bot.slack import wording
+
+
+class Mrkdwn(str):
+    """Text that is safe as it stands: already escaped, or our own."""
+
+    __slots__ = ()
+
+
+class Channel(str):
+    """A Slack channel id; shown as a link to the channel."""
+
+    __slots__ = ()
+
+
+#: Slack's pattern for a day and a time of day, in words where the day is near.
+FULL = "{date_short_pretty} {time}"
+
+
+def _no_names(user: str) -> str:
+    return user
+
+
+def _show_simple(value: object) -> str:
+    match value:
+        case Priority():
+            return value.name
+        case float():
+            return f"{value:g}"
+        case _:
+            return str(value)
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """Somebody who reads what gpubot writes."""
+
+    #: Slack user id; empty for a channel.
+    user: str
+    zone: tzinfo
+    zone_name: str
+    locale: str
+    #: Whether 12/1 is the first of December to them.
+    month_first: bool = True
+    #: False when their profile could not be read, so that zone and language are the cluster's.
+    known: bool = True
+    #: People's names, for places where Slack shows no mentions (buttons, option lists).
+    name_of: Callable[[str], str] = _no_names
+
+    @classmethod
+    def of_person(cls, person: Person, name_of: Callable[[str], str] = _no_names) -> Reader:
+        """The reader whose profile was read."""
+        return cls(
+            user=person.user,
+            zone=tz.gettz(person.zone_name) or UTC,
+            zone_name=person.zone_name,
+            locale=person.locale,
+            month_first=wording.is_month_first(person.locale),
+            name_of=name_of,
+        )
+
+    @classmethod
+    def of_channel(cls, cluster: Cluster, user: str = "", *, known: bool = True) -> Reader:
+        """Everybody in a channel, in the cluster's language and zone.
+
+        With `known` False, a person whose profile cannot be read.
+        """
+        return cls(
+            user=user,
+            zone=cluster.zone,
+            zone_name=cluster.zone_name,
+            locale=cluster.language,
+            month_first=wording.is_month_first(cluster.language),
+            known=known,
+        )
+
+    def text(self, template: str, **fields: object) -> Mrkdwn:
+        """`template` in the reader's language as mrkdwn; fields are shown by their type."""
+        return Mrkdwn(_fill(self._words(template), fields, self._show, self._show_code))
+
+    def plain(self, template: str, **fields: object) -> str:
+        """`template` in the reader's language for places without formatting, such as buttons."""
+        filled = _fill(self._words(template), fields, self._show_plain, self._show_plain)
+        return filled.replace("`", "")
+
+    def many(self, one: str, more: str, number: int, **fields: object) -> Mrkdwn:
+        """Like `text`, with the form of the sentence that `number` needs; `{n}` is the number."""
+        template = self._catalogue.ngettext(one, more, number)
+        return Mrkdwn(_fill(template, {**fields, "n": number}, self._show, self._show_code))
+
+    def many_plain(self, one: str, more: str, number: int, **fields: object) -> str:
+        """Like `plain`, with the form of the sentence that `number` needs."""
+        template = self._catalogue.ngettext(one, more, number)
+        return _fill(template, {**fields, "n": number}, self._show_plain, self._show_plain)
+
+    def note(self, note: Note) -> Mrkdwn:
+        """A remark of the domain as mrkdwn."""
+        return self.text(note.template, **note.fields)
+
+    def moment(self, instant: datetime) -> str:
+        """`instant` in words in the reader's zone: "Thu 26 Nov 22:00"."""
+        return wording.moment(instant.astimezone(self.zone), self._words)
+
+    def clock(self, instant: datetime, today: datetime) -> Mrkdwn:
+        """`instant` as mrkdwn, without its day when it lies on the reader's day of `today`."""
+        same = instant.astimezone(self.zone).date() == today.astimezone(self.zone).date()
+        return Mrkdwn(self._date_token(instant, "{time}" if same else FULL))
+
+    def length(self, length: timedelta) -> str:
+        """`length` in words: "20 h", "1 d 12 h", "90 min"."""
+        return wording.length(length, self._words)
+
+    @property
+    def _catalogue(self) -> gettext.NullTranslations:
+        return translator(self.locale)
+
+    def _words(self, template: str) -> str:
+        # An empty message id is the catalogue's own header.
+        return self._catalogue.gettext(template) if template else ""
+
+    def _show(self, value: object) -> str:
+        match value:
+            case Mrkdwn():
+                return str(value)
+            case UserId():
+                return f"<@{value}>"
+            case Channel():
+                return f"<#{value}>"
+            case datetime():
+                return self._date_token(value, FULL)
+            case Window():
+                return self._window(value)
+            case Note():
+                return self.note(value)
+            case tuple() | list():
+                return ", ".join(self._show(item) for item in value)
+            case _:
+                return wording.escape(self._show_plain(value))
+
+    def _show_code(self, value: object) -> str:
+        return wording.escape_code(self._show_plain(value))
+
+    def _show_plain(self, value: object) -> str:
+        match value:
+            case UserId():
+                return f"@{self.name_of(value)}"
+            case datetime() | date() | timedelta() | Window():
+                return self._show_time(value)
+            case Note():
+                return self.plain(value.template, **value.fields)
+            case tuple() | list():
+                return ", ".join(self._show_plain(item) for item in value)
+            case None:
+                return "–"
+            case _:
+                return wording.cleaned(_show_simple(value))
+
+    def _show_time(self, value: date | timedelta | Window) -> str:
+        match value:
+            case datetime():
+                return self.moment(value)
+            case date():
+                return wording.day(value, self._words)
+            case timedelta():
+                return self.length(value)
+            case Window():
+                return self._window_plain(value)
+
+    def _date_token(self, instant: datetime, style: str) -> str:
+        fallback = wording.moment(instant.astimezone(self.zone), self._words)
+        return f"<!date^{int(instant.timestamp())}^{style}|{fallback}>"
+
+    def _window(self, window: Window) -> str:
+        # In a channel, readers' zones differ: what is one day to one is two to another.
+        one_day = bool(self.user) and self._same_day(window)
+        end_style = "{time}" if one_day else FULL
+        start = self._date_token(window.start, FULL)
+        end = self._date_token(window.end, end_style)
+        return f"{start} – {end} ({self.length(window.length)})"
+
+    def _window_plain(self, window: Window) -> str:
+        end = window.end.astimezone(self.zone)
+        shown_end = f"{end:%H:%M}" if self._same_day(window) else self.moment(window.end)
+        return f"{self.moment(window.start)} – {shown_end} ({self.length(window.length)})"
+
+    def _same_day(self, window: Window) -> bool:
+        return window.start.astimezone(self.zone).date() == window.end.astimezone(self.zone).date()
+
+
+def _fill(
+    template: str,
+    fields: Mapping[str, object],
+    show: Callable[[object], str],
+    show_code: Callable[[object], str],
+) -> str:
+    """Fill the places of `template`; inside backticks values are shown as code."""
+    parts: list[str] = []
+    ticks = 0
+    for literal, name, _, _ in Formatter().parse(template):
+        ticks += literal.count("`")
+        parts.append(literal)
+        if name is not None:
+            parts.append((show_code if ticks % 2 else show)(fields[name]))
+    return "".join(parts)

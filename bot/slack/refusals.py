@@ -1,0 +1,168 @@
+"""What people read when something cannot be done, with a button where one click mends it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from datetime import datetime
+
+from bot.domain.booking import parse_booking_id
+from bot.domain.errors import (
+    N_,
+    AmbiguousTime,
+    BookingError,
+    InputError,
+    NonexistentTime,
+    NotWholeNodes,
+    TooShort,
+    WrongState,
+)
+from bot.domain.request import parse_reserve
+from bot.services.look import get_booking
+from bot.slack.blocks import modal
+from bot.slack.blocks.bookings import give_up_form_button
+from bot.slack.blocks.build import VALUE, actions, button, message, section
+from bot.slack.context import Block, Call, Form, FormAnswer, FormErrors, FormUpdate, Reply
+from bot.slack.ids import ActionId
+from bot.slack.payload import pack_requests
+
+#: What Slack shows under a field without cutting it.
+FIELD_ERROR = 500
+
+
+def reply(call: Call, error: BookingError, text: str = "") -> Reply:
+    """The error in the reader's words; `text` is the command that led to it, if one did."""
+    said = call.reader.text(error.template, **error.fields)
+    buttons = [b for make in _REMEDIES for b in make(call, error, text)]
+    if not buttons and isinstance(error, InputError):
+        buttons = _the_form(call, text)
+    return message(said, *([actions(*buttons)] if buttons else []))
+
+
+#: Where a command that cannot be read can be said by a form instead.
+FORMS = {
+    "reserve": ActionId.RESERVE,
+    "extend": ActionId.EXTEND,
+    "move": ActionId.MOVE,
+    "transfer": ActionId.TRANSFER,
+    "cancel": ActionId.GIVE_UP_FORM,
+    "release": ActionId.GIVE_UP_FORM,
+}
+
+
+def _the_form(call: Call, text: str) -> list[Block]:
+    """A button to the verb's form; for changes only where the booking was said."""
+    verb, _, rest = text.strip().partition(" ")
+    form = FORMS.get(verb.casefold())
+    booking_id = parse_booking_id(rest.strip().partition(" ")[0])
+    if form is None or (booking_id is None and form is not ActionId.RESERVE):
+        return []
+    value = "" if form is ActionId.RESERVE else str(booking_id)
+    return [button(call.reader.plain("Use the form…"), form, value)]
+
+
+def in_form(form: Form, error: BookingError) -> FormAnswer:
+    """The error at the field it belongs to, or else above the fields; what was typed is kept."""
+    field = error.form_field
+    if field is not None and modal.has_field(form.view, field):
+        said = form.reader.plain(error.template, **error.fields)
+        return FormErrors({str(field): said[:FIELD_ERROR]})
+    said = form.reader.text(error.template, **error.fields)
+    return FormUpdate(modal.with_banner(form.view, section(f":warning: {said}")))
+
+
+def _book_a_slot(call: Call, error: BookingError, _text: str) -> list[Block]:
+    """Less than a slot: offer the slot."""
+    if not isinstance(error, TooShort) or error.rounded is None:
+        return []
+    window = error.rounded.window
+    caption = (
+        call.reader.plain(N_("Book {length}"), length=window.length)
+        if window.length == call.site.cluster.policy.slot
+        else call.reader.plain(
+            N_("Book {length}, until {end}"), length=window.length, end=window.end
+        )
+    )
+    return [button(caption, ActionId.BOOK, pack_requests([error.rounded]), style="primary")]
+
+
+def _the_other_word(call: Call, error: BookingError, text: str) -> list[Block]:
+    """Cancel said of a running booking, or release before its start: the form does the right."""
+    verb, _, rest = text.strip().partition(" ")
+    booking_id = parse_booking_id(rest.strip().partition(" ")[0])
+    if not isinstance(error, WrongState) or verb.casefold() not in {"cancel", "release"}:
+        return []
+    if booking_id is None:
+        return []
+    booking = get_booking(call.site, booking_id)
+    if booking.is_over(call.now):
+        return []
+    return [give_up_form_button(call.reader, booking, call.now)]
+
+
+def _say_which_time(call: Call, error: BookingError, text: str) -> list[Block]:
+    """A time that occurs twice, or never: the same command with an exact instant."""
+    if isinstance(error, AmbiguousTime):
+        instants = [error.fields["first"], error.fields["second"]]
+    elif isinstance(error, NonexistentTime):
+        instants = [error.fields["after"]]
+    else:
+        return []
+    phrase = str(error.fields["phrase"])
+    buttons = []
+    for i, instant in enumerate(instants):
+        assert isinstance(instant, datetime)
+        local = instant.astimezone(call.reader.zone)
+        offset = f"{local:%z}"
+        caption = f"{call.reader.moment(instant)} (UTC{offset[:3]}:{offset[3:]})"
+        exact = text.replace(phrase, local.isoformat(timespec="minutes"), 1)
+        if phrase in text and len(exact) <= VALUE:
+            buttons.append(button(caption, f"{ActionId.RUN}:{i}", exact))
+    return buttons
+
+
+def _whole_nodes(call: Call, error: BookingError, text: str) -> list[Block]:
+    """A count over one node that fills no whole nodes: fewer, more, or from any nodes."""
+    verb, _, words = text.replace("\u00a0", " ").strip().partition(" ")
+    if not isinstance(error, NotWholeNodes) or verb.casefold() != "reserve":
+        return []
+    asked, lower, upper = (int(str(error.fields[n])) for n in ("gpus", "lower", "upper"))
+    changed = [(count, _with_count(call, words, asked, count)) for count in (lower, upper)]
+    choices = [
+        (call.reader.many_plain("Book {n} GPU", "Book {n} GPUs", count), text)
+        for count, text in changed
+    ]
+    anywhere = call.reader.plain(N_("Book {n} GPUs from any nodes"), n=asked)
+    choices.append((anywhere, f"reserve spread {words}"))
+    return [
+        button(caption, f"{ActionId.RUN}:{i}", text)
+        for i, (caption, text) in enumerate(choices)
+        if text and len(text) <= VALUE
+    ]
+
+
+def _with_count(call: Call, words: str, asked: int, count: int) -> str:
+    """The same command with another count; empty where the count cannot be told apart."""
+    for found in re.finditer(rf"(?<!\d){asked}(?!\d)", words):
+        text = words[: found.start()] + str(count) + words[found.end() :]
+        try:
+            request = parse_reserve(
+                text,
+                now=call.now,
+                zone=call.reader.zone,
+                cluster=call.site.cluster,
+                month_first=call.reader.month_first,
+            )
+        except BookingError:
+            continue
+        if request.shape.gpus == count:
+            return f"reserve {text}"
+    return ""
+
+
+_REMEDIES: tuple[Callable[[Call, BookingError, str], list[Block]], ...] = (
+    _book_a_slot,
+    _say_which_time,
+    _whole_nodes,
+    _the_other_word,
+)

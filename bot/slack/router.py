@@ -1,0 +1,177 @@
+"""From what Slack sent to the function that answers it, with one handler for everything wrong.
+
+The wiring (`app.py`) builds a Call, Press or Form and gives it to one of the three functions
+here. They never raise: a BookingError becomes an answer the person can act on, anything else a
+private word with an incident number that also stands in the log.
+
+What comes back:
+  run_command      a Reply, or None when a modal was opened instead
+  run_action       a Reply to send through the press's `response_url`, or None; for presses in
+                   modals and on the App Home the answer is shown here, as a modal
+  run_submission   FormErrors, FormUpdate or FormClose for the ack; or a Reply: the form closes,
+                   and the Reply goes through the `response_url` of `return_address(form)`
+"""
+
+from __future__ import annotations
+
+import difflib
+import logging
+import secrets
+from dataclasses import replace
+
+from bot.domain.booking import parse_booking_id
+from bot.domain.errors import BookingError
+from bot.slack import commands, phrases, refusals
+from bot.slack.blocks import modal
+from bot.slack.blocks.build import actions, button, context, message
+from bot.slack.context import Call, Form, FormAnswer, FormUpdate, Press, Reply
+from bot.slack.ids import ActionId, CallbackId
+from bot.slack.registry import ACTIONS, SUBMISSIONS, VERBS
+from bot.slack.return_address import ReturnAddress, return_address
+from bot.store.database import Busy
+
+__all__ = ["ReturnAddress", "return_address", "run_action", "run_command", "run_submission"]
+
+log = logging.getLogger(__name__)
+
+#: How alike a word and a verb must be to ask "did you mean", from 0 to 1.
+NEAR = 0.65
+
+commands.load()
+
+
+def run_command(call: Call, text: str) -> Reply | None:
+    """Answer `/gpu text`. None: a modal was opened, and there is nothing to say."""
+    try:
+        reply = _dispatch(call, text)
+    except BookingError as error:
+        reply = refusals.reply(call, error, text=text)
+    except Busy:
+        reply = _busy(call)
+    except Exception:
+        number = secrets.token_hex(4)
+        log.exception("incident %s: %s", number, call.actor.name)
+        reply = _incident(call, number)
+    return reply if reply is None or call.reader.known else _with_zone(call, reply)
+
+
+def run_action(press: Press) -> Reply | None:
+    """Answer a button or menu. None: nothing to send."""
+    try:
+        reply = _run_press(press)
+    except BookingError as error:
+        reply = refusals.reply(press, error)
+    except Busy:
+        reply = _busy(press)
+    except Exception:
+        number = secrets.token_hex(4)
+        log.exception("incident %s: %s", number, press.actor.name)
+        reply = _incident(press, number)
+    if reply is None:
+        return None
+    if press.view is None:
+        return reply if return_address(press).replaceable else replace(reply, replace=False)
+    _show_in_window(press, reply)
+    return None
+
+
+def run_submission(form: Form) -> FormAnswer:
+    """Answer a submitted form."""
+    try:
+        answer = SUBMISSIONS[CallbackId(form.callback_id)](form)
+    except BookingError as error:
+        answer = refusals.in_form(form, error)
+    except Busy:
+        answer = _busy(form)
+    except Exception:
+        number = secrets.token_hex(4)
+        log.exception("incident %s: %s", number, form.actor.name)
+        answer = _incident(form, number)
+    if not isinstance(answer, Reply):
+        return answer
+    return _delivered(form, answer)
+
+
+def _dispatch(call: Call, text: str) -> Reply | None:
+    word, _, rest = text.replace("\u00a0", " ").strip().partition(" ")
+    name = word.casefold()
+    if not name:
+        return VERBS["help"].run(call, "")
+    if name in VERBS:
+        return VERBS[name].run(call, rest.strip())
+    if parse_booking_id(word) is not None and not rest.strip():
+        return VERBS["show"].run(call, word)
+    return _unknown(call, name, rest.strip())
+
+
+def _run_press(press: Press) -> Reply | None:
+    name = ActionId(press.action_id.partition(":")[0])
+    if name is ActionId.MORE:
+        chosen, _, value = press.value.partition(":")
+        return ACTIONS[ActionId(chosen)](replace(press, value=value))
+    if name is ActionId.RUN:
+        return run_command(press, press.value)
+    return ACTIONS[name](press)
+
+
+def _unknown(call: Call, word: str, rest: str) -> Reply:
+    """As in "Did you mean …", with a button that does it."""
+    reader = call.reader
+    near = difflib.get_close_matches(word, VERBS, n=2, cutoff=NEAR)
+    if word[:1].isdigit():
+        near, rest = ["reserve"], f"{word} {rest}"
+    if not near:
+        return message(
+            reader.text("I do not know “{word}”. Here is what I can do:", word=word),
+            actions(button(reader.plain("Show help"), ActionId.RUN, "help")),
+        )
+    buttons = [
+        button(f"/gpu {name} {rest}", f"{ActionId.RUN}:{i}", f"{name} {rest}".strip())
+        for i, name in enumerate(near)
+    ]
+    asked = reader.text("I do not know “{word}”. Did you mean one of these?", word=word)
+    return message(asked, actions(*buttons))
+
+
+def _show_in_window(press: Press, reply: Reply) -> None:
+    """Where there is no message to answer in, the answer is a window of its own."""
+    assert press.view is not None
+    window = modal.told(press, reply)
+    if press.view.get("type") == "modal":
+        press.update_view(press.view["id"], window, None)
+        return
+    try:
+        press.open_view(window)
+    except BookingError as error:
+        log.warning("%s did not see the answer to %s: %s", press.actor.name, press.action_id, error)
+
+
+def _delivered(form: Form, reply: Reply) -> FormAnswer:
+    """A form opened where no message can be sent to shows its outcome itself."""
+    address = return_address(form)
+    if address.response_url is None:
+        return FormUpdate(modal.told(form, reply))
+    return replace(reply, replace=address.replaceable)
+
+
+def _with_zone(call: Call, reply: Reply) -> Reply:
+    """Say in which zone times were read when the person's own is unknown."""
+    blocks = reply.blocks or message(reply.text).blocks
+    return replace(reply, blocks=(*blocks, context(phrases.unknown_zone(call.reader))))
+
+
+def _busy(call: Call) -> Reply:
+    return message(
+        call.reader.text(
+            "The database is busy, and nothing was changed. Please try again in a moment."
+        )
+    )
+
+
+def _incident(call: Call, number: str) -> Reply:
+    return message(
+        call.reader.text(
+            "Something went wrong on my side. Please tell an admin this number: `{number}`",
+            number=number,
+        )
+    )

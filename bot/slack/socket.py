@@ -1,0 +1,137 @@
+"""Socket Mode: the connection over which Slack tells us what people do.
+
+slack_bolt's built-in client keeps the connection and opens a new one when it breaks. Here is what
+it lacks: a first connection that waits for Slack to be there, a look at whether the other side
+has gone (the client notices only by unanswered pings, and spins until then), an end that lets
+answers leave first, and a word about how things stand.
+"""
+
+from __future__ import annotations
+
+import logging
+import select
+import socket
+import threading
+import time
+from contextlib import suppress
+
+from slack_bolt import App
+from slack_bolt.adapter.socket_mode import SocketModeHandler
+from slack_sdk import WebClient
+from slack_sdk.socket_mode.builtin import SocketModeClient
+from slack_sdk.socket_mode.request import SocketModeRequest
+
+from bot.config import Settings
+from bot.slack.clients import CALL_ERRORS, background_client, is_loopback
+
+log = logging.getLogger(__name__)
+
+#: Seconds between pings, and between looks at whether a new connection is needed. A connection
+#: is given up after four unanswered ones: commands are lost for a quarter of a minute at most.
+PING_S = 3
+#: Seconds between looks at whether the other side has closed the connection.
+LOOK_S = 1.0
+#: Pauses, in seconds, between attempts to connect for the first time.
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 1.0, 30.0
+
+
+class SocketLink:
+    """The connection to Slack of one Bolt app."""
+
+    def __init__(self, app: App, settings: Settings) -> None:
+        client = background_client(settings)
+        self._handler = _Counting(app, settings.app_token, web_client=client)
+        if is_loopback(settings.slack_api_url):
+            self._handler.client.proxy = None
+        self._stopping = threading.Event()
+        self._starter = threading.Thread(target=self._connect, name="socket", daemon=True)
+
+    def start(self) -> None:
+        """Connect in the background, trying until Slack is there."""
+        self._starter.start()
+
+    def problem(self) -> str | None:
+        """Why nothing can arrive from Slack; None while the connection stands."""
+        if self._handler.client.is_connected():
+            return None
+        return "Socket Mode: not connected, trying again"
+
+    def stop(self, timeout: float) -> None:
+        """Let answers leave that are being made, then close; takes at most `timeout` seconds."""
+        self._stopping.set()
+        deadline = time.monotonic() + timeout
+        self._handler.wait_idle(timeout / 2)
+        # The client's own close() waits for its threads without a bound.
+        closer = threading.Thread(target=self._close, name="socket-close", daemon=True)
+        closer.start()
+        closer.join(max(deadline - time.monotonic(), 0.1))
+
+    def _connect(self) -> None:
+        pause = FIRST_PAUSE_S
+        while not self._stopping.is_set():
+            try:
+                self._handler.connect()  # type: ignore[no-untyped-call]
+            except CALL_ERRORS as error:
+                log.warning("Slack cannot be reached (%s); trying again in %.0f s", error, pause)
+                self._stopping.wait(pause)
+                pause = min(pause * 2, LONGEST_PAUSE_S)
+            else:
+                self._watch()
+
+    def _watch(self) -> None:
+        """Let go of a connection that the other side has closed; the client then makes another."""
+        while not self._stopping.wait(LOOK_S):
+            session = self._handler.client.current_session
+            if session is not None and session.sock is not None and _has_ended(session.sock):
+                log.info("Slack closed the connection; connecting again")
+                session.disconnect()
+
+    def _close(self) -> None:
+        client = self._handler.client
+        client.auto_reconnect_enabled = False
+        client.current_session_state.terminated = True
+        session = client.current_session
+        if session is not None and session.sock is not None:
+            # Wakes the thread that waits for the next message, so that close() need not wait.
+            with suppress(OSError):
+                session.sock.shutdown(socket.SHUT_RDWR)
+        self._handler.close()  # type: ignore[no-untyped-call]
+
+
+def _has_ended(sock: socket.socket) -> bool:
+    """Whether the other side has closed the connection and everything it sent was read."""
+    try:
+        if not select.select([sock], [], [], 0)[0]:
+            return False
+        # The base class's recv looks below TLS, where an end is an end.
+        return socket.socket.recv(sock, 1, socket.MSG_PEEK) == b""
+    except (OSError, ValueError):
+        # The client has closed it meanwhile, or it broke: its own look will tell.
+        return False
+
+
+class _Counting(SocketModeHandler):
+    """Bolt's handler, which knows how many requests are being answered."""
+
+    def __init__(self, app: App, app_token: str, *, web_client: WebClient) -> None:
+        super().__init__(app, app_token, web_client=web_client, ping_interval=PING_S)
+        self._under_way = 0
+        self._changed = threading.Condition()
+
+    def handle(self, client: SocketModeClient, req: SocketModeRequest) -> None:  # type: ignore[override]
+        """Answer one request."""
+        self._count(1)
+        try:
+            super().handle(client, req)
+        finally:
+            self._count(-1)
+
+    def wait_idle(self, timeout: float) -> None:
+        """Wait until nothing is being answered, for at most `timeout` seconds."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._under_way == 0, timeout)
+
+    def _count(self, change: int) -> None:
+        with self._changed:
+            self._under_way += change
+            self._changed.notify_all()

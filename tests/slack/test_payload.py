@@ -1,0 +1,104 @@
+"""What buttons carry, and what comes back."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import timedelta
+
+import builders
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.domain.errors import BookingError
+from bot.slack.payload import (
+    StaleButton,
+    pack,
+    pack_page,
+    pack_requests,
+    sketch,
+    unpack_id,
+    unpack_length,
+    unpack_moment,
+    unpack_page,
+    unpack_requests,
+)
+
+CLUSTER = builders.cluster()
+
+
+def test_a_request_comes_back_as_it_was() -> None:
+    request = builders.request(4, model="V100", team="vision", purpose='“train” "x" <y>')
+    (back,) = unpack_requests(pack_requests([request]), now=builders.NOW, cluster=CLUSTER)
+    assert replace(back, notes=()) == request
+
+
+def test_the_two_parts_of_a_split_booking_come_back_in_order() -> None:
+    parts = [builders.request(2), builders.request(2, builders.TONIGHT + timedelta(days=1))]
+    back = unpack_requests(pack_requests(parts), now=builders.NOW, cluster=CLUSTER)
+    assert [r.window for r in back] == [r.window for r in parts]
+
+
+def test_the_longest_purpose_fits_into_a_button() -> None:
+    assert len(pack_requests([builders.request(purpose='"' * 300)])) <= 2000
+
+
+def test_a_start_that_passed_while_the_button_waited_means_now() -> None:
+    request = builders.request(4)
+    now = builders.TONIGHT + timedelta(minutes=3)
+    (back,) = unpack_requests(pack_requests([request]), now=now, cluster=CLUSTER)
+    assert (back.window.start, back.window.end) == (now, request.window.end)
+
+
+def test_a_button_for_a_window_that_is_over_is_refused() -> None:
+    now = builders.TONIGHT + timedelta(days=2)
+    with pytest.raises(BookingError):
+        unpack_requests(pack_requests([builders.request(4)]), now=now, cluster=CLUSTER)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"n": 10_000},
+        {"n": True},
+        {"n": "4"},
+        {"on": "no-such-node"},
+        {"m": 7},
+        {"w": []},
+        {"w": [[1, 2], [3, 4], [5, 6]]},
+        {"w": [[9e99, 1]]},
+        {"w": [[-1, 1]]},
+        {"p": 9},
+        {"u": "x" * 301},
+    ],
+)
+def test_an_altered_request_is_refused(changes: dict[str, object]) -> None:
+    fields = {**json.loads(pack_requests([builders.request(4)])), **changes}
+    with pytest.raises(BookingError):
+        unpack_requests(json.dumps(fields), now=builders.NOW, cluster=CLUSTER)
+
+
+@given(st.text(max_size=60) | st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from("nwpeu"), inner),
+).map(json.dumps))  # fmt: skip
+def test_whatever_comes_back_is_read_or_refused_and_nothing_else(value: str) -> None:
+    sketch(value)
+    for unpack in (unpack_id, unpack_moment, unpack_length, unpack_page):
+        try:
+            unpack(value)
+        except StaleButton:
+            continue
+    try:
+        unpack_requests(value, now=builders.NOW, cluster=CLUSTER)
+    except BookingError:
+        return
+
+
+def test_small_references_come_back_as_they_were() -> None:
+    assert unpack_id(pack(142)) == 142
+    assert unpack_moment(pack(142, builders.NOW)) == (142, builders.NOW)
+    assert unpack_length(pack(142, timedelta(hours=4))) == (142, timedelta(hours=4))
+    assert unpack_page(pack_page(3, builders.NOW)) == (3, builders.NOW)
+    assert unpack_page(pack_page(3)) == (3, None)
