@@ -97,7 +97,7 @@ def _not_before(when: When, now: datetime, cluster: Cluster) -> datetime | None:
 
 def _most_patient(policy: Policy) -> Priority:
     """The priority with the longest bookings: looking is not yet booking."""
-    return max(policy.max_length, key=policy.max_length.__getitem__)
+    return max(policy.max_length, key=lambda priority: (policy.max_length[priority], priority))
 
 
 def parse_day_or_moment(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from operator import attrgetter
@@ -11,12 +12,13 @@ from sqlmodel import col
 
 from bot.domain import policy
 from bot.domain.actor import Actor
-from bot.domain.booking import Booking, Placement, Shape
+from bot.domain.booking import Booking, Placement, Shape, Share
+from bot.domain.calendar import Calendar, Claim
 from bot.domain.cluster import Cluster, Node
 from bot.domain.drain import Drain
 from bot.domain.errors import N_, Alternative, Blocker, NotFound
 from bot.domain.notes import Note
-from bot.domain.placement import Hints, earliest, place
+from bot.domain.placement import NO_HINTS, earliest, place
 from bot.domain.request import BookingRequest
 from bot.domain.transfer import Transfer
 from bot.domain.window import Window
@@ -42,6 +44,14 @@ class Availability:
 
 
 @dataclass(frozen=True, slots=True)
+class FreeWindow:
+    """A window that fits, and how long the GPUs stay free: None, longer than one can book."""
+
+    placement: Placement
+    until: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
 class NodeStatus:
     """A node at one instant: who has it, what is free, and what comes next."""
 
@@ -60,27 +70,56 @@ def free_windows(
     not_before: datetime | None,
     now: datetime,
     limit: int = 5,
-) -> tuple[Placement, ...]:
-    """The next windows in which `shape` is free for `length`, each starting after the last.
+) -> tuple[FreeWindow, ...]:
+    """The next windows in which `shape` is free for `length`, each on another free stretch.
 
-    Windows on different free stretches say more than five starts two hours apart: each search
-    goes on at the end of the window found before.
+    A stretch is given once, however many windows fit into it, and for all the nodes that have it
+    alike: "4 × V100 now, free until Friday" says more than five starts two hours apart.
     """
-    grid = site.cluster.grid
     latest = now + site.cluster.policy.horizon
-    found: list[Placement] = []
     after = max(not_before or now, now)
+    found: list[FreeWindow] = []
     with site.database.snapshot() as connection:
-        calendar = site.calendars.fresh(connection, now).calendar
+        calendar = site.calendars.fresh(connection, now).calendar.fork()
     while len(found) < limit:
         placement = earliest(
-            calendar, shape, length, not_before=after, latest_start=latest, now=now, hints=Hints()
+            calendar, shape, length, not_before=after, latest_start=latest, now=now, hints=NO_HINTS
         )
         if placement is None:
             break
-        found.append(placement)
-        after = grid.ceil(placement.window.end)
+        found.append(FreeWindow(placement, free_until(calendar, site.cluster, placement)))
+        _hide_stretches(calendar, site.cluster, placement)
     return tuple(found)
+
+
+def free_until(calendar: Calendar, cluster: Cluster, placement: Placement) -> datetime | None:
+    """How long the placement's GPUs stay free from its start; None: as far as one can book.
+
+    Looks no further than the longest booking would reach, because nobody can book more at once.
+    """
+    grid = cluster.grid
+    first = grid.number(placement.window.end)
+    last = first + max(cluster.policy.max_length.values()) // cluster.policy.slot
+
+    def is_taken(number: int) -> int:
+        window = Window(placement.window.start, grid.line(number))
+        return 0 if calendar.fits(Placement(window, placement.shares)) else 1
+
+    taken = bisect_left(range(first + 1, last + 1), 1, key=is_taken) + first + 1
+    return None if taken > last else grid.line(taken - 1)
+
+
+def _hide_stretches(calendar: Calendar, cluster: Cluster, found: Placement) -> None:
+    """Take what is free at the start of `found` on all nodes of its models out of the search."""
+    names = {share.node for share in found.shares}
+    models = {node.model for node in cluster.nodes if node.name in names}
+    for node in cluster.nodes:
+        most = calendar.free(node.name, found.window)
+        if node.model in models and most > 0:
+            here = Placement(found.window, (Share(node.name, most),))
+            end = free_until(calendar, cluster, here) or found.window.end + cluster.policy.horizon
+            span = int(found.window.start.timestamp()), int(end.timestamp())
+            calendar.add(Claim(0, node.name, *span, node.gpus))
 
 
 def availability(site: Site, request: BookingRequest, *, user: str, now: datetime) -> Availability:

@@ -157,12 +157,20 @@ def _drain(
     running, moved, stranded = [], [], []
     for booking in in_the_way:
         if booking.is_running(change.now):
-            running.append(_tell(change, actor, "stranded", booking, reason))
+            running.append(_strand(change, actor, node, booking, reason))
         elif (after := _displace(change, booking)) is not None:
-            record_booking(change, actor, "displaced", before=booking, after=after, reason=reason)
+            record_booking(
+                change,
+                actor,
+                "displaced",
+                before=booking,
+                after=after,
+                reason=reason,
+                node=node.name,
+            )
             moved.append(after)
         else:
-            stranded.append(_tell(change, actor, "stranded", booking, reason))
+            stranded.append(_strand(change, actor, node, booking, reason))
     _post_node(change, opened)
     mark_homes_stale(change)
     return Drained(opened, tuple(moved), tuple(stranded), tuple(running))
@@ -193,8 +201,16 @@ def _displace(change: Change, booking: Booking) -> Booking | None:
     return update_booking(change, booking, shares=placement.shares)
 
 
-def _tell(change: Change, actor: Actor, action: str, booking: Booking, reason: str) -> Booking:
-    record_booking(change, actor, action, before=booking, after=booking, reason=reason)
+def _strand(change: Change, actor: Actor, node: Node, booking: Booking, reason: str) -> Booking:
+    record_booking(
+        change,
+        actor,
+        "stranded",
+        before=booking,
+        after=booking,
+        reason=reason,
+        node=node.name,
+    )
     return booking
 
 

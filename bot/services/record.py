@@ -108,9 +108,13 @@ def record_booking(
     before: Booking | None,
     after: Booking,
     reason: str = "",
+    node: str | None = None,
     tell: Iterable[str] = (),
+    receiver: str | None = None,
 ) -> int:
     """Record a change of a booking; its card, its thread and the people concerned will tell.
+
+    `node` is the node that made the change necessary, `receiver` whom the booking is offered to.
 
     The owner hears directly when somebody else acted; `tell` names further people. Whoever acts
     is never told what they just did. Returns the audit record's sequence number.
@@ -120,9 +124,10 @@ def record_booking(
         actor,
         action,
         booking=after.id,
+        node=node,
         reason=reason,
         before=None if before is None else describe(before),
-        after=describe(after),
+        after=describe(after) | ({} if receiver is None else {"receiver": receiver}),
     )
     subject = f"booking:{after.id}"
     for channel in _channels(change, before, after):

@@ -56,7 +56,13 @@ def offer_transfer(
         overtake_transfer(change, booking)
         transfer = _insert(change, actor, booking, receiver, reason)
         record_booking(
-            change, actor, "transfer_offered", before=booking, after=booking, reason=reason
+            change,
+            actor,
+            "transfer_offered",
+            before=booking,
+            after=booking,
+            reason=reason,
+            receiver=receiver,
         )
         receipts.keep(change, key, transfer.id)
         return transfer

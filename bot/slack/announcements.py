@@ -94,39 +94,22 @@ def _how_it_ended(site: Site, booking: Booking, reader: Reader) -> Mrkdwn:
 def _event(row: Row, site: Site, _now: datetime, reader: Reader) -> Message | None:
     """One line in the thread of the booking's card."""
     record = look.get_audit(site, int(row.data["audit"]))
-    return Message(
-        text=_offer(record, site, reader) or history.sentence(reader, record), thread_of=row.subject
-    )
-
-
-def _offer(record: AuditRecord, site: Site, reader: Reader) -> Mrkdwn | None:
-    """To whom a booking was offered, which the record itself does not say, while it is open."""
-    transfer = look.open_transfer(site, record.booking) if record.booking is not None else None
-    if record.action != "transfer_offered" or transfer is None or transfer.created_at != record.at:
-        return None
-    return reader.text(
-        N_("{giver} offered to hand it over to {receiver}{because}"),
-        giver=UserId(transfer.giver),
-        receiver=UserId(transfer.receiver),
-        because=phrases.because(reader, transfer.reason),
-    )
+    return Message(text=history.sentence(reader, record), thread_of=row.subject)
 
 
 def _notice(row: Row, site: Site, now: datetime, reader: Reader) -> Message | None:
     """A direct message because somebody else's act concerns its reader."""
     record = look.get_audit(site, int(row.data["audit"]))
     booking = look.get_booking(site, _number(row))
-    if _told_by_its_own_message(record, row.recipient, site):
+    if _told_by_its_own_message(record, row.recipient):
         return None
     return _plain(notices.notice(reader, site.cluster, booking, record, now))
 
 
-def _told_by_its_own_message(record: AuditRecord, user: str, site: Site) -> bool:
+def _told_by_its_own_message(record: AuditRecord, user: str) -> bool:
     """The receiver of a transfer has a message with the buttons to answer, which tells it all."""
-    if record.action != "transfer_offered" or record.booking is None:
-        return False
-    transfer = look.open_transfer(site, record.booking)
-    return transfer is not None and transfer.receiver == user
+    offered = record.action == "transfer_offered"
+    return offered and (record.after or {}).get("receiver") == user
 
 
 def _transfer(row: Row, site: Site, now: datetime, reader: Reader) -> Message | None:

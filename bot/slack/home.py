@@ -52,8 +52,8 @@ def _mine(site: Site, reader: Reader, now: datetime) -> list[Block]:
 def _free(site: Site, reader: Reader, now: datetime) -> list[Block]:
     said = summary(reader, node_status(site, at=now, now=now), None)
     rows = [
-        free_row(site, reader, asked, placement, now, place=i)
-        for i, (asked, placement) in enumerate(free_by_model(site, now=now))
+        free_row(site, reader, asked, window, now, place=i)
+        for i, (asked, window) in enumerate(free_by_model(site, now=now))
     ]
     return [divider(), header(reader.plain("Free GPUs")), section(said), *rows]
 

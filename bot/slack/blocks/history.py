@@ -93,6 +93,13 @@ def _displaced(reader: Reader, record: AuditRecord, _actor: object) -> Mrkdwn:
     )
 
 
+def _offered(reader: Reader, record: AuditRecord, actor: object) -> Mrkdwn:
+    receiver = UserId((record.after or {})["receiver"])
+    return reader.text(
+        N_("{actor} offered to hand it over to {receiver}"), actor=actor, receiver=receiver
+    )
+
+
 def _transferred(reader: Reader, record: AuditRecord, _actor: object) -> Mrkdwn:
     before, after = _both(record)
     old, new = UserId(before["owner"]), UserId(after["owner"])
@@ -126,13 +133,13 @@ SENTENCES: Mapping[str, Callable[[Reader, AuditRecord, object], Mrkdwn]] = {
     "released_part": _released_part,
     "extended": _extended,
     "moved": _moved,
-    "transfer_offered": _simple(N_("{actor} offered to hand it over")),
+    "transfer_offered": _offered,
     "transferred": _transferred,
     "transfer_declined": _simple(N_("{actor} declined to take it over")),
     "transfer_withdrawn": _simple(N_("{actor} withdrew the offer to hand it over")),
     "transfer_expired": _simple(N_("The offer to hand it over expired")),
     "displaced": _displaced,
-    "stranded": _simple(N_("{actor} took its node out of service")),
+    "stranded": _simple(N_("{actor} took {node} out of service")),
     "node_drained": _drained,
     "node_resumed": _simple(N_("{actor} brought {node} back into service")),
 }

@@ -7,14 +7,14 @@ from datetime import datetime
 from bot.domain.booking import Placement, Priority
 from bot.domain.errors import N_
 from bot.domain.request import BookingRequest, FreeRequest, parse_free
-from bot.services.look import free_windows
+from bot.services.look import FreeWindow, free_windows
 from bot.services.site import Site
 from bot.slack import phrases
 from bot.slack.blocks.build import button, context, message, section
 from bot.slack.context import Block, Call, Reply
 from bot.slack.ids import ActionId
 from bot.slack.payload import pack_requests
-from bot.slack.reader import Reader
+from bot.slack.reader import Mrkdwn, Reader
 from bot.slack.registry import Group, verb
 
 #: Models listed on the App Home.
@@ -44,8 +44,8 @@ def free(call: Call, text: str) -> Reply:
     said = _heading(call, asked, bool(found))
     notes = [call.reader.note(note) for note in asked.notes]
     rows = [
-        free_row(call.site, call.reader, asked, placement, call.now, place=i)
-        for i, placement in enumerate(found)
+        free_row(call.site, call.reader, asked, window, call.now, place=i)
+        for i, window in enumerate(found)
     ]
     return message(said, *rows, *([context(*notes)] if notes else []))
 
@@ -70,19 +70,35 @@ def free_row(
     site: Site,
     reader: Reader,
     asked: FreeRequest,
-    placement: Placement,
+    free: FreeWindow,
     now: datetime,
     *,
     place: int,
 ) -> Block:
     """A window and the button that books it; `place` tells the buttons of a list apart."""
+    placement = free.placement
     teams = site.cluster.teams_of(reader.user)
     # People in several teams book for their first one; the confirmation says which.
     request = _request(asked, placement, teams[0].name if teams else None)
     what = phrases.gpus(site.cluster, placement.shares)
     caption = phrases.book_caption(reader, what, placement.window.start, now)
     book = button(caption, f"{ActionId.BOOK}:{place}", pack_requests([request]))
-    return section(phrases.placement(reader, site.cluster, placement), book)
+    return section(_row_text(site, reader, free), book)
+
+
+def _row_text(site: Site, reader: Reader, free: FreeWindow) -> Mrkdwn:
+    window = free.placement.window
+    line = phrases.placement(reader, site.cluster, free.placement)
+    if free.until is None:
+        return reader.text(N_("{line}\nfree for longer than one can book"), line=line)
+    if free.until > window.end:
+        return reader.text(
+            N_("{line}\nfree until {end} ({length})"),
+            line=line,
+            end=free.until,
+            length=free.until - window.start,
+        )
+    return line
 
 
 def _request(asked: FreeRequest, placement: Placement, team: str | None) -> BookingRequest:
@@ -96,11 +112,11 @@ def _request(asked: FreeRequest, placement: Placement, team: str | None) -> Book
     )
 
 
-def free_by_model(site: Site, *, now: datetime) -> list[tuple[FreeRequest, Placement]]:
+def free_by_model(site: Site, *, now: datetime) -> list[tuple[FreeRequest, FreeWindow]]:
     """Where a GPU of each model is free next, for one slot; for the App Home."""
     found = []
     for model in site.cluster.models[:MODELS_SHOWN]:
         asked = FreeRequest(gpus=1, length=site.cluster.policy.slot, model=model)
         windows = free_windows(site, asked.shape, asked.length, not_before=None, now=now, limit=1)
-        found += [(asked, placement) for placement in windows]
+        found += [(asked, window) for window in windows]
     return found
