@@ -93,7 +93,10 @@ class Acting:
     def submit(
         self, user: str, view: Mapping[str, object], values: Mapping[str, object] | None = None
     ) -> SubmitResult:
-        """Fill a modal in and submit it; `values` maps action ids to what is entered."""
+        """Fill a modal in and submit it; `values` maps fields to what is entered.
+
+        A field is named by its action_id, or by its block_id where several share an action_id.
+        """
         shown = self.workspace.views.find_of(user, str(view["id"]))
         entered = _filled(shown, values or {})
         return submit(self.workspace, self.delivery, user, shown, entered)
@@ -162,12 +165,21 @@ def _state(source: Source) -> Json:
     return source.values if isinstance(source, View) else {}
 
 
+def _field(view: View, name: str) -> tuple[Json, Json]:
+    """The block and element of the input whose block_id, or else whose action_id, is `name`."""
+    blocks = view.body["blocks"]
+    for block in blocks:
+        if block.get("block_id") == name and "element" in block:
+            return block, block["element"]
+    return find_element(blocks, name)
+
+
 def _filled(view: View, values: Mapping[str, object]) -> Json:
     """state.values of a modal after a person entered `values`."""
     entered: Json = {block_id: dict(inputs) for block_id, inputs in view.values.items()}
-    for action_id, value in values.items():
-        block, element = find_element(view.body["blocks"], action_id)
-        kind = element["type"]
+    for name, value in values.items():
+        block, element = _field(view, name)
+        action_id, kind = element["action_id"], element["type"]
         if kind == "overflow" or kind not in INPUT_KINDS:
             raise CannotSee(f"{action_id} is a {kind}: nothing to fill in")
         entry = {"type": kind, **choice(element, value)}

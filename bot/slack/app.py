@@ -7,8 +7,10 @@ is answered in the acknowledgement itself, and nothing waits in Bolt's polling l
 from __future__ import annotations
 
 import hashlib
+import logging
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from slack_bolt import Ack, App
@@ -27,6 +29,7 @@ from bot.slack.profiles import Profiles
 Body = Mapping[str, Any]
 
 ANY = re.compile("")
+BOLT_LOG = logging.getLogger("slack_bolt")
 
 
 class Listeners:
@@ -135,19 +138,36 @@ class Listeners:
 
 def build_app(settings: Settings, listeners: Listeners) -> App:
     """A Bolt app that sends everything Slack tells us to `listeners`. Makes no call to Slack."""
-    app = App(
-        # Bolt's own client is never used; without a token it does not ask Slack who we are.
-        client=WebClient(base_url=settings.slack_api_url),
-        authorize=lambda: AuthorizeResult(enterprise_id=None, team_id=None),
-        signing_secret=settings.signing_secret,
-        process_before_response=True,
-    )
+    with _without_warnings():
+        app = App(
+            # Otherwise Bolt gives its loggers the root's level, and at DEBUG prints whole requests.
+            logger=BOLT_LOG,
+            # Bolt's own client is never used; without a token it does not ask Slack who we are.
+            client=WebClient(base_url=settings.slack_api_url),
+            authorize=lambda: AuthorizeResult(enterprise_id=None, team_id=None),
+            signing_secret=settings.signing_secret,
+            process_before_response=True,
+        )
     app.command("/gpu")(listeners.command)
     app.action(ANY)(listeners.action)
     app.view(ANY)(listeners.submission)
     app.view_closed(ANY)(_acknowledge)
     app.event("app_home_opened")(listeners.home_opened)
     return app
+
+
+@contextmanager
+def _without_warnings() -> Iterator[None]:
+    """Bolt looks into the environment by itself and warns of a token there that it does not use."""
+    BOLT_LOG.addFilter(_nothing)
+    try:
+        yield
+    finally:
+        BOLT_LOG.removeFilter(_nothing)
+
+
+def _nothing(_record: logging.LogRecord) -> bool:
+    return False
 
 
 def chosen(action: Mapping[str, Any]) -> str:

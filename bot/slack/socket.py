@@ -87,14 +87,16 @@ class SocketLink:
                 session.disconnect()
 
     def _close(self) -> None:
+        """Close the client; its threads are woken first, because its close() waits for them."""
         client = self._handler.client
         client.auto_reconnect_enabled = False
         client.current_session_state.terminated = True
         session = client.current_session
         if session is not None and session.sock is not None:
-            # Wakes the thread that waits for the next message, so that close() need not wait.
             with suppress(OSError):
                 session.sock.shutdown(socket.SHUT_RDWR)
+        client.closed = True
+        client.message_queue.put(None)
         self._handler.close()  # type: ignore[no-untyped-call]
 
 

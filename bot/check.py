@@ -1,0 +1,201 @@
+"""`gpubot check`: whether everything gpubot needs is there, and what to do where it is not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from slack_sdk import WebClient
+from slack_sdk.errors import SlackApiError
+from slack_sdk.http_retry.builtin_handlers import RateLimitErrorRetryHandler
+from slack_sdk.web import SlackResponse
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import SQLAlchemyError
+
+from bot.config import ConfigError, Settings
+from bot.domain.cluster import Cluster
+from bot.domain.errors import BookingError
+from bot.fileproblems import load_cluster
+from bot.slack.clients import CALL_ERRORS, background_client
+from bot.slack.scopes import SCOPES
+from bot.store.database import Database
+from bot.store.migrate import newest_revision, revision
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One line: what was looked at, and whether it is as it should be (None: cannot be told)."""
+
+    ok: bool | None
+    text: str
+
+    def __str__(self) -> str:
+        mark = {True: "✓", False: "✗", None: "–"}[self.ok]
+        return f"{mark} {self.text}"
+
+
+def check(settings: Settings) -> Iterator[Finding]:
+    """Look at everything, in the order in which one would set it up; findings come as made."""
+    cluster: Cluster | None = None
+    try:
+        cluster = load_cluster(settings.config_path)
+        yield _good(f"{settings.config_path}: {_summary(cluster)}")
+    except ConfigError as error:
+        yield from (_bad(problem) for problem in error.problems)
+    yield database_finding(settings)
+    yield from _slack(settings, cluster)
+
+
+def _good(text: str) -> Finding:
+    return Finding(ok=True, text=text)
+
+
+def _bad(text: str) -> Finding:
+    return Finding(ok=False, text=text)
+
+
+def _summary(cluster: Cluster) -> str:
+    counts = (
+        _count(len(cluster.nodes), "node"),
+        _count(cluster.gpus, "GPU"),
+        _count(len(cluster.teams), "team"),
+    )
+    return ", ".join(counts)
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def database_finding(settings: Settings) -> Finding:
+    """Whether the database is there, can be written to, and has the tables needed."""
+    shown = f"database {settings.shown_database_url}"
+    file = make_url(settings.database_url).database
+    if file and file != ":memory:" and not Path(file).exists():
+        return _bad(f"{shown}: does not exist yet; `gpubot migrate` makes it")
+    database = Database(settings.database_url)
+    try:
+        with database.transaction() as connection:
+            found = revision(connection)
+    except (SQLAlchemyError, BookingError) as error:
+        reason = str(getattr(error, "orig", None) or error)
+        return _bad(f"{shown}: cannot be written to: {reason}")
+    finally:
+        database.close()
+    needed = newest_revision()
+    if found != needed:
+        state = f"at revision {found}, needs {needed}" if found else "has no tables yet"
+        return _bad(f"{shown}: {state}; run `gpubot migrate`")
+    return _good(f"{shown}: at revision {found}")
+
+
+def _slack(settings: Settings, cluster: Cluster | None) -> Iterator[Finding]:
+    missing = settings.missing_for_slack()
+    yield from (_bad(text) for text in missing)
+    if settings.bot_token:
+        client = background_client(settings)
+        # Nobody waits for the clock here: what Slack asks us to wait, we wait.
+        client.retry_handlers.append(RateLimitErrorRetryHandler(max_retry_count=3))
+        answer, problem = _ask(client.auth_test)
+        if answer is None:
+            yield _bad(f"SLACK_BOT_TOKEN: {problem}")
+        else:
+            yield _good(f"bot token: {answer['user']} in {answer['team']}")
+            yield from _scopes(answer)
+            yield from _places(client, cluster)
+    yield from _incoming(settings)
+
+
+def _scopes(answer: SlackResponse) -> Iterator[Finding]:
+    header = next((v for k, v in answer.headers.items() if k.casefold() == "x-oauth-scopes"), None)
+    if header is None:
+        yield Finding(ok=None, text="scopes: Slack did not say which the token has")
+        return
+    granted = {scope.strip() for scope in header.split(",")}
+    lacking = [scope for scope in SCOPES if scope not in granted]
+    for scope in lacking:
+        yield _bad(
+            f"scope {scope} is missing ({SCOPES[scope]}): add it under “OAuth & Permissions” "
+            "and install the app again",
+        )
+    if not lacking:
+        yield _good(f"scopes: all {len(SCOPES)} granted")
+
+
+def _incoming(settings: Settings) -> Iterator[Finding]:
+    """How Slack reaches us."""
+    if settings.app_token:
+        client = background_client(settings)
+        _, problem = _ask(lambda: client.apps_connections_open(app_token=settings.app_token))
+        if problem:
+            yield _bad(
+                f"SLACK_APP_TOKEN: {problem}; it needs the scope connections:write, and the app "
+                "needs Socket Mode switched on",
+            )
+        else:
+            yield _good("app token: Socket Mode connections can be opened")
+    elif settings.signing_secret:
+        yield _good(f"signing secret: set; Slack is to call {settings.base_url}/slack/events")
+
+
+def _places(client: WebClient, cluster: Cluster | None) -> Iterator[Finding]:
+    if cluster is None:
+        return
+    channels = {team.channel: f"of team {team.name}" for team in cluster.teams}
+    if cluster.ops_channel:
+        channels.setdefault(cluster.ops_channel, "ops_channel")
+    for channel, whose in channels.items():
+        yield _channel(client, channel, whose)
+    yield from _people(client, cluster)
+
+
+def _channel(client: WebClient, channel: str, whose: str) -> Finding:
+    shown = f"channel {channel} ({whose})"
+    answer, problem = _ask(lambda: client.conversations_info(channel=channel))
+    if problem == "missing_scope":
+        return Finding(
+            ok=None, text=f"{shown}: cannot be looked at without the scope channels:read"
+        )
+    if answer is None:
+        advice = "check the id; a private channel needs `/invite @gpubot`"
+        return _bad(f"{shown}: {problem}; {advice}")
+    found = answer["channel"]
+    if found.get("is_archived"):
+        return _bad(f"{shown}: #{found.get('name')} is archived")
+    if found.get("is_private") and not found.get("is_member"):
+        return _bad(f"{shown}: gpubot is not in it; type `/invite @gpubot` there")
+    return _good(f"{shown}: #{found.get('name')}")
+
+
+def _people(client: WebClient, cluster: Cluster) -> Iterator[Finding]:
+    users = cluster.admins.union(cluster.urgent, *(t.members | t.leads for t in cluster.teams))
+    unreadable = 0
+    for user in sorted(users):
+        answer, problem = _ask(lambda user=user: client.users_info(user=user))  # type: ignore[misc]
+        if answer is not None and answer["user"].get("deleted"):
+            problem = "their account is deactivated"
+        if problem:
+            unreadable += 1
+            yield _bad(f"member {user} ({_where(cluster, user)}): {problem}")
+    if not unreadable:
+        yield _good(f"members: {_count(len(users), 'profile')} readable")
+
+
+def _where(cluster: Cluster, user: str) -> str:
+    """Where the configuration names that person."""
+    places: Iterable[str] = (f"team {team.name}" for team in cluster.teams_of(user))
+    roles = {"admins": cluster.admins, "urgent": cluster.urgent}
+    return ", ".join([*places, *(role for role, users in roles.items() if user in users)])
+
+
+def _ask(method: Callable[[], SlackResponse]) -> tuple[SlackResponse | None, str]:
+    """Slack's answer and an empty text, or None and what went wrong."""
+    try:
+        return method(), ""
+    except SlackApiError as error:
+        data = error.response.data
+        code = data.get("error") if isinstance(data, dict) else None
+        return None, str(code or f"HTTP {error.response.status_code}")
+    except CALL_ERRORS as error:
+        return None, f"Slack cannot be reached ({error})"

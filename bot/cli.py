@@ -1,0 +1,207 @@
+"""The command line. Each command is a function; its return value is the exit code.
+
+0: done. 1: something is wrong that the output names. 2: the command line cannot be read.
+130: interrupted before anything ran.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import os
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import contextmanager, nullcontext
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from bot import logs
+from bot.config import ConfigError, Settings
+from bot.domain.errors import BookingError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from bot.services.site import Site
+
+Command = Callable[[argparse.Namespace], int]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; `arguments` are the process's own when None. Returns the exit code."""
+    parsed = _parser().parse_args(arguments)
+    try:
+        run: Command = parsed.run
+        return run(parsed)
+    except ConfigError as error:
+        for problem in error.problems:
+            print(f"gpubot: {problem}", file=sys.stderr)
+    except (BookingError, OSError, SQLAlchemyError) as error:
+        print(f"gpubot: {error}", file=sys.stderr)
+    except KeyboardInterrupt:
+        return 130
+    return 1
+
+
+# Commands import what they need themselves: `gpubot --help` should not wait for Slack's and the
+# database's libraries.
+
+
+def _serve(_: argparse.Namespace) -> int:
+    from bot.main import serve
+
+    serve(_settings())
+    return 0
+
+
+def _demo(parsed: argparse.Namespace) -> int:
+    from bot.demo import demo
+
+    logs.set_up(os.environ.get("GPUBOT_LOG_LEVEL") or logging.getLevelName(logging.WARNING))
+    demo(port=parsed.port, over_http=parsed.http, tell=lambda text: print(text, flush=True))
+    return 0
+
+
+def _check(_: argparse.Namespace) -> int:
+    from bot.check import check
+
+    all_is_well = True
+    for finding in check(_settings()):
+        print(finding, flush=True)
+        all_is_well &= finding.ok is not False
+    return 0 if all_is_well else 1
+
+
+def _migrate(_: argparse.Namespace) -> int:
+    from bot.store.migrate import newest_revision, upgrade
+
+    settings = _settings()
+    upgrade(settings.database_url)
+    print(f"{settings.shown_database_url}: at revision {newest_revision()}")
+    return 0
+
+
+def _audit_export(parsed: argparse.Namespace) -> int:
+    from bot.services import audit
+
+    output = parsed.output
+    target = output.open("w", encoding="utf-8", newline="") if output else nullcontext(sys.stdout)
+    with _site() as site, target as stream:
+        count = audit.export(site, parsed.format, stream, since=parsed.since)
+    print(f"{count} records", file=sys.stderr)
+    return 0
+
+
+def _audit_verify(_: argparse.Namespace) -> int:
+    from bot.services import audit
+
+    with _site() as site:
+        verdict = audit.verify(site)
+    if verdict.ok:
+        print(f"✓ the audit log is whole: {verdict.records} records")
+        return 0
+    print(f"✗ the audit log was tampered with: record {verdict.first_bad}: {verdict.why}")
+    return 1
+
+
+def _config_schema(_: argparse.Namespace) -> int:
+    from bot.clusterfile import json_schema
+
+    print(json.dumps(json_schema(), indent=2, ensure_ascii=False))
+    return 0
+
+
+def _config_example(_: argparse.Namespace) -> int:
+    from bot.fileexample import EXAMPLE
+
+    print(EXAMPLE, end="")
+    return 0
+
+
+def _settings() -> Settings:
+    settings = Settings.from_environment(os.environ)
+    logs.set_up(settings.log_level)
+    return settings
+
+
+@contextmanager
+def _site() -> Iterator[Site]:
+    from bot.check import database_finding
+    from bot.fileproblems import load_cluster
+    from bot.services.site import Site
+    from bot.store.database import Database
+
+    settings = _settings()
+    if not (found := database_finding(settings)).ok:
+        raise ConfigError([found.text])
+    database = Database(settings.database_url)
+    try:
+        yield Site.open(database, load_cluster(settings.config_path))
+    finally:
+        database.close()
+
+
+def _instant(text: str) -> datetime:
+    """An ISO 8601 date or instant; UTC where it names no zone."""
+    try:
+        instant = datetime.fromisoformat(text)
+    except ValueError:
+        message = f"{text!r} is no date such as 2026-12-01 or 2026-12-01T10:00+08:00"
+        raise argparse.ArgumentTypeError(message) from None
+    return instant if instant.tzinfo else instant.replace(tzinfo=UTC)
+
+
+def _port(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and int(text) <= 65535):
+        raise argparse.ArgumentTypeError(f"{text!r} is no port: a number from 0 to 65535")
+    return int(text)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="gpubot",
+        description="A Slack bot that books GPUs.",
+        epilog="Settings come from the environment; see README.md.",
+    )
+    parser.add_argument("--version", action="version", version=f"gpubot {version('gpubot')}")
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    _add(commands, "serve", "run the bot", _serve)
+    demo = _add(commands, "demo", "try the bot in an embedded Slack, offline", _demo)
+    demo.add_argument("--port", type=_port, default=None, help="where to open it (default: 8090)")
+    demo.add_argument("--http", action="store_true", help="signed HTTP instead of Socket Mode")
+    _add(commands, "check", "say what is missing before `serve` can work", _check)
+    _add(commands, "migrate", "bring the database to the schema needed", _migrate)
+    _add_audit(commands)
+    config = _add(commands, "config", "help with the configuration file", None)
+    kinds = config.add_subparsers(metavar="WHAT", required=True)
+    _add(kinds, "schema", "print the file's JSON schema", _config_schema)
+    _add(kinds, "example", "print a file to begin with", _config_example)
+    return parser
+
+
+if TYPE_CHECKING:
+    Commands = argparse._SubParsersAction[argparse.ArgumentParser]  # noqa: SLF001
+
+
+def _add_audit(commands: Commands) -> None:
+    audit = _add(commands, "audit", "write out or prove the audit log", None)
+    kinds = audit.add_subparsers(metavar="WHAT", required=True)
+    export = _add(kinds, "export", "write the records, oldest first", _audit_export)
+    export.add_argument("--format", choices=("csv", "jsonl"), default="jsonl")
+    export.add_argument("--since", type=_instant, metavar="INSTANT", help="ISO 8601")
+    export.add_argument("--output", type=Path, metavar="FILE", help="standard output by default")
+    _add(kinds, "verify", "find any later edit; exit code 1 when there is one", _audit_verify)
+
+
+def _add(
+    commands: Commands, name: str, summary: str, run: Command | None
+) -> argparse.ArgumentParser:
+    parser = commands.add_parser(name, help=summary, description=summary)
+    if run is not None:
+        parser.set_defaults(run=run)
+    return parser

@@ -1,0 +1,189 @@
+"""`gpubot demo`: the unmodified bot in an embedded Slack workspace, with a sample lab.
+
+Works offline, needs no account, and keeps nothing: the database lies in a temporary folder.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import NamedTuple
+
+from dateutil import tz
+
+from bot.config import Settings
+from bot.domain.actor import Actor
+from bot.domain.cluster import Cluster, Node, Team
+from bot.domain.request import parse_reserve
+from bot.main import Bot, run_until_signal
+from bot.sandbox import Sandbox, SandboxChannel, SandboxClock, SandboxUser
+from bot.services.reserve import reserve
+from bot.services.site import Site
+
+MANIFEST = Path(__file__).with_name("manifest.yml")
+PORT = 8090
+ZONE = "Asia/Shanghai"
+
+USERS = (
+    SandboxUser("U0ALICE", "alice", "Alice Martin", tz=ZONE, title="Vision, team lead"),
+    SandboxUser("U0BOB", "bob", "Bob Keller", tz="Europe/Berlin", title="Vision"),
+    SandboxUser("U0CHEN", "chen", "Chen Wei", tz=ZONE, locale="zh-CN", title="NLP, team lead"),
+    SandboxUser("U0EMMA", "emma", "Emma Rossi", tz="Europe/Rome", title="NLP"),
+    SandboxUser("U0DANA", "dana", "Dana Novak", tz=ZONE, title="Robotics, team lead"),
+    SandboxUser("U0FARID", "farid", "Farid Haddad", tz=ZONE, title="Robotics"),
+    SandboxUser("U0GRACE", "grace", "Grace Park", tz=ZONE, title="Operations", admin=True),
+)
+EVERYBODY = [user.id for user in USERS]
+
+TEAMS = (
+    Team(
+        name="vision",
+        channel="C0VISION",
+        color="#2563eb",
+        members=frozenset({"U0ALICE", "U0BOB"}),
+        leads=frozenset({"U0ALICE"}),
+    ),
+    Team(
+        name="nlp",
+        channel="C0NLP",
+        color="#16a34a",
+        members=frozenset({"U0CHEN", "U0EMMA"}),
+        leads=frozenset({"U0CHEN"}),
+    ),
+    Team(
+        name="robotics",
+        channel="C0ROBOTICS",
+        color="#d97706",
+        members=frozenset({"U0DANA", "U0FARID"}),
+        leads=frozenset({"U0DANA"}),
+    ),
+)
+
+CHANNELS = (
+    SandboxChannel("C0VISION", "vision", members=EVERYBODY, topic="Seeing machines"),
+    SandboxChannel("C0NLP", "nlp", members=EVERYBODY, topic="Reading machines"),
+    SandboxChannel("C0ROBOTICS", "robotics", members=EVERYBODY, topic="Moving machines"),
+    SandboxChannel("C0OPS", "gpu-ops", members=EVERYBODY, topic="Nodes out of service and back"),
+)
+
+
+class Sample(NamedTuple):
+    """A booking that somebody made `ago`, in the words they typed."""
+
+    ago: timedelta
+    user: str
+    text: str
+
+
+SAMPLES = (
+    Sample(timedelta(hours=26), "U0CHEN", '4 A100 now 2d p1 firm "pretraining, seed 1"'),
+    Sample(timedelta(hours=5), "U0ALICE", '4 V100 now 20h "ImageNet baseline"'),
+    Sample(timedelta(hours=4), "U0EMMA", '2 A100 now 12h "tokenizer ablation"'),
+    Sample(timedelta(hours=3), "U0DANA", '8 V100 tomorrow 08:00 1d "grasping, two nodes"'),
+    Sample(timedelta(hours=2), "U0BOB", '1 V100 now 8h "label cleaning"'),
+    Sample(timedelta(hours=2), "U0FARID", '2 V100 in 6h 10h "simulation sweep"'),
+    Sample(timedelta(hours=1), "U0CHEN", '4 A100 tomorrow 22:00 20h p1 "evaluation"'),
+    Sample(timedelta(hours=1), "U0ALICE", '3 A100 tomorrow 10:00 12h "detector, large"'),
+)
+
+
+class Demo:
+    """A workspace and a bot in it, over a database in `folder`."""
+
+    def __init__(self, folder: Path, *, over_http: bool = False) -> None:
+        self.clock = SandboxClock()
+        self.sandbox = Sandbox(
+            manifest=MANIFEST,
+            users=USERS,
+            channels=CHANNELS,
+            clock=self.clock,
+            workspace_name="Sample Lab",
+            team_id="T0LAB",
+        )
+        self._folder, self._over_http = folder, over_http
+        self.bot: Bot | None = None
+
+    def start(self, port: int | None = 0) -> None:
+        """Start both, the workspace at `port`: 0 is any, None is PORT or else any.
+
+        Raises OSError when the port is taken.
+        """
+        self._open_workspace(port)
+        self.bot = Bot(self._settings(), cluster(), self.clock)
+        book_samples(self.bot.site, self.clock)
+        self.bot.start()
+        if self._over_http:
+            self.sandbox.request_url = f"{self.bot.address}/slack/events"
+
+    def stop(self) -> None:
+        """End both; also what was only half started."""
+        if self.bot is not None:
+            self.bot.stop()
+        self.sandbox.stop()
+
+    def _open_workspace(self, port: int | None) -> None:
+        try:
+            self.sandbox.start(PORT if port is None else port)
+        except OSError:
+            if port is not None:
+                raise
+            self.sandbox.start(0)
+
+    def _settings(self) -> Settings:
+        return Settings(
+            bot_token=self.sandbox.bot_token,
+            app_token="" if self._over_http else self.sandbox.app_token,
+            signing_secret=self.sandbox.signing_secret,
+            slack_api_url=self.sandbox.api_url,
+            database_url=f"sqlite:///{self._folder / 'gpubot.db'}",
+            port=0,
+        )
+
+
+def demo(*, port: int | None, over_http: bool, tell: Callable[[str], None]) -> None:
+    """Run the demo until SIGINT or SIGTERM; `tell` says where it is.
+
+    `port` None takes PORT, or any free one when that is taken. Raises OSError when a given port
+    is taken.
+    """
+    # The workspace is on this machine: a proxy could not reach it.
+    os.environ["NO_PROXY"] = os.environ["no_proxy"] = "127.0.0.1,localhost"
+    with TemporaryDirectory(prefix="gpubot-demo-") as folder:
+        running = Demo(Path(folder), over_http=over_http)
+
+        def start() -> None:
+            running.start(port)
+            tell(
+                f"gpubot's demo is open at {running.sandbox.url}\n"
+                "Choose who you are there, and type /gpu help into a channel. Ctrl-C ends it."
+            )
+
+        run_until_signal(start, running.stop)
+
+
+def cluster() -> Cluster:
+    """The sample lab: eight nodes with four GPUs each, three teams, one admin."""
+    zone = tz.gettz(ZONE)
+    if zone is None:
+        raise RuntimeError(f"the time zone database has no {ZONE}")
+    return Cluster(
+        name="Sample Lab",
+        zone=zone,
+        zone_name=ZONE,
+        nodes=tuple(Node(f"gpu-0{n}", 4, "V100" if n <= 4 else "A100") for n in range(1, 9)),
+        teams=TEAMS,
+        admins=frozenset({"U0GRACE"}),
+        urgent=frozenset({"U0ALICE"}),
+        ops_channel="C0OPS",
+    )
+
+
+def book_samples(site: Site, clock: SandboxClock) -> None:
+    """Make the sample bookings: some run by now, some are ahead."""
+    for sample in SAMPLES:
+        now = (clock.now() - sample.ago).replace(microsecond=0)
+        request = parse_reserve(sample.text, now=now, zone=site.cluster.zone, cluster=site.cluster)
+        reserve(site, Actor(sample.user), request, now=now)

@@ -1,0 +1,236 @@
+"""The composition root: everything that runs is put together here, started and ended."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import socket
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import datetime, timedelta
+from types import FrameType
+
+import uvicorn
+from sqlalchemy import text
+from sqlalchemy.exc import SQLAlchemyError
+
+from bot.clock import Clock, SystemClock
+from bot.config import ConfigError, Settings
+from bot.domain.cluster import Cluster
+from bot.fileproblems import load_cluster
+from bot.services import node, receipts, transfer
+from bot.services.delivery import Delivery
+from bot.services.site import Site
+from bot.slack import announcements, home
+from bot.slack.answers import Answers
+from bot.slack.app import Listeners, build_app
+from bot.slack.clients import background_client, interactive_client
+from bot.slack.context import Message, View
+from bot.slack.homes import Homes
+from bot.slack.outbox import Deliverer
+from bot.slack.probe import Probe
+from bot.slack.profiles import Profiles
+from bot.slack.reader import Reader
+from bot.slack.socket import SocketLink
+from bot.slack.workers import Workers
+from bot.store.database import Database
+from bot.store.migrate import upgrade
+from bot.ticks.scheduler import Tick, Ticks
+from bot.web.app import build_web
+
+log = logging.getLogger(__name__)
+
+#: Seconds for each part of a clean end: Socket Mode, web, replies, outbox. Together they stay
+#: under ten: whoever sent SIGTERM may send SIGKILL then (design, section 3: "Process").
+STOP_SOCKET_S, STOP_WEB_S, STOP_REPLIES_S, STOP_OUTBOX_S = 2.0, 2.0, 1.5, 2.5
+#: How many profiles are read by one tick; users.info allows about 100 a minute.
+PROFILES_AT_ONCE = 10
+
+
+class Bot:
+    """One running gpubot: Slack, scheduler and web over one site."""
+
+    def __init__(self, settings: Settings, cluster: Cluster, clock: Clock | None = None) -> None:
+        self.settings = settings
+        self.clock = clock or SystemClock()
+        upgrade(settings.database_url)
+        self.site = Site.open(Database(settings.database_url), cluster)
+        node.sync_nodes(self.site)
+        interactive, background = interactive_client(settings), background_client(settings)
+        self._workers = Workers("replies", threads=4, capacity=200)
+        self._profiles = Profiles(self.site, interactive, self.clock)
+        self._homes = Homes(
+            self.site, self.clock, background, self._profiles, self._workers, self._draw_home
+        )
+        self._deliverer = Deliverer(
+            self.site, background, self._render, self.clock, wall=SystemClock().now
+        )
+        self.site.database.on_commit(self._deliverer.wake)
+        answers = Answers(interactive, self._workers)
+        app = build_app(
+            settings,
+            Listeners(self.site, self.clock, self._profiles, answers, self._homes.opened),
+        )
+        self._socket = SocketLink(app, settings) if settings.socket_mode else None
+        self._probe = Probe(background)
+        self._ticks = Ticks(self._table())
+        web = build_web(app if settings.signing_secret else None, self.problems)
+        self._web = WebServer(web, settings.host, settings.port)
+
+    @property
+    def address(self) -> str:
+        """Where the web side listens; known once it has started."""
+        return self._web.address
+
+    def start(self) -> None:
+        """Start everything. Raises OSError when the web side's port is taken.
+
+        Slack may be away: gpubot starts all the same, and connects when Slack is back.
+        """
+        self._web.start()
+        self._workers.start()
+        self._deliverer.start()
+        self._ticks.start()
+        if self._socket is not None:
+            self._socket.start()
+        mode = "Socket Mode" if self._socket else "HTTP"
+        log.info("gpubot runs at %s, with Slack over %s", self.address, mode)
+
+    def stop(self) -> None:
+        """End cleanly: no new requests, answers leave, rows not delivered stay for next time."""
+        if self._socket is not None:
+            self._socket.stop(STOP_SOCKET_S)
+        self._web.stop(STOP_WEB_S)
+        self._ticks.stop()
+        self._workers.stop(STOP_REPLIES_S)
+        self._deliverer.stop(STOP_OUTBOX_S)
+        self.site.database.close()
+        log.info("gpubot has ended")
+
+    def problems(self) -> list[str]:
+        """Why gpubot is not ready to serve; empty when it is."""
+        found = [_database_problem(self.site.database), self._probe.problem()]
+        if self._socket is not None:
+            found.append(self._socket.problem())
+        found.append(self._ticks.problem())
+        return [problem for problem in found if problem is not None]
+
+    def _table(self) -> tuple[Tick, ...]:
+        """What runs by the clock. Anything due is done within 15 s (design, section 4)."""
+        return (
+            _tick("outbox", 5, self._deliverer.wake),
+            _tick("transfers", 10, lambda: transfer.expire_transfers(self.site, now=self._now())),
+            _tick("drains", 10, lambda: node.expire_drains(self.site, now=self._now())),
+            _tick("homes", 3, self._homes.refresh),
+            _tick("profiles", 30, self._refresh_profiles),
+            _tick("receipts", 3600, lambda: receipts.forget(self.site, now=self._now())),
+            _tick("slack", 30, self._probe.look),
+        )
+
+    def _now(self) -> datetime:
+        return self.clock.now().replace(microsecond=0)
+
+    def _refresh_profiles(self) -> None:
+        cluster = self.site.cluster
+        users = cluster.admins.union(*(team.members | team.leads for team in cluster.teams))
+        self._profiles.refresh(users, limit=PROFILES_AT_ONCE)
+
+    def _draw_home(self, reader: Reader) -> View:
+        return home.home_view(self.site, reader, self._now())
+
+    def _render(self, row: Delivery, now: datetime) -> Message | None:
+        is_person = row.recipient.startswith(("U", "W"))
+        reader = self._profiles.reader(row.recipient) if is_person else None
+        return announcements.render(row.topic, row, self.site, now, reader)
+
+
+class WebServer:
+    """uvicorn on a thread of its own, so that the main thread stays free for signals."""
+
+    def __init__(self, app: Callable[..., object], host: str, port: int) -> None:
+        self._host, self._port = host, port
+        config = uvicorn.Config(
+            app,
+            log_config=None,
+            access_log=False,
+            timeout_graceful_shutdown=1,
+            server_header=False,
+        )
+        self._server = uvicorn.Server(config)
+        self._thread: threading.Thread | None = None
+
+    @property
+    def address(self) -> str:
+        """Where it listens, with the port that was taken when 0 was asked for."""
+        host = f"[{self._host}]" if ":" in self._host else self._host
+        return f"http://{host}:{self._port}"
+
+    def start(self) -> None:
+        """Bind and serve. Raises OSError when the port is taken."""
+        family = socket.AF_INET6 if ":" in self._host else socket.AF_INET
+        try:
+            bound = socket.create_server((self._host, self._port), family=family, backlog=128)
+        except OSError as error:
+            place = f"{self._host}:{self._port}"
+            raise OSError(f"cannot listen at {place}: {error.strerror}") from error
+        self._port = bound.getsockname()[1]
+        self._thread = threading.Thread(
+            target=self._server.run, kwargs={"sockets": [bound]}, name="web", daemon=True
+        )
+        self._thread.start()
+
+    def stop(self, timeout: float) -> None:
+        """Finish the requests that are under way, for at most `timeout` seconds."""
+        self._server.should_exit = True
+        if self._thread is not None:
+            self._thread.join(timeout)
+
+
+def serve(settings: Settings) -> None:
+    """Run until SIGTERM or SIGINT.
+
+    Raises ConfigError when the settings or the configuration file cannot be used, and OSError
+    when the port is taken.
+    """
+    if missing := settings.missing_for_slack():
+        raise ConfigError(missing)
+    bot = Bot(settings, load_cluster(settings.config_path))
+    run_until_signal(bot.start, bot.stop)
+
+
+def run_until_signal(start: Callable[[], None], stop: Callable[[], None]) -> None:
+    """Call `start`, wait for SIGTERM or SIGINT, call `stop`; a second signal ends at once."""
+    ended = threading.Event()
+    started = time.monotonic()
+
+    def end(number: int, _frame: FrameType | None) -> None:
+        log.info("%s: ending after %.0f s", signal.Signals(number).name, time.monotonic() - started)
+        signal.signal(number, signal.SIG_DFL)
+        ended.set()
+
+    before = {number: signal.signal(number, end) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        start()
+        # An Event without a timeout cannot be interrupted by signals on every platform.
+        while not ended.wait(3600):
+            pass
+    finally:
+        stop()
+        with suppress(ValueError):
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+
+def _tick(name: str, seconds: int, run: Callable[[], object]) -> Tick:
+    return Tick(name, timedelta(seconds=seconds), run)
+
+
+def _database_problem(database: Database) -> str | None:
+    try:
+        with database.snapshot() as connection:
+            connection.execute(text("SELECT 1 FROM outbox LIMIT 1"))
+    except SQLAlchemyError as error:
+        return f"database: {type(error).__name__}"
+    return None

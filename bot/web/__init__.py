@@ -1,0 +1,1 @@
+"""What gpubot answers over HTTP."""

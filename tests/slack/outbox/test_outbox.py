@@ -1,0 +1,119 @@
+"""The outbox reaches Slack: in order, once where nothing goes wrong, by one process at a time."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import builders
+import pytest
+from mailing import SECOND, Post, say_what_it_is_about
+from sqlalchemy.exc import IntegrityError
+
+from bot.services.delivery import Delivery, claim
+from bot.slack.context import Message
+from bot.slack.outbox import LEASE
+
+
+def test_a_row_is_posted_once_and_marked_sent(post: Post) -> None:
+    post.write("C0VISION", "hello")
+    post.deliver_all()
+    post.deliver_all()
+    assert post.texts("C0VISION") == ["hello"]
+    assert post.states() == ["sent"]
+
+
+def test_rows_to_one_recipient_arrive_in_the_order_they_were_written(post: Post) -> None:
+    for number in range(5):
+        post.write("C0VISION", str(number))
+    post.deliver_all()
+    assert post.texts("C0VISION") == ["0", "1", "2", "3", "4"]
+
+
+def test_a_row_for_a_person_opens_the_direct_message(post: Post) -> None:
+    post.write(builders.ALICE, "for you")
+    post.deliver_all()
+    assert [m.text for m in post.slack.direct_messages(builders.ALICE)] == ["for you"]
+
+
+def test_the_same_dedupe_key_cannot_be_written_twice(post: Post) -> None:
+    post.write("C0VISION", "once")
+    post.written -= 1
+    with pytest.raises(IntegrityError, match="dedupe_key"):
+        post.write("C0VISION", "twice")
+
+
+def test_a_row_that_no_longer_holds_is_skipped(post: Post) -> None:
+    post.write("C0VISION", "old news")
+    post.render = lambda _row, _now: None
+    post.deliver_all()
+    assert post.states() == ["skipped"]
+    assert post.slack.calls("chat.postMessage") == []
+
+
+def test_a_row_being_sent_by_one_process_is_left_alone_by_the_other(post: Post) -> None:
+    tried_meanwhile = []
+
+    def render(delivery: Delivery, now: datetime) -> Message | None:
+        tried_meanwhile.append(post.deliverer().run_once())
+        return say_what_it_is_about(delivery, now)
+
+    post.write("C0VISION", "once")
+    post.render = render
+    post.deliver_all()
+    assert tried_meanwhile == [0]
+    assert post.texts("C0VISION") == ["once"]
+
+
+def test_the_claim_of_a_process_that_died_ends_by_itself(post: Post) -> None:
+    post.write("C0VISION", "hello")
+    assert claim(post.site, "C0VISION", wall=post.wall.at, lease=LEASE) is not None
+    post.deliver_all()
+    assert post.texts("C0VISION") == []
+    post.wall.at += LEASE
+    post.deliver_all()
+    assert post.texts("C0VISION") == ["hello"]
+
+
+def test_nothing_is_locked_while_slack_is_called(post: Post) -> None:
+    def render(delivery: Delivery, now: datetime) -> Message | None:
+        post.write("C0NLP", "written meanwhile")
+        return say_what_it_is_about(delivery, now)
+
+    post.write("C0VISION", "hello")
+    post.render = render
+    deliverer = post.deliverer()
+    send = deliverer._client.chat_postMessage
+
+    def send_while_writing(**arguments: Any) -> Any:
+        post.write("C0NLP", "written while Slack is called")
+        return send(**arguments)
+
+    deliverer._client.chat_postMessage = send_while_writing  # type: ignore[method-assign]
+    deliverer.run_once()
+    assert post.states() == ["sent", "pending", "pending"]
+
+
+def test_one_recipient_gets_about_one_call_a_second(post: Post) -> None:
+    for number in range(3):
+        post.write("C0VISION", str(number))
+    post.write("C0NLP", "other")
+    deliverer = post.deliverer(pace=SECOND)
+    tried = []
+    for _ in range(4):
+        tried.append(deliverer.run_once())
+        post.wall.advance(seconds=0.5)
+    assert tried == [2, 0, 1, 0]
+
+
+def test_a_commit_wakes_the_deliverer_in_the_background(post: Post) -> None:
+    deliverer = post.deliverer()
+    post.site.database.on_commit(deliverer.wake)
+    deliverer.start()
+    try:
+        post.write("C0VISION", "first")
+        post.slack.wait_for(lambda: post.texts("C0VISION") == ["first"])
+        post.write("C0VISION", "second")
+        post.slack.wait_for(lambda: post.texts("C0VISION") == ["first", "second"])
+    finally:
+        deliverer.stop(5)

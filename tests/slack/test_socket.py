@@ -1,0 +1,53 @@
+"""The Socket Mode connection: begun when Slack is there, and let go of when Slack has gone."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from slack_bolt import App
+from slack_bolt.authorization import AuthorizeResult
+from slack_sdk import WebClient
+
+from bot.config import Settings
+from bot.sandbox import Sandbox
+from bot.slack.socket import SocketLink, _has_ended
+
+MANIFEST = Path(__file__).parents[2] / "manifest.yml"
+
+
+@pytest.fixture
+def slack() -> Iterator[Sandbox]:
+    with Sandbox(manifest=MANIFEST, users=[], channels=[]).start() as workspace:
+        yield workspace
+
+
+def test_the_first_connection_is_tried_until_slack_is_there(slack: Sandbox) -> None:
+    app = App(
+        client=WebClient(base_url=slack.api_url),
+        authorize=lambda: AuthorizeResult(enterprise_id=None, team_id=None),
+        signing_secret="",
+    )
+    link = SocketLink(app, Settings(app_token=slack.app_token, slack_api_url=slack.api_url))
+    slack.faults.add(method="apps.connections.open", kind="http_500", times=1)
+    assert link.problem() == "Socket Mode: not connected, trying again"
+    link.start()
+    try:
+        slack.wait_for(lambda: slack.connected)
+        assert len(slack.calls("apps.connections.open")) == 2
+    finally:
+        link.stop(5)
+
+
+def test_a_connection_has_ended_once_the_other_side_closed_it_and_all_was_read() -> None:
+    ours, theirs = socket.socketpair()
+    with ours:
+        assert not _has_ended(ours)
+        theirs.send(b"last word")
+        theirs.close()
+        assert not _has_ended(ours)
+        assert ours.recv(100) == b"last word"
+        assert _has_ended(ours)
+    assert not _has_ended(ours)

@@ -1,0 +1,134 @@
+"""The whole bot in an embedded Slack, over Socket Mode and over signed HTTP: what people see."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from bot.demo import Demo
+from bot.sandbox import Sandbox
+from bot.sandbox.records import Seen
+from bot.services import look
+
+ALICE, BOB, CHEN = "U0ALICE", "U0BOB", "U0CHEN"
+VISION = "C0VISION"
+
+
+@pytest.fixture(params=["Socket Mode", "HTTP"])
+def demo(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Demo]:
+    running = Demo(tmp_path, over_http=request.param == "HTTP")
+    running.start()
+    try:
+        running.sandbox.wait_for(lambda: running.sandbox.connected)
+        yield running
+    finally:
+        running.stop()
+
+
+@pytest.fixture
+def slack(demo: Demo) -> Sandbox:
+    return demo.sandbox
+
+
+def bookings(demo: Demo, user: str) -> int:
+    """How many bookings somebody has that are not over."""
+    assert demo.bot is not None
+    return len(look.bookings_of(demo.bot.site, user, now=demo.clock.now()))
+
+
+def private(slack: Sandbox, user: str, channel: str = VISION) -> list[Seen]:
+    """What the bot told somebody alone."""
+    return [message for message in slack.messages(channel, user) if message.ephemeral]
+
+
+def test_a_command_is_answered_privately_and_announced_in_the_channel(
+    slack: Sandbox,
+) -> None:
+    result = slack.command(ALICE, VISION, "/gpu reserve 1 tomorrow 22:00 4h on gpu-08")
+    assert result.ok
+    assert "gpu-08" in private(slack, ALICE)[0].text
+    assert private(slack, BOB) == []
+    slack.wait_for(
+        lambda: [m for m in slack.messages(VISION, BOB) if "*1 × A100* on gpu-08" in m.text], 15
+    )
+
+
+def test_a_command_that_arrives_twice_books_once(demo: Demo, slack: Sandbox) -> None:
+    before = bookings(demo, ALICE)
+    slack.faults.duplicate_deliveries(1)
+    slack.command(ALICE, VISION, "/gpu reserve 1 tomorrow 22:00 4h")
+    assert bookings(demo, ALICE) == before + 1
+
+
+def test_a_button_is_answered_through_the_response_url(demo: Demo, slack: Sandbox) -> None:
+    before = bookings(demo, ALICE)
+    slack.command(ALICE, VISION, "/gpu reserve 1 tomorrow 22:00 4h")
+    (booked,) = private(slack, ALICE)
+    assert slack.click(ALICE, booked, "give_up").ok
+    assert bookings(demo, ALICE) == before
+    slack.wait_for(lambda: private(slack, ALICE) != [booked])
+
+
+def test_a_button_pressed_twice_does_its_work_once(demo: Demo, slack: Sandbox) -> None:
+    slack.command(ALICE, VISION, "/gpu free 1 4h tomorrow 22:00")
+    (found,) = private(slack, ALICE)
+    before = bookings(demo, ALICE)
+    button = next(
+        element
+        for block in found.blocks
+        for element in [*block.get("elements", []), block.get("accessory", {})]
+        if element.get("action_id", "").startswith("book")
+    )
+    for _ in range(2):
+        slack.click(ALICE, found, button["action_id"], value=button["value"])
+    assert bookings(demo, ALICE) == before + 1
+
+
+def test_a_window_opens_within_its_trigger_and_its_outcome_is_told(
+    demo: Demo, slack: Sandbox
+) -> None:
+    assert slack.command(ALICE, VISION, "/gpu reserve").ok
+    view = slack.open_view(ALICE)
+    assert view is not None
+    assert view["callback_id"] == "reserve"
+    before = bookings(demo, ALICE)
+    assert slack.submit(ALICE, view).ok
+    assert bookings(demo, ALICE) == before + 1
+    slack.wait_for(lambda: private(slack, ALICE))
+    assert slack.open_view(ALICE) is None
+
+
+def test_when_the_response_url_is_of_no_use_the_reply_comes_all_the_same(
+    demo: Demo, slack: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slack.command(ALICE, VISION, "/gpu mine")
+    (listed,) = private(slack, ALICE)
+    monkeypatch.setattr("bot.slack.answers._is_slacks", lambda _url, _api: False)
+    slack.click(ALICE, listed, "show:row", value="2")
+    slack.wait_for(lambda: slack.calls("chat.postEphemeral"))
+
+
+def test_an_opened_home_is_drawn_and_follows_changes(demo: Demo, slack: Sandbox) -> None:
+    slack.open_home(BOB)
+    slack.wait_for(lambda: slack.home(BOB))
+    assert "B9" not in str(slack.home(BOB))
+    slack.command(BOB, VISION, "/gpu reserve 1 tomorrow 22:00 4h")
+    slack.wait_for(lambda: "B9" in str(slack.home(BOB)), 10)
+
+
+def test_who_cannot_be_read_is_told_which_zone_times_are_in(slack: Sandbox) -> None:
+    slack.hide_user(CHEN)
+    slack.command(CHEN, VISION, "/gpu mine")
+    assert "Asia/Shanghai" in str(private(slack, CHEN)[0].blocks)
+
+
+def test_the_samples_show_work_that_runs_and_work_ahead(demo: Demo) -> None:
+    assert demo.bot is not None
+    nodes = look.status(demo.bot.site, at=demo.clock.now(), now=demo.clock.now())
+    assert len(nodes) == 8
+    assert sum(len(node.current) for node in nodes) >= 4
+    ahead = look.bookings_of(demo.bot.site, CHEN, now=demo.clock.now())
+    assert any(b.window.start > demo.clock.now() + timedelta(hours=1) for b in ahead)

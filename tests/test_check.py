@@ -1,0 +1,178 @@
+"""`gpubot check` names what is missing, against an embedded Slack that has or lacks it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import yaml
+
+from bot.check import check
+from bot.config import Settings
+from bot.sandbox import Sandbox, SandboxChannel, SandboxUser
+from bot.slack.scopes import SCOPES
+from bot.store.migrate import upgrade
+
+MANIFEST = Path(__file__).parents[1] / "manifest.yml"
+
+CONFIG = """
+[cluster]
+timezone = "Asia/Shanghai"
+ops_channel = "C0OPS"
+[[nodes]]
+name = "gpu-01"
+gpus = 4
+model = "V100"
+[[teams]]
+name = "vision"
+channel = "C0VISION"
+members = ["U0ALICE", "U0BOB"]
+[roles]
+admins = ["U0ADMIN"]
+"""
+
+
+@pytest.fixture
+def slack() -> Iterator[Sandbox]:
+    users = [SandboxUser(f"U0{name.upper()}", name, name) for name in ("alice", "bob", "admin")]
+    channels = [SandboxChannel("C0VISION", "vision"), SandboxChannel("C0OPS", "ops")]
+    with Sandbox(manifest=MANIFEST, users=users, channels=channels).start() as workspace:
+        workspace.scopes.add("channels:read")
+        yield workspace
+
+
+@pytest.fixture
+def settings(slack: Sandbox, tmp_path: Path) -> Settings:
+    """Everything in order, over Socket Mode."""
+    config = tmp_path / "gpubot.toml"
+    config.write_text(CONFIG)
+    url = f"sqlite:///{tmp_path / 'gpubot.db'}"
+    upgrade(url)
+    return Settings(
+        bot_token=slack.bot_token,
+        app_token=slack.app_token,
+        slack_api_url=slack.api_url,
+        database_url=url,
+        config_path=config,
+    )
+
+
+def lines(settings: Settings) -> list[str]:
+    return [str(finding) for finding in check(settings)]
+
+
+def bad_lines(settings: Settings) -> list[str]:
+    return [line for line in lines(settings) if not line.startswith("✓")]
+
+
+def test_the_scopes_looked_for_are_those_of_the_manifest() -> None:
+    manifest = yaml.safe_load(MANIFEST.read_text())
+    assert list(SCOPES) == manifest["oauth_config"]["scopes"]["bot"]
+
+
+def test_with_everything_in_order_every_line_is_good(settings: Settings) -> None:
+    found = lines(settings)
+    assert bad_lines(settings) == []
+    assert found == [
+        f"✓ {settings.config_path}: 1 node, 4 GPUs, 1 team",
+        f"✓ database {settings.database_url}: at revision 0001",
+        "✓ bot token: gpubot in Sandbox",
+        f"✓ scopes: all {len(SCOPES)} granted",
+        "✓ channel C0VISION (of team vision): #vision",
+        "✓ channel C0OPS (ops_channel): #ops",
+        "✓ members: 3 profiles readable",
+        "✓ app token: Socket Mode connections can be opened",
+    ]
+
+
+def test_over_http_the_signing_secret_is_needed_and_the_address_is_told(
+    settings: Settings,
+) -> None:
+    over_http = replace(settings, app_token="", signing_secret="s", base_url="https://gpu.lab")
+    assert "✓ signing secret: set; Slack is to call https://gpu.lab/slack/events" in lines(
+        over_http
+    )
+    (line,) = bad_lines(replace(settings, app_token=""))
+    assert "neither SLACK_APP_TOKEN nor SLACK_SIGNING_SECRET is set" in line
+
+
+def test_a_missing_bot_token_is_named_and_slack_is_not_asked(
+    settings: Settings, slack: Sandbox
+) -> None:
+    (line,) = bad_lines(replace(settings, bot_token=""))
+    assert line.startswith("✗ SLACK_BOT_TOKEN is not set")
+    assert slack.calls("auth.test") == []
+
+
+def test_a_wrong_bot_token_is_named(settings: Settings) -> None:
+    assert bad_lines(replace(settings, bot_token="xoxb-wrong")) == [
+        "✗ SLACK_BOT_TOKEN: invalid_auth"
+    ]
+
+
+def test_a_wrong_app_token_is_named(settings: Settings) -> None:
+    (line,) = bad_lines(replace(settings, app_token="xapp-wrong"))
+    assert line.startswith("✗ SLACK_APP_TOKEN: invalid_auth; it needs the scope connections:write")
+
+
+def test_each_missing_scope_is_named_with_what_it_is_for(
+    settings: Settings, slack: Sandbox
+) -> None:
+    slack.scopes.difference_update({"im:write", "files:write"})
+    first, second = bad_lines(settings)
+    assert first.startswith("✗ scope im:write is missing (direct messages): add it under")
+    assert second.startswith("✗ scope files:write is missing")
+
+
+def test_without_the_right_to_look_at_channels_nothing_is_claimed_of_them(
+    settings: Settings, slack: Sandbox
+) -> None:
+    slack.scopes.remove("channels:read")
+    assert [line[0] for line in bad_lines(settings)] == ["–", "–"]
+
+
+def test_an_unknown_channel_and_an_unknown_member_are_named_with_their_place(
+    settings: Settings,
+) -> None:
+    settings.config_path.write_text(
+        CONFIG.replace("C0VISION", "C0WRONG").replace("U0BOB", "U0NOBODY")
+    )
+    channel, member = bad_lines(settings)
+    assert channel.startswith("✗ channel C0WRONG (of team vision): channel_not_found; check the id")
+    assert member == "✗ member U0NOBODY (team vision): user_not_found"
+
+
+def test_a_database_that_is_not_there_or_has_no_tables_is_named(
+    settings: Settings, tmp_path: Path
+) -> None:
+    missing = replace(settings, database_url=f"sqlite:///{tmp_path / 'none.db'}")
+    (line,) = bad_lines(missing)
+    assert "does not exist yet; `gpubot migrate` makes it" in line
+    assert not (tmp_path / "none.db").exists()
+    (tmp_path / "none.db").touch()
+    (line,) = bad_lines(missing)
+    assert line.endswith("has no tables yet; run `gpubot migrate`")
+
+
+def test_a_file_that_is_no_database_is_named(settings: Settings, tmp_path: Path) -> None:
+    (tmp_path / "text.db").write_text("this is no database, but it is long enough for a header\n")
+    (line,) = bad_lines(replace(settings, database_url=f"sqlite:///{tmp_path / 'text.db'}"))
+    assert "cannot be written to: file is not a database" in line
+
+
+def test_a_bad_configuration_does_not_keep_the_rest_from_being_looked_at(
+    settings: Settings,
+) -> None:
+    settings.config_path.write_text(CONFIG.replace("= 4", "= 0"))
+    (line,) = bad_lines(settings)
+    assert "nodes[1].gpus (gpu-01): found 0" in line
+    assert "✓ app token: Socket Mode connections can be opened" in lines(settings)
+
+
+def test_when_slack_cannot_be_reached_that_is_said(settings: Settings) -> None:
+    away = replace(settings, slack_api_url="http://127.0.0.1:9/api/")
+    first, second = bad_lines(away)
+    assert first.startswith("✗ SLACK_BOT_TOKEN: Slack cannot be reached")
+    assert second.startswith("✗ SLACK_APP_TOKEN: Slack cannot be reached")

@@ -1,0 +1,216 @@
+"""What gpubot answers over HTTP: Slack's signed requests, and how it fares."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import urlencode
+
+import builders
+import httpx
+import pytest
+from slack_bolt import Ack, App
+from slack_bolt.authorization import AuthorizeResult
+from slack_sdk import WebClient
+
+from bot.config import Settings
+from bot.main import Bot, WebServer
+from bot.sandbox import Sandbox, SandboxChannel, SandboxUser
+from bot.web.app import LARGEST_BODY, build_web
+
+MANIFEST = Path(__file__).parents[2] / "manifest.yml"
+SECRET = "5ecret"
+
+
+def signed(body: str, *, age: float = 0.0, secret: str = SECRET) -> dict[str, str]:
+    """Slack's headers for a body, signed `age` seconds ago."""
+    stamp = str(int(time.time() - age))
+    digest = hmac.new(secret.encode(), f"v0:{stamp}:{body}".encode(), hashlib.sha256).hexdigest()
+    return {
+        "Content-Type": "application/x-www-form-urlencoded",
+        "X-Slack-Request-Timestamp": stamp,
+        "X-Slack-Signature": f"v0={digest}",
+    }
+
+
+BODY = urlencode({
+    "command": "/gpu", "text": "help", "user_id": "U0ALICE", "team_id": "T0", "trigger_id": "1",
+    "channel_id": "C0VISION",
+})  # fmt: skip
+
+
+def bolt_app() -> App:
+    """A Bolt app that repeats what was typed after `/gpu`."""
+    app = App(
+        client=WebClient(),
+        authorize=lambda: AuthorizeResult(enterprise_id=None, team_id=None),
+        signing_secret=SECRET,
+        process_before_response=True,
+    )
+
+    def repeat(ack: Ack, body: dict[str, str]) -> None:
+        ack(body["text"])
+
+    app.command("/gpu")(repeat)
+    return app
+
+
+@contextmanager
+def served(
+    bolt: App | None, problems: Callable[[], Sequence[str]] = list
+) -> Iterator[httpx.Client]:
+    """A client of the web side, which listens on a free port."""
+    server = WebServer(build_web(bolt, problems), "127.0.0.1", 0)
+    server.start()
+    try:
+        with httpx.Client(base_url=server.address, trust_env=False) as client:
+            yield client
+    finally:
+        server.stop(5)
+
+
+@pytest.fixture
+def web() -> Iterator[httpx.Client]:
+    with served(bolt_app()) as client:
+        yield client
+
+
+def test_a_signed_command_is_answered_in_the_response(web: httpx.Client) -> None:
+    answer = web.post("/slack/events", content=BODY, headers=signed(BODY))
+    assert (answer.status_code, answer.text) == (200, "help")
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [{}, signed(BODY, age=301), signed(BODY, secret="other"), signed(BODY + "&text=reserve")],
+    ids=["unsigned", "stale", "signed with another secret", "signed for another body"],
+)
+def test_what_slack_did_not_sign_just_now_is_refused(
+    web: httpx.Client, headers: dict[str, str]
+) -> None:
+    answer = web.post("/slack/events", content=BODY, headers=headers)
+    assert answer.status_code == 401
+
+
+def test_without_a_signing_secret_everything_is_refused() -> None:
+    with served(None) as web:
+        for secret in ("", SECRET):
+            headers = signed(BODY, secret=secret)
+            assert web.post("/slack/events", content=BODY, headers=headers).status_code == 401
+
+
+def test_a_body_that_is_too_large_is_refused(web: httpx.Client) -> None:
+    answer = web.post("/slack/events", content="x" * (LARGEST_BODY + 1))
+    assert answer.status_code == 413
+
+
+def test_a_body_that_is_no_text_is_refused(web: httpx.Client) -> None:
+    assert web.post("/slack/events", content=b"\xff\xfe").status_code == 400
+
+
+def test_slacks_challenge_is_answered(web: httpx.Client) -> None:
+    body = '{"type": "url_verification", "challenge": "abc"}'
+    headers = {**signed(body), "Content-Type": "application/json"}
+    answer = web.post("/slack/events", content=body, headers=headers)
+    assert answer.json() == {"challenge": "abc"}
+
+
+def test_a_slow_command_does_not_hold_up_another() -> None:
+    app, both = bolt_app(), threading.Barrier(2, timeout=10)
+
+    def wait_for_the_other(ack: Ack) -> None:
+        both.wait()
+        ack("together")
+
+    app.command("/slow")(wait_for_the_other)
+    body = BODY.replace("%2Fgpu", "%2Fslow")
+    answers = []
+    with served(app) as web:
+
+        def ask() -> None:
+            answers.append(web.post("/slack/events", content=body, headers=signed(body)).text)
+
+        threads = [threading.Thread(target=ask) for _ in range(2)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert answers == ["together", "together"]
+
+
+def test_alive_whatever_else_is_wrong() -> None:
+    with served(None, lambda: ["everything"]) as web:
+        assert web.get("/healthz").status_code == 200
+
+
+def test_not_ready_names_the_reasons() -> None:
+    with served(None, lambda: ["Slack: invalid_auth"]) as web:
+        answer = web.get("/readyz")
+    assert answer.status_code == 503
+    assert answer.json() == {"status": "not ready", "problems": ["Slack: invalid_auth"]}
+
+
+def test_nothing_else_is_there(web: httpx.Client) -> None:
+    for path in ("/docs", "/openapi.json", "/slack/events", "/x"):
+        assert web.get(path).status_code in (404, 405)
+
+
+@pytest.fixture
+def slack() -> Iterator[Sandbox]:
+    users = [SandboxUser(builders.ALICE, "alice", "Alice Martin")]
+    channels = [SandboxChannel("C0VISION", "vision", members=[builders.ALICE])]
+    with Sandbox(manifest=MANIFEST, users=users, channels=channels).start() as workspace:
+        yield workspace
+
+
+@pytest.fixture
+def bot(slack: Sandbox, tmp_path: Path) -> Iterator[Bot]:
+    """The whole bot over Socket Mode, ready."""
+    settings = Settings(
+        bot_token=slack.bot_token,
+        app_token=slack.app_token,
+        slack_api_url=slack.api_url,
+        database_url=f"sqlite:///{tmp_path / 'gpubot.db'}",
+        port=0,
+    )
+    bot = Bot(settings, builders.cluster(), slack.clock)
+    bot.start()
+    try:
+        slack.wait_for(lambda: slack.connected)
+        assert slack.command(builders.ALICE, "C0VISION", "/gpu mine").ok
+        bot._probe.look()
+        yield bot
+    finally:
+        bot.stop()
+
+
+def test_the_running_bot_is_ready(bot: Bot) -> None:
+    answer = httpx.get(f"{bot.address}/readyz", trust_env=False)
+    assert (answer.status_code, answer.json()["problems"]) == (200, [])
+
+
+def test_a_token_that_is_no_longer_valid_shows(bot: Bot, slack: Sandbox) -> None:
+    slack.faults.add(method="auth.test", kind="error", code="token_revoked")
+    bot._probe.look()
+    assert bot.problems() == ["Slack: token_revoked"]
+
+
+def test_a_lost_database_shows(bot: Bot) -> None:
+    with bot.site.database.transaction() as connection:
+        connection.exec_driver_sql("DROP TABLE outbox")
+    assert "database: OperationalError" in bot.problems()
+
+
+def test_a_lost_connection_shows_and_comes_back(bot: Bot, slack: Sandbox) -> None:
+    slack.faults.refuse_sockets()
+    slack.faults.drop_sockets()
+    slack.wait_for(lambda: "Socket Mode: not connected, trying again" in bot.problems(), 10)
+    slack.faults.clear()
+    slack.wait_for(lambda: slack.connected, 20)
+    answered = slack.command(builders.ALICE, "C0VISION", "/gpu mine")
+    assert answered.ok
