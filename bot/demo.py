@@ -22,10 +22,13 @@ from bot.main import Bot, run_until_signal
 from bot.sandbox import Sandbox, SandboxChannel, SandboxClock, SandboxUser
 from bot.services.reserve import reserve
 from bot.services.site import Site
+from bot.slack.outbox import PACE
 
 MANIFEST = Path(__file__).with_name("manifest.yml")
 PORT = 8090
 ZONE = "Asia/Shanghai"
+#: Both ends are on this machine; a slow one takes a second or two.
+CONNECTED_WITHIN_S = 30.0
 
 USERS = (
     SandboxUser("U0ALICE", "alice", "Alice Martin", tz=ZONE, title="Vision, team lead"),
@@ -93,7 +96,7 @@ SAMPLES = (
 class Demo:
     """A workspace and a bot in it, over a database in `folder`."""
 
-    def __init__(self, folder: Path, *, over_http: bool = False) -> None:
+    def __init__(self, folder: Path, *, over_http: bool = False, pace: timedelta = PACE) -> None:
         self.clock = SandboxClock()
         self.sandbox = Sandbox(
             manifest=MANIFEST,
@@ -103,20 +106,22 @@ class Demo:
             workspace_name="Sample Lab",
             team_id="T0LAB",
         )
-        self._folder, self._over_http = folder, over_http
+        self._folder, self._over_http, self._pace = folder, over_http, pace
         self.bot: Bot | None = None
 
     def start(self, port: int | None = 0) -> None:
-        """Start both, the workspace at `port`: 0 is any, None is PORT or else any.
+        """Start both, and wait until they talk.
 
-        Raises OSError when the port is taken.
+        The workspace is at `port`: 0 is any, None is PORT or else any. Raises OSError when the
+        port is taken.
         """
         self._open_workspace(port)
-        self.bot = Bot(self._settings(), cluster(), self.clock)
+        self.bot = Bot(self._settings(), cluster(), self.clock, pace=self._pace)
         book_samples(self.bot.site, self.clock)
         self.bot.start()
         if self._over_http:
             self.sandbox.request_url = f"{self.bot.address}/slack/events"
+        self.sandbox.wait_for(lambda: self.sandbox.connected, timeout=CONNECTED_WITHIN_S)
 
     def stop(self) -> None:
         """End both; also what was only half started."""

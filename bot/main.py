@@ -29,7 +29,7 @@ from bot.slack.app import Listeners, build_app
 from bot.slack.clients import background_client, interactive_client
 from bot.slack.context import Message, View
 from bot.slack.homes import Homes
-from bot.slack.outbox import Deliverer
+from bot.slack.outbox import PACE, Deliverer
 from bot.slack.probe import Probe
 from bot.slack.profiles import Profiles
 from bot.slack.reader import Reader
@@ -52,7 +52,15 @@ PROFILES_AT_ONCE = 10
 class Bot:
     """One running gpubot: Slack, scheduler and web over one site."""
 
-    def __init__(self, settings: Settings, cluster: Cluster, clock: Clock | None = None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        cluster: Cluster,
+        clock: Clock | None = None,
+        *,
+        pace: timedelta = PACE,
+    ) -> None:
+        """`clock` None is the machine's; `pace` is the least time between posts to a channel."""
         self.settings = settings
         self.clock = clock or SystemClock()
         upgrade(settings.database_url)
@@ -65,7 +73,7 @@ class Bot:
             self.site, self.clock, background, self._profiles, self._workers, self._draw_home
         )
         self._deliverer = Deliverer(
-            self.site, background, self._render, self.clock, wall=SystemClock().now
+            self.site, background, self._render, self.clock, wall=SystemClock().now, pace=pace
         )
         self.site.database.on_commit(self._deliverer.wake)
         answers = Answers(interactive, self._workers)

@@ -44,34 +44,6 @@ def private(slack: Sandbox, user: str, channel: str = VISION) -> list[Seen]:
     return [message for message in slack.messages(channel, user) if message.ephemeral]
 
 
-def test_a_command_is_answered_privately_and_announced_in_the_channel(
-    slack: Sandbox,
-) -> None:
-    result = slack.command(ALICE, VISION, "/gpu reserve 1 tomorrow 22:00 4h on gpu-08")
-    assert result.ok
-    assert "gpu-08" in private(slack, ALICE)[0].text
-    assert private(slack, BOB) == []
-    slack.wait_for(
-        lambda: [m for m in slack.messages(VISION, BOB) if "*1 × A100* on gpu-08" in m.text], 15
-    )
-
-
-def test_a_command_that_arrives_twice_books_once(demo: Demo, slack: Sandbox) -> None:
-    before = bookings(demo, ALICE)
-    slack.faults.duplicate_deliveries(1)
-    slack.command(ALICE, VISION, "/gpu reserve 1 tomorrow 22:00 4h")
-    assert bookings(demo, ALICE) == before + 1
-
-
-def test_a_button_is_answered_through_the_response_url(demo: Demo, slack: Sandbox) -> None:
-    before = bookings(demo, ALICE)
-    slack.command(ALICE, VISION, "/gpu reserve 1 tomorrow 22:00 4h")
-    (booked,) = private(slack, ALICE)
-    assert slack.click(ALICE, booked, "give_up").ok
-    assert bookings(demo, ALICE) == before
-    slack.wait_for(lambda: private(slack, ALICE) != [booked])
-
-
 def test_a_button_pressed_twice_does_its_work_once(demo: Demo, slack: Sandbox) -> None:
     slack.command(ALICE, VISION, "/gpu free 1 4h tomorrow 22:00")
     (found,) = private(slack, ALICE)
@@ -109,20 +81,6 @@ def test_when_the_response_url_is_of_no_use_the_reply_comes_all_the_same(
     monkeypatch.setattr("bot.slack.answers._is_slacks", lambda _url, _api: False)
     slack.click(ALICE, listed, "show:row", value="2")
     slack.wait_for(lambda: slack.calls("chat.postEphemeral"))
-
-
-def test_an_opened_home_is_drawn_and_follows_changes(demo: Demo, slack: Sandbox) -> None:
-    slack.open_home(BOB)
-    slack.wait_for(lambda: slack.home(BOB))
-    assert "B9" not in str(slack.home(BOB))
-    slack.command(BOB, VISION, "/gpu reserve 1 tomorrow 22:00 4h")
-    slack.wait_for(lambda: "B9" in str(slack.home(BOB)), 10)
-
-
-def test_who_cannot_be_read_is_told_which_zone_times_are_in(slack: Sandbox) -> None:
-    slack.hide_user(CHEN)
-    slack.command(CHEN, VISION, "/gpu mine")
-    assert "Asia/Shanghai" in str(private(slack, CHEN)[0].blocks)
 
 
 def test_the_samples_show_work_that_runs_and_work_ahead(demo: Demo) -> None:

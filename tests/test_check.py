@@ -39,7 +39,6 @@ def slack() -> Iterator[Sandbox]:
     users = [SandboxUser(f"U0{name.upper()}", name, name) for name in ("alice", "bob", "admin")]
     channels = [SandboxChannel("C0VISION", "vision"), SandboxChannel("C0OPS", "ops")]
     with Sandbox(manifest=MANIFEST, users=users, channels=channels).start() as workspace:
-        workspace.scopes.add("channels:read")
         yield workspace
 
 
@@ -129,8 +128,8 @@ def test_each_missing_scope_is_named_with_what_it_is_for(
 def test_without_the_right_to_look_at_channels_nothing_is_claimed_of_them(
     settings: Settings, slack: Sandbox
 ) -> None:
-    slack.scopes.remove("channels:read")
-    assert [line[0] for line in bad_lines(settings)] == ["–", "–"]
+    slack.scopes.difference_update({"channels:read", "groups:read"})
+    assert [line[0] for line in bad_lines(settings)] == ["✗", "✗", "–", "–"]
 
 
 def test_an_unknown_channel_and_an_unknown_member_are_named_with_their_place(

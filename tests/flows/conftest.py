@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -15,14 +15,12 @@ from bot.demo import Demo
 START = datetime(2026, 11, 25, 2, 37, tzinfo=UTC)
 
 
-
 def running(folder: Path, mode: str) -> Iterator[Lab]:
     """The demo's lab at START, with the clock standing still."""
-    demo = Demo(folder, over_http=mode == "HTTP")
+    demo = Demo(folder, over_http=mode == "HTTP", pace=timedelta(0))
     demo.clock.jump(START)
     demo.clock.set_speed(0)
     demo.start()
-    demo.sandbox.wait_for(lambda: mode == "HTTP" or demo.sandbox.connected, timeout=20)
     yield Lab(demo)
     demo.stop()
 

@@ -113,7 +113,9 @@ def test_an_outage_of_slack_loses_nothing_and_doubles_nothing(lab: Lab) -> None:
     lab.slack.faults.add(method="chat.postMessage", kind="http_500", times=None)
     first, _ = lab.books(ALICE, f"1 {FAR} 4h")
     second, _ = lab.books(ALICE, f"1 {FAR} 4h")
-    lab.sees(lambda: len(lab.slack.calls("chat.postMessage")) > len(lab.slack.messages(VISION, BOB)))
+    lab.sees(
+        lambda: len(lab.slack.calls("chat.postMessage")) > len(lab.slack.messages(VISION, BOB))
+    )
     lab.slack.faults.clear()
     assert lab.card(first).ts < lab.card(second).ts
 

@@ -66,9 +66,10 @@ def test_a_missing_scope_is_named(sandbox: Sandbox, client: WebClient) -> None:
         ("team.info", {}),
     ],
 )
-def test_what_the_manifest_does_not_ask_for_is_not_allowed(
-    client: WebClient, method: str, arguments: Json
+def test_what_the_app_has_no_scope_for_is_not_allowed(
+    sandbox: Sandbox, client: WebClient, method: str, arguments: Json
 ) -> None:
+    sandbox.scopes.difference_update({"channels:read", "groups:read"})
     answer = refused(lambda: client.api_call(method, params=arguments))
     assert answer["error"] == "missing_scope"
 
