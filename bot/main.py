@@ -20,8 +20,11 @@ from bot.clock import Clock, SystemClock
 from bot.config import ConfigError, Settings
 from bot.domain.cluster import Cluster
 from bot.fileproblems import load_cluster
-from bot.services import node, receipts, transfer
+from bot.services import receipts
+from bot.services.answer_transfer import expire_transfers
 from bot.services.delivery import Delivery
+from bot.services.nodes import sync_nodes
+from bot.services.resume import expire_drains
 from bot.services.site import Site
 from bot.slack import announcements, home
 from bot.slack.answers import Answers
@@ -65,7 +68,7 @@ class Bot:
         self.clock = clock or SystemClock()
         upgrade(settings.database_url)
         self.site = Site.open(Database(settings.database_url), cluster)
-        node.sync_nodes(self.site)
+        sync_nodes(self.site, now=self._now())
         interactive, background = interactive_client(settings), background_client(settings)
         self._workers = Workers("replies", threads=4, capacity=200)
         self._profiles = Profiles(self.site, interactive, self.clock)
@@ -129,8 +132,8 @@ class Bot:
         """What runs by the clock. Anything due is done within 15 s (design, section 4)."""
         return (
             _tick("outbox", 5, self._deliverer.wake),
-            _tick("transfers", 10, lambda: transfer.expire_transfers(self.site, now=self._now())),
-            _tick("drains", 10, lambda: node.expire_drains(self.site, now=self._now())),
+            _tick("transfers", 10, lambda: expire_transfers(self.site, now=self._now())),
+            _tick("drains", 10, lambda: expire_drains(self.site, now=self._now())),
             _tick("homes", 3, self._homes.refresh),
             _tick("profiles", 30, self._refresh_profiles),
             _tick("receipts", 3600, lambda: receipts.forget(self.site, now=self._now())),

@@ -52,7 +52,7 @@ def actor(user: str) -> Actor:
 
 def window(start: datetime = TONIGHT, hours: float = 8) -> Window:
     """A window of `hours` from `start`."""
-    return Window(start, start + timedelta(hours=hours))
+    return Window(start, start + timedelta(minutes=round(hours * 60)))
 
 
 def request(

@@ -22,7 +22,7 @@ from sqlalchemy import text
 from bot import cli
 from bot.fileexample import EXAMPLE
 from bot.fileproblems import load_cluster
-from bot.services.node import sync_nodes
+from bot.services.nodes import sync_nodes
 from bot.services.reserve import reserve
 from bot.services.site import Site
 from bot.store.database import Database
@@ -50,7 +50,7 @@ def audited() -> Site:
     Path("gpubot.toml").write_text(EXAMPLE)
     assert cli.main(["migrate"]) == 0
     site = Site.open(Database("sqlite:///gpubot.db"), load_cluster(Path("gpubot.toml")))
-    sync_nodes(site)
+    sync_nodes(site, now=builders.NOW)
     reserve(site, builders.actor(builders.ALICE), builders.request(2), now=builders.NOW)
     site.database.close()
     return site

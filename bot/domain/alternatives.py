@@ -16,7 +16,7 @@ from bot.domain.booking import Placement, Shape
 from bot.domain.calendar import Calendar
 from bot.domain.errors import Alternative, AlternativeKind
 from bot.domain.placement import NO_HINTS, Hints, earliest, eligible, latest, place
-from bot.domain.window import GRACE, Grid, Window
+from bot.domain.window import Grid, Window, asked_length
 
 
 def alternatives(
@@ -35,7 +35,7 @@ def alternatives(
     1. the same GPUs at the nearest other start, later or earlier;
     2. when a node was asked for: another node of its model at the asked time;
     3. fewer GPUs at the asked time, as many as fit;
-    4. when a model or node was asked for: another model at the asked time;
+    4. another model at the asked time;
     5. the length in two parts, the first from the asked start, when the second ends sooner than
        the later window does;
     6. the nearest start on the other side of the asked one.
@@ -45,15 +45,6 @@ def alternatives(
     """
     search = _Search(calendar, shape, window, now, grid, latest_start, hints)
     return tuple(islice(search.all(), limit))
-
-
-def asked_length(window: Window, grid: Grid) -> timedelta:
-    """The length, in whole slots, that was asked for when `window` is what it was rounded to.
-
-    A window from `now` was rounded to end on the grid, and one over a clock change may be an hour
-    longer; neither should make its alternatives longer. It is the longest such length.
-    """
-    return max(1, (window.length + GRACE) // grid.slot) * grid.slot
 
 
 @dataclass(frozen=True)
@@ -141,13 +132,16 @@ class _Search:
         return None
 
     def _other_models(self) -> Iterator[str]:
-        """The models that were not asked for, by name or by node; none when any would do."""
+        """The models that were not asked for, by name or by node.
+
+        Where none was asked for, each of them: a request that one large node could hold is never
+        spread over several by itself, but whole nodes of one model may be free.
+        """
         nodes = self.calendar.nodes
         named = nodes.get(self.shape.node or "")
         asked = named.model if named is not None else self.shape.model
-        if asked is not None:
-            models = dict.fromkeys(node.model for node in nodes.values())
-            yield from (model for model in models if model != asked)
+        models = dict.fromkeys(node.model for node in nodes.values())
+        yield from (model for model in models if model != asked)
 
     def _split(self) -> Alternative | None:
         if (first := self._first_part()) is None:

@@ -6,26 +6,27 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
 from bot.domain.actor import Actor
-from bot.domain.booking import Booking, Priority
+from bot.domain.booking import Booking, BookingState, Priority
 from bot.domain.cluster import Cluster, Quota, Team
 from bot.domain.errors import (
     N_,
+    InputError,
     InThePast,
     Missing,
     NotAllowed,
     PastHorizon,
     QuotaExceeded,
     ReasonNeeded,
-    TextTooLong,
     TooLong,
     UnknownName,
     UserId,
 )
 from bot.domain.notes import Note
-from bot.domain.window import GRACE, Window
+from bot.domain.window import GRACE, Window, asked_length
+from bot.domain.words import LONGEST_TEXT, clean_text
 
 #: Longest reason that is kept, in characters.
-LONGEST_REASON = 500
+LONGEST_REASON = LONGEST_TEXT
 
 
 def may_change(cluster: Cluster, actor: Actor, booking: Booking) -> bool:
@@ -48,19 +49,15 @@ def check_may_change(cluster: Cluster, actor: Actor, booking: Booking) -> None:
     )
 
 
-def check_reason(actor: Actor, booking: Booking, reason: str, *, example: str) -> None:
-    """A change of somebody else's booking needs a reason (design: "Who may what")."""
-    if not reason.strip() and actor.name != booking.owner:
+def check_reason(actor: Actor, booking: Booking, reason: str, *, example: str) -> str:
+    """The reason as it is kept; a change of somebody else's booking needs one.
+
+    Raises ReasonNeeded or TextTooLong (design: "Who may what").
+    """
+    kept = clean_text(reason, "reason", LONGEST_REASON)
+    if not kept and actor.name != booking.owner:
         raise ReasonNeeded(example=example)
-    check_reason_length(reason)
-
-
-def check_reason_length(reason: str) -> None:
-    """Raise TextTooLong when `reason` is longer than is kept."""
-    if len(reason) > LONGEST_REASON:
-        raise TextTooLong(
-            what="reason", found=len(reason), longest=LONGEST_REASON, form_field="reason"
-        )
+    return kept
 
 
 def check_admin(cluster: Cluster, actor: Actor) -> None:
@@ -77,27 +74,44 @@ def check_priority(cluster: Cluster, user: str, priority: Priority) -> None:
         )
 
 
-def check_length(cluster: Cluster, priority: Priority, window: Window) -> None:
-    """Raise TooLong when the window is longer than policy allows for the priority.
+def check_window(cluster: Cluster, priority: Priority, window: Window, now: datetime) -> Window:
+    """The window, beginning no earlier than `now`, if it can be promised at all.
 
-    A slot of slack: rounding outward to the grid must not turn the longest length into a refusal.
-    """
-    longest = cluster.policy.max_length[priority]
-    if window.length > longest + cluster.policy.slot:
-        raise TooLong(length=window.length, longest=longest, priority=priority.name)
-
-
-def check_start(cluster: Cluster, window: Window, now: datetime) -> Window:
-    """The window, beginning no earlier than `now`; raise InThePast or PastHorizon.
-
-    Buttons and forms wait for people: a start that has just passed (GRACE) means now.
+    Buttons and forms wait for people: a start that has just passed (GRACE) means now. Raises
+    InThePast, PastHorizon, TooLong, and InputError for a window that is off the grid.
     """
     if window.start < now - GRACE or window.end <= now:
         raise InThePast(start=window.start, now=now)
     latest = now + cluster.policy.horizon
     if window.start > latest:
         raise PastHorizon(start=window.start, horizon=cluster.policy.horizon, latest=latest)
+    grid = cluster.grid
+    if not grid.is_on(window.end) or (window.start > now and not grid.is_on(window.start)):
+        raise InputError(form_field="start")
+    longest = cluster.policy.max_length[priority]
+    # What was asked for was held against the longest length before it was rounded outward, which
+    # makes it up to a slot longer at either end.
+    if window.length > longest + 2 * cluster.policy.slot:
+        raise TooLong(length=window.length, longest=longest, priority=priority.name)
     return Window(max(window.start, now), window.end)
+
+
+def check_extension(cluster: Cluster, priority: Priority, window: Window) -> None:
+    """Raise TooLong when a booking extended to `window` is longer than its priority allows."""
+    longest = cluster.policy.max_length[priority]
+    length = asked_length(window, cluster.grid)
+    if length > longest:
+        raise TooLong(length=length, longest=longest, priority=priority.name)
+
+
+def already_over(booking: Booking) -> Note:
+    """Why nothing can be done with a booking that holds nothing any more."""
+    reasons = {
+        BookingState.CANCELLED: N_("it is cancelled already; nothing was changed."),
+        BookingState.PREEMPTED: N_("it was preempted; nothing was changed."),
+        BookingState.NO_SHOW: N_("it was released because nobody used it; nothing was changed."),
+    }
+    return Note(reasons.get(booking.state, N_("it is over already; nothing was changed.")))
 
 
 def team_for(cluster: Cluster, user: str, name: str | None) -> Team:

@@ -106,3 +106,12 @@ class Grid:
         """`end` rounded outward to a line; up to GRACE past a line counts as on it."""
         floor = self.floor(end)
         return floor if end - floor <= GRACE else self.ceil(end)
+
+
+def asked_length(window: Window, grid: Grid) -> timedelta:
+    """The length, in whole slots, that was asked for when `window` is what it was rounded to.
+
+    A window from `now` was rounded to end on the grid, and one over a clock change may be an hour
+    longer; neither should make its alternatives longer. It is the longest such length.
+    """
+    return max(1, (window.length + GRACE) // grid.slot) * grid.slot

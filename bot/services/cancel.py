@@ -27,6 +27,7 @@ def cancel(
     key: str | None = None,
 ) -> Booking:
     """Cancel a booking that has not started; somebody else's needs a reason."""
+    key = receipts.scoped(key, actor, "cancel", booking_id)
     with changing(site, now) as change:
         booking = load_booking(change, booking_id)
         if receipts.find(change, key) is not None:
@@ -34,11 +35,13 @@ def cancel(
         policy.check_may_change(site.cluster, actor, booking)
         _check_upcoming(booking, now)
         label = booking_label(booking_id)
-        policy.check_reason(actor, booking, reason, example=f"/gpu cancel {label} node needed")
+        reason = policy.check_reason(
+            actor, booking, reason, example=f"/gpu cancel {label} node needed"
+        )
         change.give_back("booking", booking.id)
         after = update_booking(change, booking, state=BookingState.CANCELLED)
         record_booking(change, actor, "cancelled", before=booking, after=after, reason=reason)
-        overtake_transfer(change, after)
+        overtake_transfer(change, actor, after)
         receipts.keep(change, key, booking.id)
         return after
 
@@ -50,16 +53,6 @@ def _check_upcoming(booking: Booking, now: datetime) -> None:
     why = (
         Note(N_("it is running. Give its GPUs back with `/gpu release {label}`."), {"label": label})
         if booking.is_running(now)
-        else already_over(booking)
+        else policy.already_over(booking)
     )
     raise WrongState(booking=label, why=why)
-
-
-def already_over(booking: Booking) -> Note:
-    """Why nothing can be done with a booking that holds nothing any more."""
-    reasons = {
-        BookingState.CANCELLED: N_("it is cancelled already; nothing was changed."),
-        BookingState.PREEMPTED: N_("it was preempted; nothing was changed."),
-        BookingState.NO_SHOW: N_("it was released because nobody used it; nothing was changed."),
-    }
-    return Note(reasons.get(booking.state, N_("it is over already; nothing was changed.")))

@@ -10,13 +10,13 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import Connection, Insert, insert, select, update
 from sqlmodel import col
 
 from bot.domain.booking import Placement, Share
 from bot.domain.calendar import Calendar, Claim
-from bot.domain.cluster import Cluster
-from bot.domain.window import Window
+from bot.domain.cluster import Cluster, Node
+from bot.domain.window import Window, check_aware
 from bot.services.site import Site
 from bot.store import models
 from bot.store.calendars import CachedCalendar
@@ -32,13 +32,21 @@ class DoesNotFit(Exception):
 class Change:
     """A writing transaction. `calendar` shows what it has taken and given back so far."""
 
-    def __init__(self, site: Site, connection, cached: CachedCalendar, now: datetime) -> None:  # type: ignore[no-untyped-def]
+    def __init__(
+        self, site: Site, connection: Connection, cached: CachedCalendar, now: datetime
+    ) -> None:
         self.cluster: Cluster = site.cluster
         self.connection = connection
         self.now = now
         self.calendar: Calendar = cached.calendar.fork()
         self.revisions = dict(cached.revisions)
         self._touched: set[str] = set()
+
+    def insert(self, statement: Insert) -> int:
+        """Insert one row; return the id it got."""
+        key = self.connection.execute(statement).inserted_primary_key
+        assert key is not None, "one row inserted has one key"
+        return int(key[0])
 
     def take(self, holder: int, placement: Placement) -> None:
         """Claim the placement for a booking; raise DoesNotFit when it is not free."""
@@ -47,37 +55,31 @@ class Change:
         for share in placement.shares:
             self._add_claim("booking", holder, share, *_seconds(placement.window))
 
-    def close_node(self, drain_id: int, node: str, start: datetime, end: datetime | None) -> None:
-        """Claim all GPUs of `node` for a drain, whether or not bookings are in the way."""
-        gpus = next(n.gpus for n in self.cluster.nodes if n.name == node)
-        end_s = OPEN_END if end is None else int(end.timestamp())
-        self._add_claim("drain", drain_id, Share(node, gpus), int(start.timestamp()), end_s)
+    def close_node(self, drain_id: int, node: Node, start: datetime, end: datetime | None) -> None:
+        """Have a drain hold all GPUs of `node`, whether or not bookings are in the way.
+
+        What the drain held before, of a node that was larger or smaller then, is replaced.
+        """
+        held = claims_of(self.connection, "drain", drain_id)
+        if [claim.gpus for claim in held] != [node.gpus]:
+            self.give_back("drain", drain_id)
+            end_s = OPEN_END if end is None else int(end.timestamp())
+            share = Share(node.name, node.gpus)
+            self._add_claim("drain", drain_id, share, int(start.timestamp()), end_s)
 
     def give_back(self, kind: str, holder: int, *, from_instant: datetime | None = None) -> None:
         """Give up the claims of a booking or drain: all of them, or what lies after an instant."""
         cut = None if from_instant is None else int(from_instant.timestamp())
-        for claim in self._claims_of(kind, holder):
+        for claim in claims_of(self.connection, kind, holder):
             self._drop_claim(claim)
             if cut is not None and claim.start < cut:
                 share = Share(claim.node, claim.gpus)
                 self._add_claim(kind, holder, share, claim.start, min(cut, claim.end))
 
-    def keep_past(self, holder: int, shares: Sequence[Share], window: Window) -> None:
-        """Re-claim `shares` for a booking without a check: it held them (and more) just now."""
+    def reclaim(self, holder: int, shares: Sequence[Share], window: Window) -> None:
+        """Claim `shares` for a booking without a check: it gave them back just now."""
         for share in shares:
             self._add_claim("booking", holder, share, *_seconds(window))
-
-    def _claims_of(self, kind: str, holder: int) -> list[Claim]:
-        claim = models.Claim
-        rows = self.connection.execute(
-            select(
-                col(claim.id), col(claim.node), col(claim.start_s), col(claim.end_s),
-                col(claim.gpus),
-            ).where(
-                col(claim.kind) == kind, col(claim.holder) == holder, col(claim.gone).is_(None)
-            )
-        )  # fmt: skip
-        return [Claim(*row) for row in rows]
 
     def _add_claim(self, kind: str, holder: int, share: Share, start_s: int, end_s: int) -> None:
         statement = insert(models.Claim).values(
@@ -89,7 +91,7 @@ class Change:
             holder=holder,
             born=self._touch(share.node),
         )
-        claim_id = self.connection.execute(statement).inserted_primary_key[0]
+        claim_id = self.insert(statement)
         if share.node in self.revisions:
             self.calendar.add(Claim(claim_id, share.node, start_s, end_s, share.gpus))
 
@@ -124,9 +126,24 @@ class Change:
         )
 
 
+def claims_of(connection: Connection, kind: str, holder: int | None) -> list[Claim]:
+    """What a booking or drain claims; nothing for no holder."""
+    claim = models.Claim
+    rows = connection.execute(
+        select(
+            col(claim.id), col(claim.node), col(claim.start_s), col(claim.end_s), col(claim.gpus)
+        ).where(col(claim.kind) == kind, col(claim.holder) == holder, col(claim.gone).is_(None))
+    )
+    return [Claim(row[0] or 0, *row[1:]) for row in rows]
+
+
 @contextmanager
 def changing(site: Site, now: datetime) -> Iterator[Change]:
-    """A writing transaction with a calendar; on commit the calendar becomes the shared one."""
+    """A writing transaction with a calendar; on commit the calendar becomes the shared one.
+
+    Inside it time has whole seconds and is UTC, whatever the caller's clock gives.
+    """
+    now = check_aware(now).replace(microsecond=0)
     with site.database.transaction() as connection:
         cached = site.calendars.fresh(connection, now)
         change = Change(site, connection, cached, now)
@@ -136,5 +153,5 @@ def changing(site: Site, now: datetime) -> Iterator[Change]:
 
 
 def _seconds(window: Window) -> tuple[int, int]:
-    """The window in whole epoch seconds; callers' instants are whole seconds already."""
+    """The window in whole epoch seconds."""
     return int(window.start.timestamp()), int(window.end.timestamp())

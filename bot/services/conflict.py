@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
+from operator import attrgetter
 from typing import Any
 
 from sqlalchemy import Connection, Row, select
@@ -19,7 +20,7 @@ from bot.domain.errors import Alternative, Blocker, Conflict
 from bot.domain.placement import Hints
 from bot.domain.request import BookingRequest
 from bot.domain.window import Window
-from bot.services.change import OPEN_END
+from bot.services.change import OPEN_END, claims_of
 from bot.services.site import Site
 from bot.store import models, queries
 
@@ -31,14 +32,27 @@ HINT_SAMPLE = 64
 HINT_REACH = timedelta(days=2)
 
 
-def conflict_over(site: Site, actor: Actor, request: BookingRequest, *, now: datetime) -> Conflict:
-    """The conflict for a request that does not fit, seen in a snapshot of its own."""
+def conflict_over(
+    site: Site,
+    actor: Actor,
+    request: BookingRequest,
+    *,
+    besides: int | None = None,
+    now: datetime,
+) -> Conflict:
+    """The conflict for a request that does not fit, seen in a snapshot of its own.
+
+    `besides` is the booking that the request would replace: it is not in its own way.
+    """
     with site.database.snapshot() as connection:
-        calendar = site.calendars.fresh(connection, now).calendar
+        calendar = site.calendars.fresh(connection, now).calendar.fork()
+        for claim in claims_of(connection, "booking", besides):
+            calendar.remove(claim)
+        nodes = _in_the_way(site.cluster, calendar, request.shape, request.window)
         return Conflict(
             shape=request.shape,
             window=request.window,
-            blockers=blockers(connection, site.cluster, calendar, request.shape, request.window),
+            blockers=blockers_on(connection, nodes, request.window, besides=besides),
             alternatives=alternatives_to(
                 connection, site.cluster, calendar, request, actor.name, now=now
             ),
@@ -93,9 +107,14 @@ def hints_for(connection: Connection, team: str, window: Window) -> Hints:
 def blockers(
     connection: Connection, cluster: Cluster, calendar: Calendar, shape: Shape, window: Window
 ) -> tuple[Blocker, ...]:
-    """Who holds the GPUs that the request needs, on the node that comes nearest to fitting.
+    """Who holds the GPUs that a request needs, by when they end."""
+    return blockers_on(connection, _in_the_way(cluster, calendar, shape, window), window)
 
-    A request for several nodes is in the way of whoever holds any of them, by when they end.
+
+def _in_the_way(cluster: Cluster, calendar: Calendar, shape: Shape, window: Window) -> list[str]:
+    """The nodes whose holders are in the way: the one that comes nearest to fitting.
+
+    A request for several nodes is in the way of whoever holds any of them.
     """
     nodes = [
         node
@@ -105,20 +124,24 @@ def blockers(
     large = [node for node in nodes if node.gpus >= shape.gpus and not shape.spread]
     if large:
         nodes = [max(large, key=lambda node: calendar.free(node.name, window))]
-    start_s, end_s = int(window.start.timestamp()), int(window.end.timestamp())
-    names = [node.name for node in nodes]
-    claims = queries.claims_overlapping(connection, names, start_s, end_s)
-    return _named(connection, sorted(claims, key=lambda claim: claim.end_s)[:NAMED_BLOCKERS])
+    return [node.name for node in nodes]
 
 
 def blockers_on(
-    connection: Connection, nodes: Sequence[str], window: Window, *, besides: int
+    connection: Connection, nodes: Sequence[str], window: Window, *, besides: int | None = None
 ) -> tuple[Blocker, ...]:
-    """Who holds GPUs of those nodes during `window`, other than booking `besides`."""
+    """Who holds GPUs of those nodes during `window`, other than booking `besides`.
+
+    One entry a holder and node, however often it was extended; by when they end.
+    """
     start_s, end_s = int(window.start.timestamp()), int(window.end.timestamp())
     claims = queries.claims_overlapping(connection, nodes, start_s, end_s)
-    others = [c for c in claims if c.kind != "booking" or c.holder != besides]
-    return _named(connection, others[:NAMED_BLOCKERS])
+    holders = {
+        (claim.kind, claim.holder, claim.node): claim
+        for claim in sorted(claims, key=attrgetter("end_s"))
+        if claim.kind != "booking" or claim.holder != besides
+    }
+    return _named(connection, list(holders.values())[:NAMED_BLOCKERS])
 
 
 def _named(connection: Connection, claims: Iterable[Row[Any]]) -> tuple[Blocker, ...]:

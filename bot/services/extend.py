@@ -12,13 +12,14 @@ from bot.domain.errors import N_, BadLength, Conflict, WrongState
 from bot.domain.placement import place
 from bot.domain.window import Grid, Window
 from bot.services import receipts
-from bot.services.cancel import already_over
 from bot.services.change import Change, DoesNotFit, changing
 from bot.services.conflict import blockers_on, hints_for
 from bot.services.quota import check_quotas
 from bot.services.record import record_booking
 from bot.services.rows import load_booking, update_booking
 from bot.services.site import Site
+
+EXAMPLE = "/gpu extend B142 4h the run is slow"
 
 
 class ExtendConflict(Conflict):
@@ -58,12 +59,14 @@ def extend(
     """
     if length <= timedelta(0):
         raise BadLength(word=str(length), example=f"/gpu extend {booking_label(booking_id)} 4h")
+    key = receipts.scoped(key, actor, "extend", booking_id)
     try:
         with changing(site, now) as change:
             booking = load_booking(change, booking_id)
             if receipts.find(change, key) is not None:
                 return booking
-            until = _check(change, actor, booking, length, reason)
+            until = _check(change, actor, booking, length)
+            reason = policy.check_reason(actor, booking, reason, example=EXAMPLE)
             after = _extend(change, booking, until)
             record_booking(change, actor, "extended", before=booking, after=after, reason=reason)
             receipts.keep(change, key, booking.id)
@@ -73,19 +76,18 @@ def extend(
     raise _conflict(site, booking, until, now)
 
 
-def _check(
-    change: Change, actor: Actor, booking: Booking, length: timedelta, reason: str
-) -> datetime:
+def _check(change: Change, actor: Actor, booking: Booking, length: timedelta) -> datetime:
     """The new end, if policy allows it."""
-    cluster = change.cluster
+    cluster, end = change.cluster, booking.window.end
     policy.check_may_change(cluster, actor, booking)
-    label = booking_label(booking.id)
     if booking.is_over(change.now):
-        raise WrongState(booking=label, why=already_over(booking))
-    policy.check_reason(actor, booking, reason, example=f"/gpu extend {label} 4h run is slow")
-    until = cluster.grid.round_end(booking.window.end + length)
+        raise WrongState(booking=booking_label(booking.id), why=policy.already_over(booking))
+    # An extension is a slot at least: what is rounded away would be a promise not kept.
+    next_line = cluster.grid.ceil(end + timedelta(seconds=1))
+    until = max(cluster.grid.round_end(end + length), next_line)
     window = Window(booking.window.start, until)
-    policy.check_length(cluster, booking.priority, window)
+    policy.check_priority(cluster, booking.owner, booking.priority)
+    policy.check_extension(cluster, booking.priority, window)
     check_quotas(change, booking.owner, booking.team, window, booking.gpus, besides=booking.id)
     return until
 

@@ -110,13 +110,13 @@ def free_until(calendar: Calendar, cluster: Cluster, placement: Placement) -> da
 
 
 def _hide_stretches(calendar: Calendar, cluster: Cluster, found: Placement) -> None:
-    """Take what is free at the start of `found` on all nodes of its models out of the search."""
-    names = {share.node for share in found.shares}
-    models = {node.model for node in cluster.nodes if node.name in names}
+    """Take the stretch of `found`, on all nodes of its models that have it, out of the search."""
+    shares = {share.node: share.gpus for share in found.shares}
+    models = {node.model for node in cluster.nodes if node.name in shares}
+    least = min(shares.values())
     for node in cluster.nodes:
-        most = calendar.free(node.name, found.window)
-        if node.model in models and most > 0:
-            here = Placement(found.window, (Share(node.name, most),))
+        here = Placement(found.window, (Share(node.name, shares.get(node.name, least)),))
+        if node.model in models and calendar.fits(here):
             end = free_until(calendar, cluster, here) or found.window.end + cluster.policy.horizon
             span = int(found.window.start.timestamp()), int(end.timestamp())
             calendar.add(Claim(0, node.name, *span, node.gpus))
@@ -175,7 +175,7 @@ def _holders_by_node(
         current, upcoming = holders[claim.node]
         if claim.start_s <= at_s:
             current.append(claim.holder)
-        elif claim.holder not in current and len(upcoming) < UPCOMING:
+        elif claim.holder not in (*current, *upcoming) and len(upcoming) < UPCOMING:
             upcoming.append(claim.holder)
     return holders
 
@@ -228,6 +228,12 @@ def get_drain(site: Site, drain_id: int) -> Drain:
     if drain is None:
         raise NotFound(what=Note(N_("such drain")))
     return drain
+
+
+def drained_nodes(site: Site) -> dict[str, Drain]:
+    """Drains that hold their node now or later, by node."""
+    with site.database.snapshot() as connection:
+        return queries.open_drains(connection)
 
 
 def history(

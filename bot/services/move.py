@@ -12,15 +12,18 @@ from bot.domain.fitting import fit
 from bot.domain.notes import Note
 from bot.domain.placement import place
 from bot.domain.request import BookingRequest
-from bot.domain.window import Window
+from bot.domain.window import Window, asked_length
 from bot.services import receipts
-from bot.services.cancel import already_over
 from bot.services.change import Change, DoesNotFit, changing
 from bot.services.conflict import conflict_over, hints_for
 from bot.services.quota import check_quotas
 from bot.services.record import record_booking
 from bot.services.rows import load_booking, update_booking
 from bot.services.site import Site
+
+EXAMPLE = "/gpu move B142 fri 18:00 the node is needed"
+RUNNING = N_("it is running and cannot be moved. You can release or extend it.")
+THERE_ALREADY = N_("it starts then already; nothing was changed.")
 
 
 def move(
@@ -37,19 +40,21 @@ def move(
 
     Raises Conflict, with alternatives, when it does not fit there; the booking stays as it was.
     """
+    key = receipts.scoped(key, actor, "move", booking_id)
     try:
         with changing(site, now) as change:
             booking = load_booking(change, booking_id)
             if receipts.find(change, key) is not None:
                 return booking
-            window = _check(change, actor, booking, start, reason)
+            window = _check(change, actor, booking, start)
+            reason = policy.check_reason(actor, booking, reason, example=EXAMPLE)
             after = _move(change, booking, window)
             record_booking(change, actor, "moved", before=booking, after=after, reason=reason)
             receipts.keep(change, key, booking.id)
             return after
     except DoesNotFit:
         pass
-    raise conflict_over(site, actor, as_request(booking, window), now=now)
+    raise conflict_over(site, actor, as_request(booking, window), besides=booking.id, now=now)
 
 
 def as_request(booking: Booking, window: Window) -> BookingRequest:
@@ -64,26 +69,24 @@ def as_request(booking: Booking, window: Window) -> BookingRequest:
     )
 
 
-def _check(
-    change: Change, actor: Actor, booking: Booking, start: datetime | None, reason: str
-) -> Window:
+def _check(change: Change, actor: Actor, booking: Booking, start: datetime | None) -> Window:
     """The new window, if policy allows it."""
     cluster, now = change.cluster, change.now
     policy.check_may_change(cluster, actor, booking)
-    label = booking_label(booking.id)
     if not booking.is_upcoming(now):
-        why = Note(N_("it is running and cannot be moved. You can release or extend it."))
-        raise WrongState(
-            booking=label, why=why if booking.is_running(now) else already_over(booking)
-        )
-    policy.check_reason(actor, booking, reason, example=f"/gpu move {label} fri 18:00 node needed")
-    # A slot that daylight saving cut short counts as a whole one elsewhere.
-    length = max(booking.window.length, cluster.policy.slot)
+        raise WrongState(booking=booking_label(booking.id), why=_why_not(booking, now))
+    length = asked_length(booking.window, cluster.grid)
     window = fit(start, length=length, grid=cluster.grid, now=now).window
-    window = policy.check_start(cluster, window, now)
-    policy.check_length(cluster, booking.priority, window)
+    if window == booking.window:
+        raise WrongState(booking=booking_label(booking.id), why=Note(THERE_ALREADY))
+    window = policy.check_window(cluster, booking.priority, window, now)
+    policy.check_priority(cluster, booking.owner, booking.priority)
     check_quotas(change, booking.owner, booking.team, window, booking.gpus, besides=booking.id)
     return window
+
+
+def _why_not(booking: Booking, now: datetime) -> Note:
+    return Note(RUNNING) if booking.is_running(now) else policy.already_over(booking)
 
 
 def _move(change: Change, booking: Booking, window: Window) -> Booking:

@@ -13,12 +13,18 @@ from typing import Any
 from sqlalchemy import delete, insert, select
 from sqlmodel import col
 
+from bot.domain.actor import Actor
 from bot.services.change import Change
 from bot.services.site import Site
 from bot.store import models
 
 #: How long a receipt is kept. Slack's retries come within hours; buttons live on in old messages.
 KEPT = timedelta(days=30)
+
+
+def scoped(key: str | None, actor: Actor, verb: str, subject: object = "") -> str | None:
+    """The key of one person's one act on one thing, so that nobody gets another's outcome."""
+    return None if key is None else f"{actor.name}:{verb}:{subject}:{key}"
 
 
 def find(change: Change, key: str | None) -> Any | None:

@@ -17,8 +17,10 @@ from sqlmodel import col
 
 from bot.domain.actor import Actor
 from bot.domain.booking import Booking
+from bot.domain.drain import Drain
+from bot.domain.transfer import Transfer
 from bot.services.change import Change
-from bot.store import models
+from bot.store import models, queries
 
 #: The hash that the first record follows.
 FIRST_HASH = "0" * 64
@@ -134,6 +136,8 @@ def record_booking(
         post(change, "card", channel, subject, f"card:{after.id}:{after.revision}:{channel}:{seq}")
         if before is not None:
             post(change, "event", channel, subject, f"event:{seq}:{channel}", audit=seq)
+    if before is not None and before.revision != after.revision:
+        _refresh_transfer(change, after)
     concerned = {after.owner, *tell, *((before.owner,) if before else ())} - {actor.name}
     for user in sorted(concerned):
         post(change, "notice", user, subject, f"notice:{seq}:{user}", audit=seq)
@@ -155,6 +159,27 @@ def post(
             created_at=change.now,
         )
     )
+
+
+def post_drain(change: Change, drain: Drain) -> None:
+    """Bring the operators' message about a drain up to date."""
+    if change.cluster.ops_channel is not None:
+        subject = f"drain:{drain.id}"
+        post(change, "node", change.cluster.ops_channel, subject, f"{subject}:{drain.state}")
+
+
+def post_transfer(change: Change, transfer: Transfer, booking_revision: int = 0) -> None:
+    """Bring the receiver's message about a transfer up to date."""
+    subject = f"transfer:{transfer.id}"
+    key = f"{subject}:{transfer.state}:{booking_revision}"
+    post(change, "transfer", transfer.receiver, subject, key)
+
+
+def _refresh_transfer(change: Change, booking: Booking) -> None:
+    """Whoever was offered the booking should see what they would accept now."""
+    transfer = queries.open_transfer(change.connection, booking.id)
+    if transfer is not None:
+        post_transfer(change, transfer, booking.revision)
 
 
 def mark_homes_stale(change: Change) -> None:

@@ -12,7 +12,6 @@ from bot.domain.errors import N_, BadCount, WrongState
 from bot.domain.notes import Note
 from bot.domain.window import Window
 from bot.services import receipts
-from bot.services.cancel import already_over
 from bot.services.change import Change, changing
 from bot.services.record import record_booking
 from bot.services.rows import load_booking, update_booking
@@ -31,6 +30,7 @@ def release(
     key: str | None = None,
 ) -> Booking:
     """Give back `gpus` GPUs of a running booking from now on; None gives back all and ends it."""
+    key = receipts.scoped(key, actor, "release", booking_id)
     with changing(site, now) as change:
         booking = load_booking(change, booking_id)
         if receipts.find(change, key) is not None:
@@ -38,7 +38,7 @@ def release(
         policy.check_may_change(site.cluster, actor, booking)
         _check_running(booking, now)
         label = booking_label(booking_id)
-        policy.check_reason(
+        reason = policy.check_reason(
             actor, booking, reason, example=f"/gpu release {label} unused since noon"
         )
         if gpus is not None and not 0 < gpus <= booking.gpus:
@@ -46,7 +46,7 @@ def release(
         if gpus is None or gpus == booking.gpus:
             after = _release_all(change, booking)
             record_booking(change, actor, "released", before=booking, after=after, reason=reason)
-            overtake_transfer(change, after)
+            overtake_transfer(change, actor, after)
         else:
             after = _release_some(change, booking, gpus)
             record_booking(
@@ -63,7 +63,7 @@ def _check_running(booking: Booking, now: datetime) -> None:
     why = (
         Note(N_("it has not started. Cancel it with `/gpu cancel {label}`."), {"label": label})
         if booking.is_upcoming(now)
-        else already_over(booking)
+        else policy.already_over(booking)
     )
     raise WrongState(booking=label, why=why)
 
@@ -79,7 +79,7 @@ def _release_all(change: Change, booking: Booking) -> Booking:
 def _release_some(change: Change, booking: Booking, gpus: int) -> Booking:
     left = without(booking.shares, gpus)
     change.give_back("booking", booking.id, from_instant=change.now)
-    change.keep_past(booking.id, left, Window(change.now, booking.window.end))
+    change.reclaim(booking.id, left, Window(change.now, booking.window.end))
     count = booking.gpus - gpus
     return update_booking(change, booking, shares=left, shape=replace(booking.shape, gpus=count))
 

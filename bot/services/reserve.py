@@ -8,9 +8,11 @@ from datetime import datetime
 
 from bot.domain import policy
 from bot.domain.actor import Actor
-from bot.domain.booking import Booking
+from bot.domain.booking import Booking, Shape
+from bot.domain.cluster import Cluster
 from bot.domain.placement import place
 from bot.domain.request import BookingRequest
+from bot.domain.shape_rules import check_shape
 from bot.services import receipts
 from bot.services.change import Change, DoesNotFit, changing
 from bot.services.conflict import conflict_over, hints_for
@@ -39,6 +41,7 @@ def reserve_all(
 ) -> tuple[Booking, ...]:
     """Book all of `requests`, or none of them."""
     wanted = None
+    key = receipts.scoped(key, actor, "reserve")
     try:
         with changing(site, now) as change:
             if (done := receipts.find(change, key)) is not None:
@@ -55,12 +58,17 @@ def reserve_all(
     raise conflict_over(site, actor, wanted, now=now)
 
 
+def _checked(cluster: Cluster, shape: Shape) -> Shape:
+    """The shape, if the cluster has it: buttons may be older than the configuration."""
+    return check_shape(cluster, shape.gpus, node=shape.node, model=shape.model, spread=shape.spread)
+
+
 def _reserve_one(change: Change, actor: Actor, request: BookingRequest) -> Booking:
     cluster = change.cluster
     team = policy.team_for(cluster, actor.name, request.team)
     policy.check_priority(cluster, actor.name, request.priority)
-    policy.check_length(cluster, request.priority, request.window)
-    request = replace(request, window=policy.check_start(cluster, request.window, change.now))
+    window = policy.check_window(cluster, request.priority, request.window, change.now)
+    request = replace(request, window=window, shape=_checked(cluster, request.shape))
     check_quotas(change, actor.name, team.name, request.window, request.shape.gpus)
     placement = place(
         change.calendar,

@@ -10,6 +10,7 @@ from sqlalchemy import insert, update
 from sqlmodel import col
 
 from bot.domain.booking import Booking, BookingState, Placement
+from bot.domain.drain import Drain
 from bot.domain.errors import N_, NotFound
 from bot.domain.notes import Note
 from bot.domain.request import BookingRequest
@@ -40,9 +41,9 @@ def insert_booking(
         "created_by": owner,
         "revision": 1,
     }
-    inserted = change.connection.execute(insert(models.Booking).values(**values))
+    booking_id = change.insert(insert(models.Booking).values(**values))
     return Booking(
-        id=inserted.inserted_primary_key[0],
+        id=booking_id,
         owner=owner,
         team=team,
         window=placement.window,
@@ -84,6 +85,21 @@ def load_booking(change: Change, booking_id: int) -> Booking:
     if booking is None:
         raise no_such_booking(booking_id)
     return booking
+
+
+def load_transfer(change: Change, transfer_id: int) -> Transfer:
+    """The transfer with that id; raise NotFound when there is none."""
+    transfer = queries.find_transfer(change.connection, transfer_id)
+    if transfer is None:
+        raise NotFound(what=Note(N_("such transfer")))
+    return transfer
+
+
+def load_drain(change: Change, drain_id: int) -> Drain:
+    """The drain with that id, which exists: drains are never deleted."""
+    drain = queries.find_drain(change.connection, drain_id)
+    assert drain is not None, f"drain {drain_id} is gone"
+    return drain
 
 
 def no_such_booking(booking_id: int) -> NotFound:

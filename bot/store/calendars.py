@@ -11,9 +11,9 @@ import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import cast
+from typing import Any, cast
 
-from sqlalchemy import Connection, or_, select
+from sqlalchemy import Connection, Select, or_, select
 from sqlmodel import col
 
 from bot.domain.calendar import Calendar, Claim, Lattice
@@ -120,7 +120,7 @@ def _is_ahead(new: Mapping[str, int], old: Mapping[str, int]) -> bool:
     return new.keys() == old.keys() and all(new[node] >= old[node] for node in new)
 
 
-def _changes_since(node: str, revision: int):  # type: ignore[no-untyped-def]
+def _changes_since(node: str, revision: int) -> Select[*tuple[Any, ...]]:
     claims = models.Claim
     return select(
         col(claims.id), col(claims.node), col(claims.start_s), col(claims.end_s),

@@ -15,6 +15,7 @@ from __future__ import annotations
 import logging
 import sqlite3
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -59,28 +60,43 @@ class Database:
 
         Raises Busy when the write lock cannot be had in time.
         """
+        deadline = time.monotonic() + LOCK_WAIT_MS / 1000
         if not self._writer.acquire(timeout=LOCK_WAIT_MS / 1000):
             raise Busy
         try:
-            with self.engine.connect() as connection:
+            with _busy_as_our_own(), self.engine.connect() as connection:
+                left_ms = max(int((deadline - time.monotonic()) * 1000), 1)
+                _set_lock_wait(connection, left_ms)
                 connection.execution_options(**{_WRITING: True})
-                with _busy_as_our_own(), connection.begin():
+                with connection.begin():
                     yield connection
         finally:
             self._writer.release()
-        for listener in self._listeners:
-            listener()
+        self._tell_listeners()
 
     @contextmanager
     def snapshot(self) -> Iterator[Connection]:
         """A read-only view of one instant."""
-        with self.engine.connect() as connection, connection.begin() as transaction:
+        with (
+            _busy_as_our_own(),
+            self.engine.connect() as connection,
+            connection.begin() as transaction,
+        ):
+            # A writer may have left this pooled connection with the little that was left to it.
+            _set_lock_wait(connection, LOCK_WAIT_MS)
             yield connection
             transaction.rollback()
 
     def on_commit(self, listener: Callable[[], None]) -> None:
         """Call `listener` after each committed writing transaction of this process."""
         self._listeners.append(listener)
+
+    def _tell_listeners(self) -> None:
+        for listener in self._listeners:
+            try:
+                listener()
+            except Exception:
+                log.exception("a listener failed after a commit")
 
     def close(self) -> None:
         """Close all connections."""
@@ -108,6 +124,13 @@ def _sqlite_engine(url: str) -> Engine:
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
 
     return engine
+
+
+def _set_lock_wait(connection: Connection, milliseconds: int) -> None:
+    """Have the next BEGIN wait so long for another process, and no longer."""
+    driver = connection.connection.driver_connection
+    if isinstance(driver, sqlite3.Connection):
+        driver.execute(f"PRAGMA busy_timeout={milliseconds}").close()
 
 
 @contextmanager

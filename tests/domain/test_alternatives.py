@@ -7,12 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from recount import HOUR, Days, World, second, shapes_of, unhurried, utc, windows_of, worlds
 
-from bot.domain.alternatives import alternatives, asked_length
+from bot.domain.alternatives import alternatives
 from bot.domain.booking import Placement, Shape, Share
 from bot.domain.calendar import Claim
 from bot.domain.cluster import Node
 from bot.domain.errors import Alternative, AlternativeKind
-from bot.domain.window import GRACE, Grid, Window
+from bot.domain.window import GRACE, Grid, Window, asked_length
 
 GRID = Grid(2 * HOUR, tz.gettz("Asia/Shanghai"))
 ORIGIN = utc("2026-11-24T16:00")

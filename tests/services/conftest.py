@@ -9,7 +9,7 @@ import builders
 import pytest
 
 from bot.domain.cluster import Cluster
-from bot.services.node import sync_nodes
+from bot.services.nodes import sync_nodes
 from bot.services.site import Site
 from bot.store.database import Database
 from bot.store.migrate import upgrade
@@ -26,7 +26,7 @@ def open_site(tmp_path: Path) -> Iterator[Callable[[Cluster], Site]]:
         database = Database(url)
         databases.append(database)
         site = Site.open(database, cluster)
-        sync_nodes(site)
+        sync_nodes(site, now=builders.NOW)
         return site
 
     yield opened

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+from zoneinfo import ZoneInfo
 
 import pytest
 from builders import ALICE, BOB, NOW, actor, request
@@ -64,3 +65,9 @@ def test_a_spreadsheet_never_sees_a_formula(history):
     header, *rows = csv.reader(io.StringIO(stream.getvalue()))
     assert tuple(header) == FIELDS
     assert rows[-1][FIELDS.index("reason")] == "'=1+1"
+
+
+def test_a_clock_in_another_zone_with_fractions_leaves_a_whole_chain(site):
+    now = NOW.astimezone(ZoneInfo("Asia/Shanghai")).replace(microsecond=123456)
+    reserve(site, actor(BOB), request(1), now=now)
+    assert verify(site).ok

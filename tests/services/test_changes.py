@@ -1,12 +1,14 @@
 """Cancel, release, extend, move: what they give back, what they take, and who may."""
 
-from datetime import timedelta
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 from builders import ADMIN, ALICE, BOB, CHEN, DANA, NOW, TONIGHT, actor, cluster, request, window
 from sqlalchemy import text
 
-from bot.domain.booking import BookingState, Share
+from bot.domain.booking import BookingState, Priority, Share
 from bot.domain.errors import (
     BadCount,
     BadLength,
@@ -142,6 +144,22 @@ class TestExtend:
         after = extend(site, actor(BOB), booking.id, timedelta(minutes=30), now=NOW)
         assert after.window == window(TONIGHT, 10)
 
+    @pytest.mark.parametrize("minutes", [1, 5, 6])
+    def test_a_few_minutes_are_a_slot_too(self, site, booking, minutes):
+        after = extend(site, actor(BOB), booking.id, timedelta(minutes=minutes), now=NOW)
+        assert after.window == window(TONIGHT, 10)
+
+    def test_an_extended_booking_is_one_holder_and_one_entry(self, site, booking):
+        for _ in range(3):
+            extend(site, actor(BOB), booking.id, 2 * HOUR, now=NOW)
+        later = reserve(site, actor(CHEN), request(1, TONIGHT + 14 * HOUR, node="gpu-01"), now=NOW)
+        at = TONIGHT - HOUR
+        (status,) = (s for s in look.status(site, at=at, now=NOW) if s.node.name == "gpu-01")
+        assert [b.id for b in status.upcoming] == [booking.id, later.id]
+        with pytest.raises(Conflict) as refused:
+            reserve(site, actor(CHEN), request(4, hours=20, node="gpu-01"), now=NOW)
+        assert [b.booking for b in refused.value.blockers] == [booking.id, later.id]
+
     def test_it_never_takes_what_is_promised_to_somebody_else(self, site, booking):
         next_one = reserve(
             site, actor(CHEN), request(4, TONIGHT + 12 * HOUR, node="gpu-01"), now=NOW
@@ -161,7 +179,9 @@ class TestExtend:
 
     def test_the_longest_length_holds_for_extensions_too(self, site, booking):
         with pytest.raises(TooLong):
-            extend(site, actor(BOB), booking.id, timedelta(days=7), now=NOW)
+            extend(site, actor(BOB), booking.id, timedelta(days=7) - 6 * HOUR, now=NOW)
+        week = extend(site, actor(BOB), booking.id, timedelta(days=7) - 8 * HOUR, now=NOW)
+        assert week.window.length == timedelta(days=7)
 
     @pytest.mark.parametrize("length", [timedelta(0), -HOUR])
     def test_nothing_is_extended_by_nothing(self, site, booking, length):
@@ -196,6 +216,29 @@ class TestMove:
         assert look.get_booking(site, booking.id) == booking
         assert free(site, "gpu-01") == 0
 
+    def test_it_is_not_in_its_own_way(self, site, booking):
+        other = reserve(site, actor(CHEN), request(4, TONIGHT + 10 * HOUR, node="gpu-01"), now=NOW)
+        with pytest.raises(Conflict) as refused:
+            move(site, actor(BOB), booking.id, TONIGHT + 4 * HOUR, now=NOW)
+        assert [b.booking for b in refused.value.blockers] == [other.id]
+        starts = [a.parts[0].window.start for a in refused.value.alternatives]
+        assert TONIGHT + 2 * HOUR in starts
+
+    def test_to_where_it_is_nothing_happens(self, site, booking):
+        with pytest.raises(WrongState, match="already"):
+            move(site, actor(BOB), booking.id, TONIGHT, now=NOW)
+
+    def test_over_clock_changes_and_back_it_keeps_its_length(self, open_site):
+        berlin = replace(cluster(), zone=ZoneInfo("Europe/Berlin"), zone_name="Europe/Berlin")
+        site = open_site(berlin)
+        now = datetime(2027, 3, 20, 12, tzinfo=UTC)
+        plain = datetime(2027, 3, 26, 21, tzinfo=UTC)  # 22:00 in Berlin
+        booking = reserve(site, actor(BOB), request(1, plain), now=now)
+        changing = datetime(2027, 3, 27, 21, tzinfo=UTC)  # the night in which clocks go forward
+        for start in (changing, plain, changing, plain):
+            booking = move(site, actor(BOB), booking.id, start, now=now)
+        assert booking.window == window(plain)
+
     def test_to_now(self, site, booking):
         after = move(site, actor(BOB), booking.id, None, now=NOW)
         assert after.window.start == NOW
@@ -204,6 +247,30 @@ class TestMove:
     def test_a_running_booking_cannot_move(self, site, booking):
         with pytest.raises(WrongState):
             move(site, actor(BOB), booking.id, TONIGHT + 24 * HOUR, now=RUNNING)
+
+
+def test_a_key_is_one_persons_key_for_one_act(site, booking):
+    other = reserve(site, actor(CHEN), request(1), now=NOW, key="k")
+    assert reserve(site, actor(DANA), request(1), now=NOW, key="k").owner == DANA
+    with pytest.raises(NotAllowed):
+        cancel(site, actor(DANA), booking.id, now=NOW, key="k")
+    assert cancel(site, actor(CHEN), other.id, now=NOW, key="k").state is BookingState.CANCELLED
+    assert extend(site, actor(BOB), booking.id, 2 * HOUR, now=NOW, key="k").window.length
+
+
+def test_reasons_are_kept_on_one_line_without_control_characters(site, booking):
+    cancel(site, actor(ALICE), booking.id, reason="node\u202e\n\x00needed\ud800", now=NOW)
+    assert look.history(site, booking.id)[-1].reason == "node needed"
+
+
+def test_p0_work_grows_only_while_its_owner_may_hold_it(open_site):
+    site = open_site(cluster())
+    urgent = reserve(site, actor(ALICE), request(1, priority=Priority.P0), now=NOW)
+    later = open_site(replace(cluster(), urgent=frozenset()))
+    with pytest.raises(NotAllowed):
+        extend(later, actor(ALICE), urgent.id, 2 * HOUR, now=NOW)
+    with pytest.raises(NotAllowed):
+        move(later, actor(ALICE), urgent.id, TONIGHT + 2 * HOUR, now=NOW)
 
 
 def test_a_quota_counts_a_changed_booking_once(open_site):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from builders import ADMIN, ALICE, BOB, CHEN, DANA, NODES, NOW, actor, cluster, request
@@ -12,15 +12,18 @@ from sqlalchemy import text
 
 from bot.domain.errors import BookingError
 from bot.services import look
+from bot.services.answer_transfer import accept_transfer
 from bot.services.audit import verify
 from bot.services.cancel import cancel
+from bot.services.drain import drain
 from bot.services.extend import extend
 from bot.services.move import move
-from bot.services.node import drain, resume
 from bot.services.release import release
 from bot.services.reserve import reserve
+from bot.services.resume import resume
 from bot.services.site import Site
-from bot.services.transfer import accept_transfer, offer_transfer
+from bot.services.transfer import offer_transfer
+from bot.store import queries
 from bot.store.calendars import CalendarCache
 
 HOUR = timedelta(hours=1)
@@ -79,6 +82,17 @@ def check_promises(site):
         claims = connection.execute(
             text("SELECT * FROM claim WHERE gone IS NULL AND kind = 'booking'")
         ).all()
+        bookings = queries.open_bookings(connection, after=datetime.min.replace(tzinfo=UTC))
+    for booking in bookings:
+        start_s, end_s = (int(t.timestamp()) for t in (booking.window.start, booking.window.end))
+        held = [c for c in claims if c.holder == booking.id and c.end_s > start_s]
+        last = max(c.start_s for c in held)
+        at_end = {c.node: c.gpus for c in held if c.end_s == end_s}
+        assert at_end == {share.node: share.gpus for share in booking.shares}
+        assert min(c.start_s for c in held) == start_s
+        for at in range(start_s, end_s, 1800):
+            here = sum(c.gpus for c in held if c.start_s <= at < c.end_s)
+            assert here == booking.gpus if at >= last else here >= booking.gpus
     for node in site.cluster.nodes:
         here = [c for c in claims if c.node == node.name]
         for at in {c.start_s for c in here}:

@@ -7,7 +7,7 @@ from builders import ADMIN, BOB, CHEN, NOW, TONIGHT, actor, request, window
 
 from bot.domain.booking import Shape, Share
 from bot.services import look
-from bot.services.node import drain
+from bot.services.drain import drain
 from bot.services.reserve import reserve
 
 HOUR = timedelta(hours=1)
@@ -33,8 +33,18 @@ def test_it_says_how_long_the_gpus_stay_free(site):
 
 
 def test_a_window_that_needs_more_than_is_free_now_starts_later(site):
-    reserve(site, actor(BOB), request(8, NOW, 9.3833333333), now=NOW)
+    reserve(site, actor(BOB), request(8, NOW, 9 + 23 / 60), now=NOW)
     assert free(site, Shape(8), 2, limit=1)[0][0] == SLOT_END + 8 * HOUR
+
+
+def test_a_node_that_is_free_later_is_not_hidden_by_one_that_is_free_now(site):
+    reserve(site, actor(BOB), request(3, NOW, 3 + 23 / 60, node="gpu-02"), now=NOW)
+    reserve(site, actor(BOB), request(4, SLOT_END + 2 * HOUR, 24, node="gpu-01"), now=NOW)
+    found = free(site, Shape(4, model="V100"), 2)
+    assert [(start, node) for start, node, _ in found][:2] == [
+        (NOW, "gpu-01"),
+        (SLOT_END + 2 * HOUR, "gpu-02"),
+    ]
 
 
 def test_windows_begin_no_earlier_than_asked(site):
@@ -55,7 +65,7 @@ def test_when_nothing_fits_within_the_horizon_nothing_is_offered(site):
 
 
 def test_status_tells_who_has_what_now_and_next(site):
-    running = reserve(site, actor(BOB), request(2, NOW, 3.3833333333, node="gpu-03"), now=NOW)
+    running = reserve(site, actor(BOB), request(2, NOW, 3 + 23 / 60, node="gpu-03"), now=NOW)
     ahead = reserve(site, actor(CHEN), request(8, TONIGHT, node="gpu-03"), now=NOW)
     by_node = {status.node.name: status for status in look.status(site, at=NOW, now=NOW)}
     assert (by_node["gpu-03"].free, by_node["gpu-01"].free) == (6, 4)

@@ -6,7 +6,9 @@ import pytest
 from builders import ADMIN, BOB, CHEN, NODES, NOW, TONIGHT, actor, cluster, request
 from sqlalchemy import text
 
+from bot.domain.cluster import Node
 from bot.domain.errors import (
+    BadCount,
     Conflict,
     InThePast,
     NotAllowed,
@@ -15,9 +17,10 @@ from bot.domain.errors import (
     WrongState,
 )
 from bot.services import look
-from bot.services.node import drain, expire_drains, resume
+from bot.services.drain import drain
 from bot.services.release import release
 from bot.services.reserve import reserve
+from bot.services.resume import expire_drains, resume
 
 HOUR = timedelta(hours=1)
 
@@ -106,5 +109,45 @@ def test_a_node_that_left_the_configuration_keeps_its_history(open_site):
     smaller = open_site(cluster(nodes=(NODES[0], NODES[2])))
     assert look.get_booking(smaller, booking.id) == booking
     assert release(smaller, actor(BOB), booking.id, now=TONIGHT + HOUR).window.end == TONIGHT + HOUR
-    with pytest.raises(Conflict):
+    with pytest.raises(BadCount):
         reserve(smaller, actor(BOB), request(8, model="V100"), now=NOW)
+
+
+def test_a_drain_holds_the_gpus_that_its_node_got_since(open_site):
+    drain_now(open_site(cluster()))
+    larger = open_site(cluster(nodes=(Node("gpu-01", 8, "V100"), *NODES[1:])))
+    with pytest.raises(Conflict):
+        reserve(larger, actor(BOB), request(4, node="gpu-01"), now=NOW)
+    resume(larger, actor(ADMIN), "gpu-01", now=NOW)
+    assert reserve(larger, actor(BOB), request(8, node="gpu-01"), now=NOW).gpus == 8
+
+
+def test_a_drain_of_a_node_that_left_can_be_ended(open_site):
+    drain_now(open_site(cluster()), "gpu-02")
+    smaller = open_site(cluster(nodes=(NODES[0], NODES[2])))
+    assert resume(smaller, actor(ADMIN), "GPU-02", now=NOW).node == "gpu-02"
+
+
+def test_what_may_lie_anywhere_moves_to_another_mixture_or_model(site):
+    spread = reserve(site, actor(BOB), request(12, spread=True), now=NOW)
+    assert "gpu-01" in spread.nodes or "gpu-02" in spread.nodes
+    node = next(n for n in spread.nodes if n != "gpu-03")
+    (moved,) = drain_now(site, node).moved
+    assert (moved.gpus, node in moved.nodes) == (12, False)
+    any_model = reserve(site, actor(BOB), request(4, TONIGHT + 24 * HOUR), now=NOW)
+    assert any_model.nodes != ("gpu-03",)
+    other = ({"gpu-01", "gpu-02"} - {node}).pop()
+    assert [b.nodes for b in drain_now(site, other).moved if b.id == any_model.id] == [("gpu-03",)]
+
+
+def test_owners_left_without_a_node_hear_when_it_is_back(site):
+    reserve(site, actor(BOB), request(4, node="gpu-01"), now=NOW)
+    drain_now(site, until=TONIGHT - 2 * HOUR)
+    expire_drains(site, now=TONIGHT - 2 * HOUR)
+    assert look.history(site)[-1].action == "node_resumed"
+    drain_now(site, now=TONIGHT - HOUR)
+    resume(site, actor(ADMIN), "gpu-01", now=TONIGHT - HOUR)
+    assert [r.action for r in look.history(site)][-2:] == ["node_resumed", "node_back"]
+    with site.database.snapshot() as connection:
+        notices = connection.execute(text("SELECT count(*) FROM outbox WHERE topic = 'notice'"))
+        assert notices.scalar_one() == 2

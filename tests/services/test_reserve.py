@@ -10,6 +10,7 @@ from bot.domain.booking import BookingState, Priority, Share
 from bot.domain.cluster import Quota
 from bot.domain.errors import (
     Conflict,
+    InputError,
     InThePast,
     Missing,
     NotAllowed,
@@ -170,3 +171,27 @@ def test_a_second_process_sees_what_the_first_booked(open_site):
     reserve(first, actor(BOB), request(8, model="A100", hours=2), now=NOW)
     with pytest.raises(Conflict):
         reserve(second, actor(CHEN), request(8, model="A100", hours=2), now=NOW)
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        request(1, TONIGHT + timedelta(minutes=30)),
+        request(1, TONIGHT, 7.5),
+        request(0),
+        request(-1),
+        request(99),
+    ],
+)
+def test_what_an_old_button_asks_for_is_checked_again(site, asked):
+    with pytest.raises(InputError):
+        reserve(site, actor(BOB), asked, now=NOW)
+    assert rows(site, "booking") == []
+
+
+def test_whole_nodes_of_another_model_are_offered_for_a_large_node_that_is_taken(site):
+    reserve(site, actor(BOB), request(8), now=NOW)
+    with pytest.raises(Conflict) as refused:
+        reserve(site, actor(CHEN), request(8), now=NOW)
+    models = [a.shape.model for a in refused.value.alternatives if a.kind == "model"]
+    assert models == ["V100"]

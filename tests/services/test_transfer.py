@@ -10,16 +10,16 @@ from bot.domain.booking import Priority
 from bot.domain.errors import NotAllowed, ReasonNeeded, WrongState
 from bot.domain.transfer import TransferState
 from bot.services import look
-from bot.services.cancel import cancel
-from bot.services.reserve import reserve
-from bot.services.transfer import (
-    BadReceiver,
+from bot.services.answer_transfer import (
     accept_transfer,
     decline_transfer,
     expire_transfers,
-    offer_transfer,
     withdraw_transfer,
 )
+from bot.services.cancel import cancel
+from bot.services.extend import extend
+from bot.services.reserve import reserve
+from bot.services.transfer import BadReceiver, offer_transfer
 
 DAY = timedelta(days=1)
 
@@ -93,7 +93,7 @@ def test_it_expires_after_a_day_and_the_giver_is_told_once(site, booking, transf
 
 
 def test_it_expires_no_later_than_the_booking_ends(site):
-    short = reserve(site, actor(BOB), request(1, NOW, 1.3833333), now=NOW)
+    short = reserve(site, actor(BOB), request(1, NOW, 1 + 23 / 60), now=NOW)
     transfer = offer_transfer(site, actor(BOB), short.id, ALICE, now=NOW)
     assert transfer.expires_at == short.window.end
 
@@ -108,6 +108,41 @@ def test_a_second_offer_withdraws_the_first(site, booking, transfer):
 def test_cancelling_the_booking_withdraws_the_offer(site, booking, transfer):
     cancel(site, actor(BOB), booking.id, now=NOW)
     assert look.get_transfer(site, transfer.id).state is TransferState.WITHDRAWN
+
+
+def test_the_receiver_sees_what_the_booking_has_become(site, booking, transfer):
+    extend(site, actor(BOB), booking.id, timedelta(hours=2), now=NOW)
+    assert recipients(site, "transfer") == [ALICE, ALICE]
+
+
+def test_every_offer_has_its_end_in_the_audit(site, booking, transfer):
+    offer_transfer(site, actor(BOB), booking.id, DANA, now=NOW)
+    cancel(site, actor(BOB), booking.id, now=NOW)
+    actions = [record.action for record in look.history(site, booking.id)]
+    assert actions.count("transfer_offered") == actions.count("transfer_withdrawn") == 2
+
+
+def test_withdrawing_what_somebody_else_offered_needs_a_reason(site, transfer):
+    with pytest.raises(ReasonNeeded):
+        withdraw_transfer(site, actor(ALICE), transfer.id, now=NOW)
+    with pytest.raises(NotAllowed):
+        withdraw_transfer(site, actor(CHEN), transfer.id, reason="no", now=NOW)
+    withdraw_transfer(site, actor(ALICE), transfer.id, reason="bob stays", now=NOW)
+    assert recipients(site, "notice") == [BOB]
+
+
+def test_a_declined_offer_is_declined_by_its_receiver_only(site, transfer):
+    decline_transfer(site, actor(ALICE), transfer.id, now=NOW)
+    with pytest.raises(NotAllowed):
+        decline_transfer(site, actor(CHEN), transfer.id, now=NOW)
+
+
+def test_what_was_accepted_and_handed_on_is_not_said_to_be_theirs(site, booking, transfer):
+    accept_transfer(site, actor(ALICE), transfer.id, now=NOW)
+    onward = offer_transfer(site, actor(ALICE), booking.id, DANA, now=NOW)
+    accept_transfer(site, actor(DANA), onward.id, now=NOW)
+    with pytest.raises(WrongState, match="accepted already"):
+        accept_transfer(site, actor(ALICE), transfer.id, now=NOW)
 
 
 def test_the_giver_can_take_it_back(site, transfer):

@@ -10,7 +10,7 @@ import pytest
 from talk import Talk
 
 from bot.domain.cluster import Cluster
-from bot.services.node import sync_nodes
+from bot.services.nodes import sync_nodes
 from bot.services.site import Site
 from bot.store.database import Database
 from bot.store.migrate import upgrade
@@ -26,7 +26,7 @@ def open_site(tmp_path: Path) -> Iterator[Callable[[Cluster], Site]]:
         upgrade(url)
         databases.append(Database(url))
         site = Site.open(databases[-1], cluster)
-        sync_nodes(site)
+        sync_nodes(site, now=builders.NOW)
         return site
 
     yield opened

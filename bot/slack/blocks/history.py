@@ -140,6 +140,7 @@ SENTENCES: Mapping[str, Callable[[Reader, AuditRecord, object], Mrkdwn]] = {
     "transfer_expired": _simple(N_("The offer to hand it over expired")),
     "displaced": _displaced,
     "stranded": _simple(N_("{actor} took {node} out of service")),
+    "node_back": _simple(N_("{node} is back in service, so it can start as planned")),
     "node_drained": _drained,
     "node_resumed": _simple(N_("{actor} brought {node} back into service")),
 }

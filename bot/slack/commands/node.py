@@ -10,7 +10,9 @@ from bot.domain.drain import Drain
 from bot.domain.errors import N_, Missing
 from bot.domain.notes import Note
 from bot.domain.request import parse_drain
-from bot.services import node as nodes
+from bot.services.drain import Drained, drain
+from bot.services.look import drained_nodes
+from bot.services.resume import resume as back_into_service
 from bot.slack import forms, phrases
 from bot.slack.blocks import inputs, modal
 from bot.slack.blocks.build import actions, button, message, section, sections, told
@@ -58,7 +60,7 @@ def _drain_by_text(call: Call, text: str) -> Reply:
         cluster=call.site.cluster,
         month_first=call.reader.month_first,
     )
-    done = nodes.drain(
+    done = drain(
         call.site,
         call.actor,
         asked.node,
@@ -104,7 +106,7 @@ def press_drain(press: Press) -> None:
 @submission(CallbackId.DRAIN)
 def submitted(form: Form) -> FormAnswer:
     """Drain the form's node."""
-    done = nodes.drain(
+    done = drain(
         form.site,
         form.actor,
         str(metadata(form.view)["node"]),
@@ -126,14 +128,14 @@ def resume(call: Call, name: str) -> Reply:
     """Bring a node back into service."""
     if not name:
         raise Missing(what=Note(N_("Which node?")), example="/gpu node resume gpu-01")
-    resumed = nodes.resume(call.site, call.actor, name, now=call.now, key=call.key)
+    resumed = back_into_service(call.site, call.actor, name, now=call.now, key=call.key)
     return message(call.reader.text(N_("*{node}* is back in service."), node=resumed.node))
 
 
 def node_page(call: Call, page: int) -> Reply:
     """One page of nodes, each with the button that changes its state for those who may."""
     reader, cluster = call.reader, call.site.cluster
-    drains = nodes.drained_nodes(call.site)
+    drains = drained_nodes(call.site)
     pages = -(-len(cluster.nodes) // PER_PAGE)
     page = min(page, pages - 1)
     shown = cluster.nodes[page * PER_PAGE :][:PER_PAGE]
@@ -179,7 +181,7 @@ def drain_state(call: Call, drain: Drain | None) -> Mrkdwn:
     )
 
 
-def _drained(call: Call, done: nodes.Drained) -> Reply:
+def _drained(call: Call, done: Drained) -> Reply:
     """What became of the bookings in the drain's way."""
     reader = call.reader
     said = reader.text(

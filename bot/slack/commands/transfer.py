@@ -6,6 +6,7 @@ from bot.domain.booking import booking_label
 from bot.domain.errors import N_, ReasonNeeded, UserId
 from bot.domain.request import parse_id_and_rest, parse_transfer
 from bot.domain.transfer import Transfer
+from bot.services import answer_transfer as answers
 from bot.services import transfer as transfers
 from bot.services.look import get_booking
 from bot.slack import forms
@@ -105,8 +106,8 @@ def _offered(call: Call, offered: Transfer) -> Reply:
 @action(ActionId.TRANSFER_ACCEPT)
 def press_accept(press: Press) -> Reply:
     """The receiver takes the booking over."""
-    booking = transfers.accept_transfer(
-        press.site, press.actor, unpack_id(press.value), now=press.now, key=press.key
+    booking = answers.accept_transfer(
+        press.site, press.actor, unpack_id(press.value), now=press.now
     )
     said = press.reader.text(N_("{label} is yours now."), label=booking_label(booking.id))
     return changed(press.reader, press.site.cluster, said, booking, press.now)
@@ -115,8 +116,8 @@ def press_accept(press: Press) -> Reply:
 @action(ActionId.TRANSFER_DECLINE)
 def press_decline(press: Press) -> Reply:
     """The receiver does not want it."""
-    declined = transfers.decline_transfer(
-        press.site, press.actor, unpack_id(press.value), now=press.now, key=press.key
+    declined = answers.decline_transfer(
+        press.site, press.actor, unpack_id(press.value), now=press.now
     )
     said = press.reader.text(N_("Declined. {giver} will be told."), giver=UserId(declined.giver))
     return message(said, replace=True)
@@ -125,8 +126,8 @@ def press_decline(press: Press) -> Reply:
 @action(ActionId.TRANSFER_WITHDRAW)
 def press_withdraw(press: Press) -> Reply:
     """The giver takes the offer back."""
-    withdrawn = transfers.withdraw_transfer(
-        press.site, press.actor, unpack_id(press.value), now=press.now, key=press.key
+    withdrawn = answers.withdraw_transfer(
+        press.site, press.actor, unpack_id(press.value), now=press.now
     )
     said = press.reader.text(
         N_("The offer is withdrawn; {label} stays where it is."),

@@ -1,0 +1,153 @@
+"""What becomes of an offered booking: accepted, declined, withdrawn, or expired."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlmodel import col
+
+from bot.domain import policy
+from bot.domain.actor import GPUBOT, Actor
+from bot.domain.booking import Booking, booking_label
+from bot.domain.errors import N_, NotAllowed, UserId, WrongState
+from bot.domain.notes import Note
+from bot.domain.transfer import Transfer, TransferState
+from bot.services.change import Change, changing
+from bot.services.quota import check_quotas
+from bot.services.record import post_transfer, record_booking
+from bot.services.rows import end_transfer, load_booking, load_transfer, update_booking
+from bot.services.site import Site
+from bot.services.transfer import check_live, check_receiver
+from bot.store import models, queries
+
+
+def accept_transfer(site: Site, actor: Actor, transfer_id: int, *, now: datetime) -> Booking:
+    """Take over the booking: its owner becomes the receiver, its team theirs.
+
+    Accepting again what one has accepted changes nothing.
+    """
+    with changing(site, now) as change:
+        transfer = load_transfer(change, transfer_id)
+        booking = load_booking(change, transfer.booking)
+        _check_receiver_answers(actor, transfer)
+        if transfer.state is TransferState.ACCEPTED and booking.owner == actor.name:
+            return booking
+        _check_open(transfer, now)
+        check_live(booking, now)
+        check_receiver(change, booking, transfer.receiver)
+        team = _team_after(change, booking, transfer.receiver)
+        check_quotas(
+            change, transfer.receiver, team, booking.window, booking.gpus, besides=booking.id
+        )
+        _end(change, transfer, TransferState.ACCEPTED)
+        after = update_booking(change, booking, owner=transfer.receiver, team=team)
+        record_booking(
+            change,
+            actor,
+            "transferred",
+            before=booking,
+            after=after,
+            reason=transfer.reason,
+            tell=(transfer.giver,),
+        )
+        return after
+
+
+def decline_transfer(site: Site, actor: Actor, transfer_id: int, *, now: datetime) -> Transfer:
+    """Turn the offer down; the booking stays with its owner, who is told."""
+    with changing(site, now) as change:
+        transfer = load_transfer(change, transfer_id)
+        _check_receiver_answers(actor, transfer)
+        if transfer.state is TransferState.DECLINED:
+            return transfer
+        _check_open(transfer, now)
+        return _record_end(change, actor, transfer, TransferState.DECLINED)
+
+
+def withdraw_transfer(
+    site: Site, actor: Actor, transfer_id: int, *, reason: str = "", now: datetime
+) -> Transfer:
+    """Take the offer back before it is answered; somebody else's offer needs a reason."""
+    with changing(site, now) as change:
+        transfer = load_transfer(change, transfer_id)
+        booking = load_booking(change, transfer.booking)
+        policy.check_may_change(site.cluster, actor, booking)
+        if transfer.state is TransferState.WITHDRAWN:
+            return transfer
+        _check_open(transfer, now)
+        if actor.name != transfer.giver:
+            reason = policy.check_reason(
+                actor, booking, reason, example="/gpu transfer B142 @carol the plan has changed"
+            )
+        return _record_end(change, actor, transfer, TransferState.WITHDRAWN, reason)
+
+
+def expire_transfers(site: Site, *, now: datetime) -> int:
+    """Close offers that nobody answered in time; return how many."""
+    transfer = models.Transfer
+    due = (
+        queries.columns(transfer)
+        .where(col(transfer.state) == TransferState.OPEN.value, col(transfer.expires_at) <= now)
+        .order_by(col(transfer.id))
+    )
+    with site.database.snapshot() as connection:
+        if connection.execute(due).first() is None:
+            return 0
+    with changing(site, now) as change:
+        expired = [queries.to_transfer(row) for row in change.connection.execute(due)]
+        for found in expired:
+            _record_end(change, GPUBOT, found, TransferState.EXPIRED, "nobody answered in time")
+        return len(expired)
+
+
+def _record_end(
+    change: Change, actor: Actor, transfer: Transfer, state: TransferState, reason: str = ""
+) -> Transfer:
+    booking = load_booking(change, transfer.booking)
+    closed = _end(change, transfer, state)
+    record_booking(
+        change,
+        actor,
+        f"transfer_{state}",
+        before=booking,
+        after=booking,
+        reason=reason,
+        tell=(transfer.giver,),
+        receiver=transfer.receiver,
+    )
+    return closed
+
+
+def _end(change: Change, transfer: Transfer, state: TransferState) -> Transfer:
+    closed = end_transfer(change, transfer, state)
+    post_transfer(change, closed)
+    return closed
+
+
+def _check_receiver_answers(actor: Actor, transfer: Transfer) -> None:
+    if actor.name != transfer.receiver:
+        raise NotAllowed(
+            rule=Note(
+                N_("This was offered to {receiver}."), {"receiver": UserId(transfer.receiver)}
+            ),
+            who=Note(N_("Only they can answer.")),
+        )
+
+
+def _check_open(transfer: Transfer, now: datetime) -> None:
+    if transfer.is_open(now):
+        return
+    whys = {
+        TransferState.ACCEPTED: N_("the transfer was accepted already."),
+        TransferState.DECLINED: N_("the transfer was declined already."),
+        TransferState.WITHDRAWN: N_("the transfer was withdrawn."),
+    }
+    why = whys.get(transfer.state, N_("the transfer expired; nothing was changed."))
+    raise WrongState(booking=booking_label(transfer.booking), why=Note(why))
+
+
+def _team_after(change: Change, booking: Booking, receiver: str) -> str:
+    """The booking's team if the receiver is in it, else the receiver's first team."""
+    teams = change.cluster.teams_of(receiver)
+    names = [team.name for team in teams]
+    return booking.team if booking.team in names else names[0]

@@ -1,0 +1,61 @@
+"""Making the table of nodes follow the configuration, at each start."""
+
+from __future__ import annotations
+
+import logging
+from datetime import datetime
+
+from sqlalchemy import Connection, insert, update
+from sqlmodel import col
+
+from bot.domain.cluster import Node
+from bot.services.change import changing
+from bot.services.site import Site
+from bot.store import models, queries
+
+log = logging.getLogger(__name__)
+
+
+def sync_nodes(site: Site, *, now: datetime) -> None:
+    """Write new and changed nodes; those left out of the configuration are kept as retired.
+
+    Promises on nodes that shrank or left are kept in the books, and named in the log.
+    """
+    with site.database.transaction() as connection:
+        _write(connection, site.cluster.nodes)
+    _close_drained_nodes_wholly(site, now)
+    with site.database.snapshot() as connection:
+        _warn_of_broken_promises(site, connection, now)
+
+
+def _write(connection: Connection, nodes: tuple[Node, ...]) -> None:
+    table = models.Node
+    known = {row.name: row for row in connection.execute(queries.columns(table))}
+    for position, node in enumerate(nodes):
+        values = {"gpus": node.gpus, "model": node.model, "position": position, "retired": False}
+        if node.name in known:
+            connection.execute(update(table).where(col(table.name) == node.name).values(values))
+        else:
+            connection.execute(insert(table).values(name=node.name, revision=0, **values))
+    left_out = known.keys() - {node.name for node in nodes}
+    connection.execute(update(table).where(col(table.name).in_(left_out)).values(retired=True))
+
+
+def _close_drained_nodes_wholly(site: Site, now: datetime) -> None:
+    """A drain holds all GPUs of its node, also those that it got since."""
+    with changing(site, now) as change:
+        for found in queries.open_drains(change.connection).values():
+            node = site.cluster.node(found.node)
+            if node is not None and (found.end is None or found.end > now):
+                change.close_node(found.id, node, found.start, found.end)
+
+
+def _warn_of_broken_promises(site: Site, connection: Connection, now: datetime) -> None:
+    sizes = {node.name: node.gpus for node in site.cluster.nodes}
+    for booking in queries.open_bookings(connection, after=now):
+        for share in booking.shares:
+            if share.gpus > sizes.get(share.node, 0):
+                log.warning(
+                    "B%d of %s holds %d GPUs of %s, which has %d by the configuration",
+                    booking.id, booking.owner, share.gpus, share.node, sizes.get(share.node, 0),
+                )  # fmt: skip
