@@ -13,14 +13,17 @@ from slack_sdk.web import SlackResponse
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
-from bot.config import ConfigError, Settings
+from bot.config.problems import load_cluster
+from bot.config.settings import ConfigError, Settings
 from bot.domain.cluster import Cluster
 from bot.domain.errors import BookingError
-from bot.fileproblems import load_cluster
 from bot.slack.clients import CALL_ERRORS, background_client
 from bot.slack.scopes import SCOPES
 from bot.store.database import Database
 from bot.store.migrate import newest_revision, revision
+
+#: A missing or old database is nothing to repair before the first start.
+MAKES_IT = "`gpubot serve` brings it up to date when it starts, `gpubot migrate` now"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +76,7 @@ def database_finding(settings: Settings) -> Finding:
     shown = f"database {settings.shown_database_url}"
     file = make_url(settings.database_url).database
     if file and file != ":memory:" and not Path(file).exists():
-        return _bad(f"{shown}: does not exist yet; `gpubot migrate` makes it")
+        return Finding(ok=None, text=f"{shown}: does not exist yet; {MAKES_IT}")
     database = Database(settings.database_url)
     try:
         with database.transaction() as connection:
@@ -86,7 +89,7 @@ def database_finding(settings: Settings) -> Finding:
     needed = newest_revision()
     if found != needed:
         state = f"at revision {found}, needs {needed}" if found else "has no tables yet"
-        return _bad(f"{shown}: {state}; run `gpubot migrate`")
+        return Finding(ok=None, text=f"{shown}: {state}; {MAKES_IT}")
     return _good(f"{shown}: at revision {found}")
 
 

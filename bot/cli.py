@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy.exc import SQLAlchemyError
 
 from bot import logs
-from bot.config import ConfigError, Settings
+from bot.config.settings import ConfigError, Settings
 from bot.domain.errors import BookingError
 
 if TYPE_CHECKING:
@@ -110,14 +110,14 @@ def _audit_verify(_: argparse.Namespace) -> int:
 
 
 def _config_schema(_: argparse.Namespace) -> int:
-    from bot.clusterfile import json_schema
+    from bot.config.file import json_schema
 
     print(json.dumps(json_schema(), indent=2, ensure_ascii=False))
     return 0
 
 
 def _config_example(_: argparse.Namespace) -> int:
-    from bot.fileexample import EXAMPLE
+    from bot.config.example import EXAMPLE
 
     print(EXAMPLE, end="")
     return 0
@@ -132,7 +132,7 @@ def _settings() -> Settings:
 @contextmanager
 def _site() -> Iterator[Site]:
     from bot.check import database_finding
-    from bot.fileproblems import load_cluster
+    from bot.config.problems import load_cluster
     from bot.services.site import Site
     from bot.store.database import Database
 

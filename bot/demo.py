@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from dateutil import tz
 
-from bot.config import Settings
+from bot.config.settings import Settings
 from bot.domain.actor import Actor
 from bot.domain.cluster import Cluster, Node, Team
 from bot.domain.request import parse_reserve

@@ -17,15 +17,16 @@ from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
 from bot.clock import Clock, SystemClock
-from bot.config import ConfigError, Settings
+from bot.config.problems import load_cluster
+from bot.config.settings import ConfigError, Settings
 from bot.domain.cluster import Cluster
-from bot.fileproblems import load_cluster
 from bot.services import receipts
 from bot.services.answer_transfer import expire_transfers
 from bot.services.delivery import Delivery
 from bot.services.nodes import sync_nodes
 from bot.services.resume import expire_drains
 from bot.services.site import Site
+from bot.services.turn_over import turn_over
 from bot.slack import announcements, home
 from bot.slack.answers import Answers
 from bot.slack.app import Listeners, build_app
@@ -45,9 +46,10 @@ from bot.web.app import build_web
 
 log = logging.getLogger(__name__)
 
-#: Seconds for each part of a clean end: Socket Mode, web, replies, outbox. Together they stay
-#: under ten: whoever sent SIGTERM may send SIGKILL then (design, section 3: "Process").
-STOP_SOCKET_S, STOP_WEB_S, STOP_REPLIES_S, STOP_OUTBOX_S = 2.0, 2.0, 1.5, 2.5
+#: Seconds for each part of a clean end: Socket Mode, web, ticks, replies, outbox. Together they
+#: stay under ten: whoever sent SIGTERM may send SIGKILL then (design, section 3: "Process").
+STOP_SOCKET_S, STOP_WEB_S, STOP_TICKS_S = 2.0, 1.5, 1.5
+STOP_REPLIES_S, STOP_OUTBOX_S = 1.5, 2.5
 #: How many profiles are read by one tick; users.info allows about 100 a minute.
 PROFILES_AT_ONCE = 10
 
@@ -114,7 +116,7 @@ class Bot:
         if self._socket is not None:
             self._socket.stop(STOP_SOCKET_S)
         self._web.stop(STOP_WEB_S)
-        self._ticks.stop()
+        self._ticks.stop(STOP_TICKS_S)
         self._workers.stop(STOP_REPLIES_S)
         self._deliverer.stop(STOP_OUTBOX_S)
         self.site.database.close()
@@ -132,6 +134,7 @@ class Bot:
         """What runs by the clock. Anything due is done within 15 s (design, section 4)."""
         return (
             _tick("outbox", 5, self._deliverer.wake),
+            _tick("bookings", 5, lambda: turn_over(self.site, now=self._now())),
             _tick("transfers", 10, lambda: expire_transfers(self.site, now=self._now())),
             _tick("drains", 10, lambda: expire_drains(self.site, now=self._now())),
             _tick("homes", 3, self._homes.refresh),
@@ -224,8 +227,9 @@ def run_until_signal(start: Callable[[], None], stop: Callable[[], None]) -> Non
     before = {number: signal.signal(number, end) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
         start()
-        # An Event without a timeout cannot be interrupted by signals on every platform.
-        while not ended.wait(3600):
+        # Python handles a signal when the main thread runs again; one that comes in just before
+        # it begins to wait does not wake it.
+        while not ended.wait(1):
             pass
     finally:
         stop()

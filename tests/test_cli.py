@@ -20,8 +20,8 @@ import pytest
 from sqlalchemy import text
 
 from bot import cli
-from bot.fileexample import EXAMPLE
-from bot.fileproblems import load_cluster
+from bot.config.example import EXAMPLE
+from bot.config.problems import load_cluster
 from bot.services.nodes import sync_nodes
 from bot.services.reserve import reserve
 from bot.services.site import Site
@@ -128,7 +128,7 @@ def test_without_a_migrated_database_the_audit_says_what_to_do(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     assert cli.main(["audit", "verify"]) == 1
-    assert "`gpubot migrate` makes it" in capsys.readouterr().err
+    assert "does not exist yet" in capsys.readouterr().err
     assert not Path("gpubot.db").exists()
 
 

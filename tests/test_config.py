@@ -12,12 +12,12 @@ from pathlib import Path
 import pytest
 
 from bot import logs
-from bot.clusterfile import json_schema, parse_duration, show_duration
-from bot.config import VARIABLES, ConfigError, Settings
+from bot.config.example import EXAMPLE
+from bot.config.file import json_schema, parse_duration, show_duration
+from bot.config.problems import load_cluster, read_text
+from bot.config.settings import VARIABLES, ConfigError, Settings
 from bot.domain.booking import Priority
 from bot.domain.cluster import Cluster, Node, NoShow, Notify, Policy, Quota
-from bot.fileexample import EXAMPLE
-from bot.fileproblems import load_cluster, read_text
 
 GOOD = """
 [cluster]

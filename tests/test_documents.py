@@ -11,8 +11,8 @@ import yaml
 from pydantic import BaseModel
 
 from bot import cli
-from bot.clusterfile import ClusterFile
-from bot.config import VARIABLES
+from bot.config.file import ClusterFile
+from bot.config.settings import VARIABLES
 from bot.slack import commands
 from bot.slack.registry import VERBS, Group
 

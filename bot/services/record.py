@@ -113,10 +113,12 @@ def record_booking(
     node: str | None = None,
     tell: Iterable[str] = (),
     receiver: str | None = None,
+    quiet: bool = False,
 ) -> int:
     """Record a change of a booking; its card, its thread and the people concerned will tell.
 
-    `node` is the node that made the change necessary, `receiver` whom the booking is offered to.
+    `node` is the node that made the change necessary, `receiver` whom the booking is offered to;
+    with `quiet` only the card changes.
 
     The owner hears directly when somebody else acted; `tell` names further people. Whoever acts
     is never told what they just did. Returns the audit record's sequence number.
@@ -134,12 +136,12 @@ def record_booking(
     subject = f"booking:{after.id}"
     for channel in _channels(change, before, after):
         post(change, "card", channel, subject, f"card:{after.id}:{after.revision}:{channel}:{seq}")
-        if before is not None:
+        if before is not None and not quiet:
             post(change, "event", channel, subject, f"event:{seq}:{channel}", audit=seq)
     if before is not None and before.revision != after.revision:
         _refresh_transfer(change, after)
     concerned = {after.owner, *tell, *((before.owner,) if before else ())} - {actor.name}
-    for user in sorted(concerned):
+    for user in sorted(concerned if not quiet else ()):
         post(change, "notice", user, subject, f"notice:{seq}:{user}", audit=seq)
     mark_homes_stale(change)
     return seq

@@ -18,7 +18,7 @@ from slack_bolt.authorization import AuthorizeResult
 from slack_sdk import WebClient
 
 from bot.clock import Clock
-from bot.config import Settings
+from bot.config.settings import Settings
 from bot.domain.actor import Actor
 from bot.services.site import Site
 from bot.slack import router

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from slack_sdk import WebClient
 from slack_sdk.errors import SlackClientError
 
-from bot.config import Settings
+from bot.config.settings import Settings
 
 #: Somebody waits, and Slack gives up after 3 s.
 INTERACTIVE_TIMEOUT_S = 2

@@ -7,7 +7,8 @@
 - What Slack refuses for good is marked failed and logged, and the next row has its turn.
 - Before sending, a row is rendered anew; None means that it no longer holds, and it is skipped.
 
-A request that times out may have reached Slack all the same. It is sent again, so such a message
+A request that times out may have reached Slack all the same, and so may one after which the
+process died or the database stayed away. It is sent again, so such a message
 can appear twice; the Web API offers no key by which a second copy could be refused. Living
 messages heal at their next edit, which goes to the last copy.
 """
@@ -51,6 +52,8 @@ LONGEST_PAUSE = timedelta(seconds=60)
 UNNAMED_RETRY_AFTER = timedelta(seconds=30)
 #: A message that waits longer than this is worth a warning.
 LATE = timedelta(minutes=15)
+#: How often, and how many seconds apart, it is tried to note that Slack has taken a message.
+SETTLE_TRIES, SETTLE_PAUSE_S = 10, 2.0
 #: How long the loop sleeps when nothing wakes it.
 IDLE = timedelta(seconds=5)
 
@@ -163,13 +166,25 @@ class Deliverer:
     def _deliver(self, delivery: Delivery) -> None:
         message = self._render(delivery, self._clock.now())
         if message is None:
-            box.settle(self._site, delivery, Outcome.SKIPPED)
+            self._settle(delivery, Outcome.SKIPPED)
         elif message.living:
             place = self._show(delivery, message)
-            box.settle(self._site, delivery, Outcome.SENT, place=place)
+            self._settle(delivery, Outcome.SENT, place)
         else:
             self._post(delivery, message, self._thread(delivery, message))
-            box.settle(self._site, delivery, Outcome.SENT)
+            self._settle(delivery, Outcome.SENT)
+
+    def _settle(self, delivery: Delivery, outcome: Outcome, place: Place | None = None) -> None:
+        """Note what became of a delivery; what Slack has taken must not be sent once more."""
+        for _ in range(SETTLE_TRIES - 1):
+            try:
+                box.settle(self._site, delivery, outcome, place=place)
+            except (OperationalError, Busy) as error:
+                log.warning("outbox %s: the database did not answer: %s", delivery.ids, error)
+                self._stopping.wait(SETTLE_PAUSE_S)
+            else:
+                return
+        box.settle(self._site, delivery, outcome, place=place)
 
     def _show(self, delivery: Delivery, message: Message) -> Place:
         """Bring the living message up to date: edit it, or post it when there is none."""

@@ -21,10 +21,12 @@ from slack_sdk import WebClient
 from slack_sdk.socket_mode.builtin import SocketModeClient
 from slack_sdk.socket_mode.request import SocketModeRequest
 
-from bot.config import Settings
+from bot.config.settings import Settings
 from bot.slack.clients import CALL_ERRORS, background_client, is_loopback
 
 log = logging.getLogger(__name__)
+#: Where slack_sdk's client tells of its connection.
+client_log = log.getChild("client")
 
 #: Seconds between pings, and between looks at whether a new connection is needed. A connection
 #: is given up after four unanswered ones: commands are lost for a quarter of a minute at most.
@@ -48,6 +50,7 @@ class SocketLink:
 
     def start(self) -> None:
         """Connect in the background, trying until Slack is there."""
+        client_log.removeFilter(_nothing)
         self._starter.start()
 
     def problem(self) -> str | None:
@@ -89,6 +92,8 @@ class SocketLink:
     def _close(self) -> None:
         """Close the client; its threads are woken first, because its close() waits for them."""
         client = self._handler.client
+        # What breaks from here on is meant to.
+        client_log.addFilter(_nothing)
         client.auto_reconnect_enabled = False
         client.current_session_state.terminated = True
         session = client.current_session
@@ -98,6 +103,11 @@ class SocketLink:
         client.closed = True
         client.message_queue.put(None)
         self._handler.close()  # type: ignore[no-untyped-call]
+
+
+def _nothing(_record: logging.LogRecord) -> bool:
+    """Lets no line through."""
+    return False
 
 
 def _has_ended(sock: socket.socket) -> bool:
@@ -116,7 +126,9 @@ class _Counting(SocketModeHandler):
     """Bolt's handler, which knows how many requests are being answered."""
 
     def __init__(self, app: App, app_token: str, *, web_client: WebClient) -> None:
-        super().__init__(app, app_token, web_client=web_client, ping_interval=PING_S)
+        super().__init__(
+            app, app_token, logger=client_log, web_client=web_client, ping_interval=PING_S
+        )
         self._under_way = 0
         self._changed = threading.Condition()
 

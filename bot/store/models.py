@@ -72,7 +72,9 @@ class Booking(SQLModel, table=True):
         CheckConstraint("gpus > 0", name="booking_has_gpus"),
         Index("booking_owner", "owner", "end_at"),
         Index("booking_team", "team", "end_at"),
-        Index("booking_end", "end_at"),
+        # What is due to begin or end.
+        Index("booking_state_start", "state", "start_at"),
+        Index("booking_state_end", "state", "end_at"),
     )
 
 

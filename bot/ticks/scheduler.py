@@ -42,6 +42,8 @@ class Ticks:
         self._monotonic = monotonic
         self._lock = threading.Lock()
         self._succeeded: dict[str, float] = {}
+        self._running = 0
+        self._idle = threading.Condition()
         self._scheduler = BackgroundScheduler(
             timezone=UTC,
             # None: a run that is due is done, however late. (The default drops it after 1 s.)
@@ -64,20 +66,30 @@ class Ticks:
             )
         self._scheduler.start()
 
-    def stop(self) -> None:
-        """Start no more ticks. One that is running ends by itself; its rows stay due if it dies."""
+    def stop(self, timeout: float) -> None:
+        """Start no more ticks, and wait for at most `timeout` seconds for those that run.
+
+        One that takes longer ends by itself or dies with the process; its rows stay due.
+        """
         if self._scheduler.running:
             self._scheduler.shutdown(wait=False)
+        with self._idle:
+            self._idle.wait_for(lambda: self._running == 0, timeout)
 
     def run(self, tick: Tick) -> None:
         """Run one tick and note whether it succeeded."""
+        with self._idle:
+            self._running += 1
         try:
             tick.run()
+            with self._lock:
+                self._succeeded[tick.name] = self._monotonic()
         except Exception:
             log.exception("tick %s failed", tick.name)
-            return
-        with self._lock:
-            self._succeeded[tick.name] = self._monotonic()
+        finally:
+            with self._idle:
+                self._running -= 1
+                self._idle.notify_all()
 
     def problem(self) -> str | None:
         """Which ticks have not succeeded for too long; None when all is well."""

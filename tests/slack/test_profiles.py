@@ -9,7 +9,7 @@ from pathlib import Path
 import builders
 import pytest
 
-from bot.config import Settings
+from bot.config.settings import Settings
 from bot.sandbox import Sandbox, SandboxUser
 from bot.services.site import Site
 from bot.slack.clients import interactive_client

@@ -11,7 +11,7 @@ from slack_bolt import App
 from slack_bolt.authorization import AuthorizeResult
 from slack_sdk import WebClient
 
-from bot.config import Settings
+from bot.config.settings import Settings
 from bot.sandbox import Sandbox
 from bot.slack.socket import SocketLink, _has_ended
 

@@ -31,7 +31,7 @@ def test_every_tick_runs_right_after_the_start() -> None:
         assert ran.wait(5)
         assert ticks.problem() is None
     finally:
-        ticks.stop()
+        ticks.stop(5)
     assert ticks.problem() == "scheduler: not running"
 
 
@@ -57,4 +57,4 @@ def test_a_tick_without_success_for_long_is_a_problem_until_it_succeeds() -> Non
         assert ticks.problem() is None
     finally:
         never.set()
-        ticks.stop()
+        ticks.stop(5)

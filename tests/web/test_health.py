@@ -18,7 +18,7 @@ from slack_bolt import Ack, App
 from slack_bolt.authorization import AuthorizeResult
 from slack_sdk import WebClient
 
-from bot.config import Settings
+from bot.config.settings import Settings
 from bot.main import Bot, WebServer
 from bot.sandbox import Sandbox, SandboxChannel, SandboxUser
 from bot.web.app import LARGEST_BODY, build_web

@@ -9,9 +9,11 @@ from typing import Any
 import pytest
 from mailing import SECOND, Post, say_what_it_is_about
 
+from bot.services import delivery
 from bot.services.delivery import Delivery
 from bot.slack.context import Message
 from bot.slack.outbox import LONGEST_PAUSE
+from bot.store.database import Busy
 
 
 def test_too_many_requests_hold_up_only_the_recipient_they_were_about(post: Post) -> None:
@@ -157,3 +159,21 @@ def test_a_message_that_cannot_be_rendered_does_not_block_the_next(post: Post) -
     post.write("C0VISION", "fine")
     post.deliver_all()
     assert post.states() == ["failed", "sent"]
+
+
+def test_what_slack_has_taken_is_noted_once_the_database_answers_again(
+    post: Post, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    row = post.write("C0VISION", "once")
+    settle, busy = delivery.settle, iter([Busy(), Busy()])
+
+    def reluctant(*arguments: Any, **more: Any) -> None:
+        if (error := next(busy, None)) is not None:
+            raise error
+        settle(*arguments, **more)
+
+    monkeypatch.setattr(delivery, "settle", reluctant)
+    monkeypatch.setattr("bot.slack.outbox.SETTLE_PAUSE_S", 0.0)
+    post.deliver_all()
+    assert post.row(row).state == "sent"
+    assert len(post.slack.calls("chat.postMessage")) == 1

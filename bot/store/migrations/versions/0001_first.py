@@ -47,7 +47,8 @@ def upgrade() -> None:
         sa.CheckConstraint("gpus > 0", name="booking_has_gpus"),
         sa.PrimaryKeyConstraint("id"),
     )
-    op.create_index("booking_end", "booking", ["end_at"], unique=False)
+    op.create_index("booking_state_start", "booking", ["state", "start_at"], unique=False)
+    op.create_index("booking_state_end", "booking", ["state", "end_at"], unique=False)
     op.create_index("booking_owner", "booking", ["owner", "end_at"], unique=False)
     op.create_index("booking_team", "booking", ["team", "end_at"], unique=False)
     op.create_table(

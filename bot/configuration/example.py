@@ -1,0 +1,53 @@
+"""The configuration file to begin with, as `gpubot config example` prints it."""
+
+from __future__ import annotations
+
+EXAMPLE = """\
+# gpubot's configuration. `gpubot check` says what is wrong with it, if anything.
+
+[cluster]
+name = "Vision Lab"
+timezone = "Asia/Shanghai"     # the slot grid lies on this zone's wall clock
+language = "en"                # language of channel posts; people are answered in their own
+# ops_channel = "C0OPS"        # hears when nodes go out of service and come back
+
+[policy]                       # every key is optional; these are the defaults
+slot = "2h"                    # 1h, 2h, 3h, 4h, 6h, 8h, 12h or 24h
+horizon = "90d"                # how far ahead one can book
+max_length = "7d"              # or by priority: { p0 = "2d", p1 = "7d", p2 = "7d" }
+warning = "30m"
+notify = "both"                # both | channel | direct: where warnings and offers go
+overrun = 0.10
+offer_expires = "15m"
+no_show = "ask"                # ask | release | off
+no_show_after = "30m"
+
+# [policy.user_quota]          # what one person may hold; what is left out has no bound
+# gpu_hours_per_week = 400
+# concurrent_gpus = 8
+# open_bookings = 10
+
+# [policy.team_quota]          # what one team may hold
+# gpu_hours_per_week = 1500
+
+[[nodes]]                      # one table for each server
+name = "gpu-01"
+gpus = 4
+model = "V100"
+
+[[nodes]]
+name = "gpu-02"
+gpus = 4
+model = "V100"
+
+[[teams]]                      # one table for each team
+name = "vision"
+channel = "C0VISION"           # in Slack: the channel's name → About → Channel ID
+color = "#2563eb"
+members = ["U0ALICE", "U0BOB"] # in Slack: a profile → ⋮ → Copy member ID
+leads = ["U0ALICE"]
+
+[roles]
+admins = ["U0ADMIN"]
+urgent = ["U0ALICE"]           # may book P0
+"""
