@@ -99,13 +99,13 @@ def parse_transfer(text: str) -> tuple[int, UserId]:
 
 
 def parse_release(text: str) -> tuple[int, int | None]:
-    """Read `ID [N]`; without N all of its GPUs are meant."""
+    """Read `ID [N]`; without N all of its GPUs are meant. N is as typed, maybe zero or below."""
     booking, rest = parse_id_and_rest(text, RELEASE_EXAMPLE)
     if not rest:
         return booking, None
     words = Text.of(rest)
     count = read_count(words, 0)
-    if count is None or count[0] < 1 or skip(words, count[1]) < len(words.plain):
+    if count is None or skip(words, count[1]) < len(words.plain):
         raise NotUnderstood(word=words.typed, example=RELEASE_EXAMPLE, form_field="gpus")
     return booking, count[0]
 

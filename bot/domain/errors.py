@@ -8,6 +8,8 @@
     │   ├── AmbiguousTime     a wall-clock time that occurs twice on a daylight-saving day
     │   ├── NonexistentTime   a wall-clock time that the clock skips
     │   ├── BadCount          a number of GPUs that no node or mixture of nodes has
+    │   │   ├── NeedsSpread   more than one model has, but not more than there are
+    │   │   └── ReleaseCount  a number of GPUs to give back that a booking does not have
     │   ├── NotWholeNodes     more than one node's GPUs that do not fill whole nodes
     │   ├── BadLength         a length of zero or below
     │   ├── EndBeforeStart    an end that is not after its start
@@ -36,6 +38,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, ClassVar
 
 from bot.domain.booking import Placement, Shape
+from bot.domain.notes import Note
 from bot.domain.window import Window
 
 if TYPE_CHECKING:
@@ -130,6 +133,34 @@ class BadCount(InputError):
     code = "bad_count"
     form_field = "gpus"
     template = N_("{gpus} GPUs cannot be booked on {where}: ask for 1 to {highest}.")
+
+
+class NeedsSpread(BadCount):
+    """Fields: `gpus` asked, `highest` that one model has."""
+
+    code = "needs_spread"
+    template = N_(
+        "{gpus} GPUs are more than the nodes of any one model have: ask for 1 to {highest}, or "
+        "add `spread` to take {gpus} GPUs from any nodes."
+    )
+
+
+class ReleaseCount(BadCount):
+    """Fields: `gpus` asked, `highest`: how many the booking has, `where`: its label."""
+
+    code = "release_count"
+    template = N_("{what}")
+
+    def __init__(self, *, gpus: int, highest: int, where: str) -> None:
+        template = _RELEASE.get(highest, N_("{where} has {highest} GPUs: release 1 to {highest}."))
+        what = Note(template, {"where": where, "highest": highest})
+        super().__init__(gpus=gpus, highest=highest, where=where, what=what)
+
+
+_RELEASE = {
+    1: N_("{where} has 1 GPU: release it with `/gpu release {where}`."),
+    2: N_("{where} has 2 GPUs: release 1 or 2."),
+}
 
 
 class NotWholeNodes(InputError):
@@ -241,10 +272,10 @@ class NotFound(BookingError):
 
 
 class WrongState(BookingError):
-    """Fields: `booking` label, `why` (a marked sentence)."""
+    """Fields: `booking` label or node, `why`: the rest of the sentence that begins with it."""
 
     code = "wrong_state"
-    template = N_("{booking}: {why}")
+    template = N_("{booking} {why}")
 
 
 @dataclass(frozen=True, slots=True)

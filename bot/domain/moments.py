@@ -8,7 +8,15 @@ from datetime import UTC, date, datetime, time, timedelta, tzinfo
 
 from dateutil import tz
 
-from bot.domain.errors import N_, AmbiguousTime, Missing, NonexistentTime, NotUnderstood
+from bot.domain.errors import (
+    N_,
+    AmbiguousTime,
+    InputError,
+    InThePast,
+    Missing,
+    NonexistentTime,
+    NotUnderstood,
+)
 from bot.domain.notes import Note
 from bot.domain.timevalues import (
     After,
@@ -28,6 +36,8 @@ from bot.domain.timevalues import (
 from bot.domain.window import GRACE
 
 MISSING_CLOCK = Note(N_("Say at what time of the day."))
+#: Times of the day to suggest, the first of them that is still to come.
+EXAMPLES = (time(9), time(14), time(18), time(22))
 READ_AS_DAY = N_("“{phrase}” was read as {day}.")
 READ_AS_MOMENT = N_("“{phrase}” was read as {instant}.")
 READ_AS_NOW = N_("“{phrase}” has begun and was read as now.")
@@ -148,14 +158,27 @@ def resolve(
 def _beginning(
     draft: Draft, context: Context, since: datetime | None, *, whole_day: bool
 ) -> Moment:
-    if not whole_day or draft.day is None:
-        example = context.suggest(draft.phrase, f"{draft.phrase} 09:00")
-        raise Missing(what=MISSING_CLOCK, example=example, form_field="start")
     day, _ = _date(draft, context, _local(since or context.now, context.zone).date())
+    if not whole_day or draft.day is None:
+        raise _which_time(draft, context, day)
+    return Moment(_midnight(day, context.zone), _day_notes(draft, day), is_day=True)
+
+
+def _midnight(day: date, zone: tzinfo) -> datetime:
+    """The instant at which `day` begins; where the clock skips midnight, where it goes on."""
     wall = datetime.combine(day, time())
-    # Some zones skip midnight: the day then begins where the clock goes on.
-    instant = tz.resolve_imaginary(wall.replace(tzinfo=context.zone)).astimezone(UTC)
-    return Moment(instant, _day_notes(draft, day), is_day=True)
+    return tz.resolve_imaginary(wall.replace(tzinfo=zone)).astimezone(UTC)
+
+
+def _which_time(draft: Draft, context: Context, day: date) -> InputError:
+    """The question for the time of `day`, with an example that is not over; or that it is over."""
+    if day < context.today:
+        return InThePast(start=_midnight(day, context.zone), now=context.now)
+    local = _local(context.now, context.zone)
+    clocks = [f"{clock:%H:%M}" for clock in EXAMPLES if datetime.combine(day, clock) > local]
+    better = f"{draft.phrase} {clocks[0]}" if clocks else "tomorrow 09:00"
+    example = context.suggest(draft.phrase, better)
+    return Missing(what=MISSING_CLOCK, example=example, form_field="start")
 
 
 def _timed(draft: Draft, context: Context, since: datetime | None) -> Moment:

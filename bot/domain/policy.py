@@ -105,13 +105,13 @@ def check_extension(cluster: Cluster, priority: Priority, window: Window) -> Non
 
 
 def already_over(booking: Booking) -> Note:
-    """Why nothing can be done with a booking that holds nothing any more."""
+    """Why nothing can be done with a booking that is over; follows the booking's label."""
     reasons = {
-        BookingState.CANCELLED: N_("it is cancelled already; nothing was changed."),
-        BookingState.PREEMPTED: N_("it was preempted; nothing was changed."),
-        BookingState.NO_SHOW: N_("it was released because nobody used it; nothing was changed."),
+        BookingState.CANCELLED: N_("is cancelled already; nothing was changed."),
+        BookingState.PREEMPTED: N_("was preempted; nothing was changed."),
+        BookingState.NO_SHOW: N_("was released because nobody used it; nothing was changed."),
     }
-    return Note(reasons.get(booking.state, N_("it is over already; nothing was changed.")))
+    return Note(reasons.get(booking.state, N_("is over already; nothing was changed.")))
 
 
 def team_for(cluster: Cluster, user: str, name: str | None) -> Team:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 
 from bot.domain.booking import Shape
 from bot.domain.cluster import Cluster, Node
-from bot.domain.errors import BadCount, Contradiction, NotWholeNodes, UnknownName
+from bot.domain.errors import BadCount, Contradiction, NeedsSpread, NotWholeNodes, UnknownName
 
 EXAMPLE = "/gpu reserve 4 tomorrow 22:00 20h on gpu-01"
 
@@ -21,19 +21,21 @@ def check_shape(
 ) -> Shape:
     """The shape with names as the cluster spells them.
 
-    Raises UnknownName, Contradiction, BadCount, and NotWholeNodes for a count over one node's
-    GPUs that no whole nodes of one model add up to.
+    Raises UnknownName, Contradiction, BadCount, NeedsSpread for a count over all GPUs of one
+    model, and NotWholeNodes for a count over one node's GPUs that no whole nodes of one model add
+    up to.
     """
     chosen = known_node(cluster, node) if node else None
     named_model = known_model(cluster, model) if model else None
     if chosen:
         _check_one_node(chosen, model, named_model, spread=spread)
     nodes = (chosen,) if chosen else _nodes_of(cluster, named_model)
-    highest = _highest(nodes, spread=spread)
+    highest = sum(node.gpus for node in nodes)
     if not 1 <= gpus <= highest:
         where = chosen.name if chosen else named_model or cluster.name
         raise BadCount(gpus=gpus, highest=highest, where=where)
     if not spread:
+        _check_one_model(gpus, nodes)
         _check_whole_nodes(gpus, nodes)
     return Shape(gpus, chosen.name if chosen else None, named_model, spread)
 
@@ -93,13 +95,11 @@ def _by_model(nodes: Iterable[Node]) -> Mapping[str, list[Node]]:
     return models
 
 
-def _highest(nodes: Iterable[Node], *, spread: bool) -> int:
-    """The most GPUs at once: of all nodes, or of those of one model."""
-    nodes = tuple(nodes)
-    if spread:
-        return sum(node.gpus for node in nodes)
-    totals = (sum(node.gpus for node in same) for same in _by_model(nodes).values())
-    return max(totals, default=0)
+def _check_one_model(gpus: int, nodes: tuple[Node, ...]) -> None:
+    """Refuse more GPUs than any one model has: a booking mixes models only when it is spread."""
+    highest = max(sum(node.gpus for node in same) for same in _by_model(nodes).values())
+    if gpus > highest:
+        raise NeedsSpread(gpus=gpus, highest=highest)
 
 
 def _check_whole_nodes(gpus: int, nodes: tuple[Node, ...]) -> None:

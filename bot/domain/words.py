@@ -37,6 +37,12 @@ _QUOTES = {
     "'": "'’",
 }
 
+#: How Slack sends links, mentions, channels, and `@here`, `@group` or dates.
+_TOKEN = re.compile(
+    r"<(?:(?P<link>(?:https?://|mailto:|tel:)[^<>|]+)|(?P<sign>[@#])(?P<id>[UWCGD][A-Z0-9]+)"
+    r"|!(?P<special>[a-z]+)(?P<more>\^[^<>|]*)?)(?:\|(?P<label>[^<>]*))?>"
+)
+
 _ONE_TO_SIX = ("one", "two", "three", "four", "five", "six")
 _SEVEN_TO_TWELVE = ("seven", "eight", "nine", "ten", "eleven", "twelve")
 _ENGLISH_NUMBERS = {"a": 1, "an": 1} | {
@@ -112,13 +118,26 @@ def _cleaned(character: str) -> str:
     return "" if character in "\u202e\u2066\u2067\u2068\u2069" else character
 
 
+def _as_words(token: re.Match[str]) -> str:
+    """What a person reads in place of the token."""
+    if link := token["link"]:
+        return link.removeprefix("mailto:").removeprefix("tel:")
+    if sign := token["sign"]:
+        return sign + (token["label"] or token["id"])
+    # A group and a date are labelled with what they stand for: `<!subteam^S1|@vision>`.
+    return (token["more"] and token["label"]) or f"@{token['special']}"
+
+
 def clean_text(typed: str, what: str = "purpose", longest: int = LONGEST_TEXT) -> str:
-    """`typed` on one line, without control characters.
+    """`typed` on one line, without control characters; Slack's tokens become words.
+
+    `<https://a.b|c>` is `https://a.b`, `<#C1|nlp>` is `#nlp`, `<@U1|bob>` is `@bob`, `<!here>` is
+    `@here`, because what is kept is escaped where it is shown.
 
     `what` ("purpose", "reason") names the text and its form field in TextTooLong, which is
     raised when more than `longest` characters are left.
     """
-    cleaned = " ".join("".join(map(_cleaned, typed)).split())
+    cleaned = " ".join("".join(map(_cleaned, _TOKEN.sub(_as_words, typed))).split())
     if len(cleaned) > longest:
         raise TextTooLong(what=what, found=len(cleaned), longest=longest, form_field=what)
     return cleaned

@@ -138,11 +138,11 @@ def _check_open(transfer: Transfer, now: datetime) -> None:
     if transfer.is_open(now):
         return
     whys = {
-        TransferState.ACCEPTED: N_("the transfer was accepted already."),
-        TransferState.DECLINED: N_("the transfer was declined already."),
-        TransferState.WITHDRAWN: N_("the transfer was withdrawn."),
+        TransferState.ACCEPTED: N_("is not on offer: the transfer was accepted already."),
+        TransferState.DECLINED: N_("is not on offer: the transfer was declined already."),
+        TransferState.WITHDRAWN: N_("is not on offer: the transfer was withdrawn."),
     }
-    why = whys.get(transfer.state, N_("the transfer expired; nothing was changed."))
+    why = whys.get(transfer.state, N_("is not on offer: the transfer expired."))
     raise WrongState(booking=booking_label(transfer.booking), why=Note(why))
 
 

@@ -51,7 +51,7 @@ def _check_upcoming(booking: Booking, now: datetime) -> None:
         return
     label = booking_label(booking.id)
     why = (
-        Note(N_("it is running. Give its GPUs back with `/gpu release {label}`."), {"label": label})
+        Note(N_("is running. Give its GPUs back with `/gpu release {label}`."), {"label": label})
         if booking.is_running(now)
         else policy.already_over(booking)
     )

@@ -96,7 +96,7 @@ def _check(
         raise InThePast(start=until, now=change.now, form_field="until")
     if (drained := queries.open_drains(change.connection).get(node.name)) is not None:
         why = Note(
-            N_("it is out of service already ({reason}). Resume it first: `/gpu node resume {n}`."),
+            N_("is out of service already ({reason}). Resume it first: `/gpu node resume {n}`."),
             {"reason": drained.reason, "n": node.name},
         )
         raise WrongState(booking=node.name, why=why)

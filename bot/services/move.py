@@ -22,8 +22,8 @@ from bot.services.rows import load_booking, update_booking
 from bot.services.site import Site
 
 EXAMPLE = "/gpu move B142 fri 18:00 the node is needed"
-RUNNING = N_("it is running and cannot be moved. You can release or extend it.")
-THERE_ALREADY = N_("it starts then already; nothing was changed.")
+RUNNING = N_("is running and cannot be moved. You can release or extend it.")
+THERE_ALREADY = N_("starts then already; nothing was changed.")
 
 
 def move(

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from bot.domain import policy
 from bot.domain.actor import Actor
 from bot.domain.booking import Booking, BookingState, Share, booking_label
-from bot.domain.errors import N_, BadCount, WrongState
+from bot.domain.errors import N_, ReleaseCount, WrongState
 from bot.domain.notes import Note
 from bot.domain.window import Window
 from bot.services import receipts
@@ -42,7 +42,7 @@ def release(
             actor, booking, reason, example=f"/gpu release {label} unused since noon"
         )
         if gpus is not None and not 0 < gpus <= booking.gpus:
-            raise BadCount(gpus=gpus, highest=booking.gpus, where=label)
+            raise ReleaseCount(gpus=gpus, highest=booking.gpus, where=label)
         if gpus is None or gpus == booking.gpus:
             after = _release_all(change, booking)
             record_booking(change, actor, "released", before=booking, after=after, reason=reason)
@@ -61,7 +61,7 @@ def _check_running(booking: Booking, now: datetime) -> None:
         return
     label = booking_label(booking.id)
     why = (
-        Note(N_("it has not started. Cancel it with `/gpu cancel {label}`."), {"label": label})
+        Note(N_("has not started. Cancel it with `/gpu cancel {label}`."), {"label": label})
         if booking.is_upcoming(now)
         else policy.already_over(booking)
     )

@@ -66,7 +66,7 @@ def _open_drain(change: Change, node: str) -> Drain:
     if (found := drains.get(node.casefold())) is not None:
         return found
     name = known_node(change.cluster, node).name
-    raise WrongState(booking=name, why=Note(N_("it is in service already.")))
+    raise WrongState(booking=name, why=Note(N_("is in service already.")))
 
 
 def _end(change: Change, actor: Actor, found: Drain, reason: str) -> Drain:

@@ -91,7 +91,7 @@ def check_receiver(change: Change, booking: Booking, receiver: str) -> None:
     if receiver == booking.owner:
         why = N_("it is theirs already.")
     elif not cluster.teams_of(receiver):
-        why = N_("they are not in any team. An admin can add them.")
+        why = N_("this person is not in any team. An admin can add them.")
     else:
         policy.check_priority(cluster, receiver, booking.priority)
         return

@@ -7,6 +7,7 @@ the present state, and a row that no longer holds gives None and is skipped.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -55,11 +56,18 @@ def render(
 
 def reader_of(site: Site, recipient: str) -> Reader:
     """Who reads what is sent there: a person as far as known, else a channel's public."""
+    if not recipient.startswith(("U", "W")):
+        # Names, because a mention in a channel would call people about what they just did.
+        return replace(Reader.of_channel(site.cluster), name_of=lambda user: _name(site, user))
     person = people.get_person(site, recipient)
     if person is None:
-        user = recipient if recipient.startswith(("U", "W")) else ""
-        return Reader.of_channel(site.cluster, user)
+        return Reader.of_channel(site.cluster, recipient)
     return Reader.of_person(person)
+
+
+def _name(site: Site, user: str) -> str:
+    person = people.get_person(site, user)
+    return user if person is None else person.name
 
 
 def _card(row: Row, site: Site, now: datetime, reader: Reader) -> Message | None:
@@ -73,7 +81,7 @@ def _card(row: Row, site: Site, now: datetime, reader: Reader) -> Message | None
         return _living(
             struck_card(reader, site.cluster, booking, _how_it_ended(site, booking, reader))
         )
-    return _living(card(reader, site.cluster, booking, now))
+    return _living(card(reader, site.cluster, booking, look.drained_nodes(site), now))
 
 
 def _moved_on(cluster: Cluster, booking: Booking, channel: str) -> Team | None:
@@ -85,10 +93,12 @@ def _moved_on(cluster: Cluster, booking: Booking, channel: str) -> Team | None:
 
 def _how_it_ended(site: Site, booking: Booking, reader: Reader) -> Mrkdwn:
     """The last thing that was done to it, where that is what ended it."""
-    if booking.state.is_live:
+    # What ends a booking withdraws its open offer, which is recorded after it.
+    records = look.history(site, booking.id, limit=2)
+    acts = [record for record in records if record.action != "transfer_withdrawn"]
+    if booking.state.is_live or not acts or acts[-1].action == "ended":
         return reader.text(N_("ended"))
-    records = look.history(site, booking.id, limit=1)
-    return history.sentence(reader, records[-1]) if records else reader.text(N_("ended"))
+    return history.sentence(reader, acts[-1])
 
 
 def _event(row: Row, site: Site, _now: datetime, reader: Reader) -> Message | None:
@@ -125,9 +135,12 @@ def _transfer(row: Row, site: Site, now: datetime, reader: Reader) -> Message | 
     if not transfer.is_open(now):
         outcome = reader.text(OUTCOMES[transfer.state])
         return _living(message(f"{about}\n{outcome}"))
-    asked = reader.text(
-        N_("{about}\nPlease answer until {expires}."), about=about, expires=transfer.expires_at
-    )
+    lines = [
+        about,
+        phrases.other_team(reader, site.cluster, booking, transfer),
+        reader.text(N_("Please answer until {expires}."), expires=transfer.expires_at),
+    ]
+    asked = "\n".join(line for line in lines if line)
     return _living(message(asked, actions(*_answers(reader, transfer))))
 
 

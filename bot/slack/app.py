@@ -70,7 +70,7 @@ class Listeners:
         reply = router.run_action(press)
         ack()
         if reply is not None:
-            self._send(reply, press, press.response_url, replaceable=press.replaceable)
+            self._send(reply, press)
 
     def submission(self, ack: Ack, body: Body) -> None:
         """A submitted form: it closes, or stays with what is wrong."""
@@ -89,8 +89,7 @@ class Listeners:
                 ack(response_action="update", view=answer.view)
             case Reply():
                 ack()
-                address = router.return_address(form)
-                self._send(answer, form, address.response_url, replaceable=address.replaceable)
+                self._send(answer, form)
             case _:
                 ack()
 
@@ -124,15 +123,14 @@ class Listeners:
             "now": self._clock.now().replace(microsecond=0),
         }
 
-    def _send(
-        self, reply: Reply, call: Call, response_url: str | None, *, replaceable: bool
-    ) -> None:
+    def _send(self, reply: Reply, call: Call) -> None:
+        address = router.return_address(call)
         self._answers.send(
             reply,
-            response_url=response_url,
+            response_url=address.response_url,
             channel=call.channel,
             user=call.actor.name,
-            replaceable=replaceable,
+            replaceable=address.replaceable,
         )
 
 

@@ -88,6 +88,11 @@ class Reply:
     blocks: tuple[Block, ...] = ()
     #: Take the place of the message that was pressed, where that is possible.
     replace: bool = False
+    #: What a window that shows it is called.
+    title: str = ""
+    #: What a window says where the whole reply goes to the conversation that the window came
+    #: from: for outcomes. Empty: the reply belongs into the window itself.
+    short: str = ""
 
 
 @dataclass(frozen=True, slots=True)

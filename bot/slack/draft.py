@@ -10,9 +10,12 @@ from bot.domain.errors import N_, BookingError, Missing
 from bot.domain.lengths import parse_length
 from bot.domain.notes import Note
 from bot.domain.request import BookingRequest, build_request
+from bot.domain.understood import understood
+from bot.domain.window import asked_length
 from bot.slack import forms
 from bot.slack.context import Call, Values
 from bot.slack.ids import BlockId
+from bot.slack.wording import cleaned
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +44,37 @@ def first_draft(call: Call, request: BookingRequest | None) -> Draft:
         model=request.shape.model or "",
         node=request.shape.node or "",
         start=request.window.start if request.window.start > call.now else None,
-        length=_compact(request.window.length),
+        length=_compact(asked_length(request.window, call.site.cluster.grid)),
         priority=request.priority,
         preemptible="yes" if request.preemptible else "no",
         team=request.team or "",
         purpose=request.purpose,
         spread=request.shape.spread,
+    )
+
+
+def worded_draft(call: Call, text: str) -> Draft:
+    """The draft that those words of a command give which can be understood."""
+    cluster = call.site.cluster
+    said, start, length = understood(
+        text,
+        now=call.now,
+        zone=call.reader.zone,
+        cluster=cluster,
+        month_first=call.reader.month_first,
+    )
+    node, team = cluster.node(said.node or ""), cluster.team(said.team or "")
+    return Draft(
+        gpus=1 if said.gpus is None else said.gpus,
+        model=cluster.model(said.model or "") or "",
+        node=node.name if node else "",
+        start=start,
+        length=_compact(length or cluster.policy.slot),
+        priority=Priority.P2 if said.priority is None else said.priority,
+        preemptible={True: "yes", False: "no", None: ""}[said.preemptible],
+        team=team.name if team else "",
+        purpose=cleaned(said.purpose or ""),
+        spread=bool(said.spread),
     )
 
 

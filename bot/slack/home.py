@@ -1,4 +1,4 @@
-"""The App Home: my bookings, my team's next ones, what is free, and a button to reserve."""
+"""The App Home: my bookings, those of my teams, what is free, and a button to reserve."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from datetime import datetime
 from bot.domain.booking import Booking
 from bot.domain.cluster import Team
 from bot.domain.errors import N_, UserId
-from bot.services.look import bookings_of, team_bookings
+from bot.services.look import bookings_of, drained_nodes, team_bookings
 from bot.services.look import status as node_status
 from bot.services.site import Site
 from bot.slack import phrases
@@ -42,7 +42,8 @@ def _mine(site: Site, reader: Reader, now: datetime) -> list[Block]:
     heading = header(reader.plain("My bookings"))
     if not found:
         return [heading, section(reader.text(N_("You have no bookings.")))]
-    rows = [block for b in found[:OWN_SHOWN] for block in row(reader, site.cluster, b, now)]
+    drains, shown = drained_nodes(site), found[:OWN_SHOWN]
+    rows = [block for b in shown for block in row(reader, site.cluster, b, drains, now)]
     left = len(found) - OWN_SHOWN
     if left > 0:
         rows.append(context(reader.text(N_("And {n} more: `/gpu mine`"), n=left)))
@@ -67,7 +68,7 @@ def _teams(site: Site, reader: Reader, now: datetime) -> list[Block]:
 
 def _team(site: Site, reader: Reader, team: Team, now: datetime) -> list[Block]:
     found = team_bookings(site, team.name, now=now, limit=TEAM_SHOWN)
-    heading = header(reader.plain(N_("Next in team {team}"), team=team.name))
+    heading = header(reader.plain(N_("Team {team}: running and next"), team=team.name))
     lines = [_line(site, reader, booking) for booking in found]
     none = reader.text(N_("Nothing is booked."))
     return [heading, section("\n".join(lines) or none)]

@@ -15,7 +15,7 @@ from bot.domain.booking import Priority, Shape
 from bot.domain.cluster import Cluster
 from bot.domain.errors import N_, InputError
 from bot.domain.request import BookingRequest, build_request
-from bot.domain.window import Window
+from bot.domain.window import GRACE, Window, asked_length
 
 #: No calendar reaches further, and no `datetime` overflows.
 LATEST_STAMP = 4_102_444_800
@@ -32,8 +32,11 @@ class StaleButton(InputError):
     template = N_("This button is out of date. Start afresh with `/gpu reserve` or `/gpu mine`.")
 
 
-def pack_requests(requests: Iterable[BookingRequest]) -> str:
-    """Requests that differ in their windows only, as a button's value."""
+def pack_requests(requests: Iterable[BookingRequest], *, at_once: bool = False) -> str:
+    """Requests that differ in their windows only, as a button's value.
+
+    With `at_once` the button says "now", and goes on meaning it.
+    """
     requests = tuple(requests)
     first = requests[0]
     fields = {
@@ -46,25 +49,41 @@ def pack_requests(requests: Iterable[BookingRequest]) -> str:
         "e": int(first.preemptible),
         "t": first.team,
         "u": first.purpose,
+        "now": int(at_once),
     }
     kept = {name: value for name, value in fields.items() if value not in (None, "", 0)}
     return json.dumps(kept, ensure_ascii=False, separators=(",", ":"))
 
 
 def unpack_requests(value: str, *, now: datetime, cluster: Cluster) -> tuple[BookingRequest, ...]:
-    """The requests in a button's value, within today's bounds. Raises InputError."""
+    """The requests in a button's value, within today's bounds.
+
+    Raises InputError: InThePast for a start that has passed, unless the button said "now". It then
+    means the same length from now on.
+    """
+    packed = _unpack(value)
+    return tuple(
+        build_request(
+            **common,
+            **_times(window, now, cluster, at_once=at_once and len(packed) == 1),
+            now=now,
+            cluster=cluster,
+        )
+        for common, window, at_once in packed
+    )
+
+
+def _unpack(value: str) -> list[tuple[dict[str, Any], Window, bool]]:
+    """What is asked for besides the time, the window, and whether "now" was said. Unchecked."""
     fields = _object(value)
     try:
-        windows = [(_instant(start), _instant(end)) for start, end in fields["w"]]
-        common = _common(fields)
+        windows = [Window(_instant(start), _instant(end)) for start, end in fields["w"]]
+        common, at_once = _common(fields), bool(fields.get("now"))
     except (KeyError, TypeError, ValueError) as error:
         raise StaleButton from error
     if not 1 <= len(windows) <= 2:
         raise StaleButton
-    return tuple(
-        build_request(**common, start=_or_now(start, end, now), end=end, now=now, cluster=cluster)
-        for start, end in windows
-    )
+    return [(common, window, at_once) for window in windows]
 
 
 def _common(fields: dict[str, Any]) -> dict[str, Any]:
@@ -80,20 +99,24 @@ def _common(fields: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _or_now(start: datetime, end: datetime, now: datetime) -> datetime | None:
-    """A start that passed while the button waited means now, as long as the window lasts."""
-    return None if start <= now < end else start
+def _times(window: Window, now: datetime, cluster: Cluster, *, at_once: bool) -> dict[str, Any]:
+    """How the window is asked for now; one that lies in the past is left for others to refuse."""
+    if at_once and window.start < now - GRACE:
+        return {"start": None, "length": asked_length(window, cluster.grid)}
+    just_begun = window.start <= now < window.start + GRACE
+    return {"start": None if just_begun else window.start, "end": window.end}
 
 
-def sketch(value: str) -> BookingRequest | None:
-    """The first request in a value as it was packed, to begin a form with; None: nothing usable."""
+def sketch(value: str) -> tuple[BookingRequest, ...]:
+    """The requests in a value as they were packed, to begin anew with; empty: nothing usable."""
     try:
-        fields = _object(value)
-        start, end = fields["w"][0]
-        common = _common(fields)
-        window = Window(_instant(start), _instant(end))
-    except (InputError, KeyError, TypeError, ValueError, IndexError):
-        return None
+        packed = _unpack(value)
+    except InputError:
+        return ()
+    return tuple(_sketched(common, window) for common, window, _ in packed)
+
+
+def _sketched(common: dict[str, Any], window: Window) -> BookingRequest:
     shape = Shape(common["gpus"], common["node"], common["model"], common["spread"])
     return BookingRequest(
         shape, window, common["priority"], common["preemptible"], common["team"], common["purpose"]

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from bot.domain.booking import Booking, BookingState, Placement, Shape, Share, booking_label
 from bot.domain.cluster import Cluster
+from bot.domain.drain import Drain
 from bot.domain.errors import N_, UserId
+from bot.domain.transfer import Transfer
 from bot.slack.reader import Mrkdwn, Reader
 from bot.slack.wording import cut
 
@@ -20,11 +22,23 @@ SHOWN_PURPOSE = 120
 _USER_ID = re.compile(r"[UW][A-Z0-9]{1,20}")
 
 
+def person(reader: Reader, user: str) -> UserId | Mrkdwn:
+    """Somebody: a mention, or in a channel their name, because a mention there calls them."""
+    name = user if reader.user else reader.name_of(user)
+    return UserId(user) if name == user else reader.text("{name}", name=name)
+
+
+def person_in_bold(reader: Reader, user: str) -> Mrkdwn:
+    """Like `person`, with the name in bold."""
+    shown = person(reader, user)
+    return Mrkdwn(f"*{shown}*") if isinstance(shown, Mrkdwn) else reader.text("{user}", user=shown)
+
+
 def actor_name(reader: Reader, name: str) -> object:
-    """Who did something: a mention, an API token's name, or gpubot."""
+    """Who did something: a person, an API token's name, or gpubot."""
     if name.startswith("token:"):
         return reader.plain(N_("the API token {name}"), name=name.removeprefix("token:"))
-    return UserId(name) if _USER_ID.fullmatch(name) else name
+    return person(reader, name) if _USER_ID.fullmatch(name) else name
 
 
 def label(booking: Booking) -> str:
@@ -101,6 +115,47 @@ ENDS = {
     BookingState.PREEMPTED: N_("preempted"),
     BookingState.NO_SHOW: N_("released because nobody used it"),
 }
+
+
+def out_of_service(
+    reader: Reader, booking: Booking, drains: Mapping[str, Drain], now: datetime
+) -> Mrkdwn:
+    """Which of the booking's nodes are drained in what is left of its window; empty for none."""
+    if booking.is_over(now):
+        return Mrkdwn("")
+    start, end = max(booking.window.start, now), booking.window.end
+    found = [drains[node] for node in booking.nodes if node in drains]
+    found = [d for d in found if d.start < end and (d.end is None or d.end > start)]
+    parts = [_out_of_service(reader, drain) for drain in found]
+    more = len(parts) - NAMED_NODES
+    if more > 0:
+        parts[NAMED_NODES:] = [reader.text(N_("and {n} more"), n=more)]
+    return joined(*parts)
+
+
+def _out_of_service(reader: Reader, drain: Drain) -> Mrkdwn:
+    if drain.end is None:
+        return reader.text(N_("{node} is out of service"), node=drain.node)
+    return reader.text(N_("{node} is out of service until {end}"), node=drain.node, end=drain.end)
+
+
+def stays(reader: Reader, owner: str) -> Mrkdwn:
+    """Whose a booking is while nobody has taken it over."""
+    if owner == reader.user:
+        return reader.text(N_("stays yours"))
+    return reader.text(N_("stays with {owner}"), owner=UserId(owner))
+
+
+def other_team(reader: Reader, cluster: Cluster, booking: Booking, transfer: Transfer) -> Mrkdwn:
+    """What accepting the transfer would do to the booking's team; empty when it keeps it."""
+    teams = cluster.teams_of(transfer.receiver)
+    if not teams or booking.team in (team.name for team in teams):
+        return Mrkdwn("")
+    return reader.text(
+        N_("Accepting it moves the booking from team {old} to team {new}."),
+        old=booking.team,
+        new=teams[0].name,
+    )
 
 
 def line(reader: Reader, cluster: Cluster, booking: Booking) -> Mrkdwn:

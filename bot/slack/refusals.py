@@ -12,6 +12,7 @@ from bot.domain.errors import (
     AmbiguousTime,
     BookingError,
     InputError,
+    NeedsSpread,
     NonexistentTime,
     NotWholeNodes,
     TooShort,
@@ -36,7 +37,7 @@ def reply(call: Call, error: BookingError, text: str = "") -> Reply:
     buttons = [b for make in _REMEDIES for b in make(call, error, text)]
     if not buttons and isinstance(error, InputError):
         buttons = _the_form(call, text)
-    return message(said, *([actions(*buttons)] if buttons else []))
+    return message(said, actions(*buttons), title=call.reader.plain("Not possible"))
 
 
 #: Where a command that cannot be read can be said by a form instead.
@@ -57,8 +58,9 @@ def _the_form(call: Call, text: str) -> list[Block]:
     booking_id = parse_booking_id(rest.strip().partition(" ")[0])
     if form is None or (booking_id is None and form is not ActionId.RESERVE):
         return []
-    value = "" if form is ActionId.RESERVE else str(booking_id)
-    return [button(call.reader.plain("Use the form…"), form, value)]
+    value = rest.strip() if form is ActionId.RESERVE else str(booking_id)
+    # Too many words for a button are no words to begin a form with.
+    return [button(call.reader.plain("Use the form…"), form, value if len(value) <= VALUE else "")]
 
 
 def in_form(form: Form, error: BookingError) -> FormAnswer:
@@ -83,7 +85,8 @@ def _book_a_slot(call: Call, error: BookingError, _text: str) -> list[Block]:
             N_("Book {length}, until {end}"), length=window.length, end=window.end
         )
     )
-    return [button(caption, ActionId.BOOK, pack_requests([error.rounded]), style="primary")]
+    value = pack_requests([error.rounded], at_once=window.start <= call.now)
+    return [button(caption, ActionId.BOOK, value, style="primary")]
 
 
 def _the_other_word(call: Call, error: BookingError, text: str) -> list[Block]:
@@ -122,12 +125,17 @@ def _say_which_time(call: Call, error: BookingError, text: str) -> list[Block]:
 
 
 def _whole_nodes(call: Call, error: BookingError, text: str) -> list[Block]:
-    """A count over one node that fills no whole nodes: fewer, more, or from any nodes."""
+    """A count over one node that fills no whole nodes: fewer, more, or from any nodes.
+
+    One over all GPUs of one model: from any nodes.
+    """
     verb, _, words = text.replace("\u00a0", " ").strip().partition(" ")
-    if not isinstance(error, NotWholeNodes) or verb.casefold() != "reserve":
+    known = isinstance(error, NotWholeNodes | NeedsSpread)
+    if not known or verb.casefold() != "reserve":
         return []
-    asked, lower, upper = (int(str(error.fields[n])) for n in ("gpus", "lower", "upper"))
-    changed = [(count, _with_count(call, words, asked, count)) for count in (lower, upper)]
+    asked = int(str(error.fields["gpus"]))
+    others = [int(str(error.fields[n])) for n in ("lower", "upper") if n in error.fields]
+    changed = [(count, _with_count(call, words, asked, count)) for count in others]
     choices = [
         (call.reader.many_plain("Book {n} GPU", "Book {n} GPUs", count), text)
         for count, text in changed

@@ -6,6 +6,7 @@ say something that the program does not do.
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -44,6 +45,11 @@ class Verb:
     run: VerbHandler
 
 
+#: How alike a word and a verb must be to ask "did you mean", from 0 to 1.
+NEAR = 0.8
+#: As much is enough where they begin with the same letter.
+NEAR_AND_BEGINS_ALIKE = 0.65
+
 VERBS: dict[str, Verb] = {}
 ACTIONS: dict[ActionId, ActionHandler] = {}
 SUBMISSIONS: dict[CallbackId, FormHandler] = {}
@@ -65,6 +71,13 @@ def verb(
         return run
 
     return register
+
+
+def verbs_like(word: str) -> list[str]:
+    """Up to two verbs that `word` may have been meant for, the likeliest first."""
+    sure = difflib.get_close_matches(word, VERBS, cutoff=NEAR)
+    likely = difflib.get_close_matches(word, VERBS, cutoff=NEAR_AND_BEGINS_ALIKE)
+    return [name for name in likely if name in sure or name[0] == word[0]][:2]
 
 
 def action(name: ActionId) -> Callable[[ActionHandler], ActionHandler]:

@@ -6,15 +6,14 @@ private word with an incident number that also stands in the log.
 
 What comes back:
   run_command      a Reply, or None when a modal was opened instead
-  run_action       a Reply to send through the press's `response_url`, or None; for presses in
-                   modals and on the App Home the answer is shown here, as a modal
+  run_action       a Reply to send through the `response_url` of `return_address(press)`, or
+                   None: what belongs into a modal is shown here
   run_submission   FormErrors, FormUpdate or FormClose for the ack; or a Reply: the form closes,
                    and the Reply goes through the `response_url` of `return_address(form)`
 """
 
 from __future__ import annotations
 
-import difflib
 import logging
 import secrets
 from dataclasses import replace
@@ -23,19 +22,17 @@ from bot.domain.booking import parse_booking_id
 from bot.domain.errors import BookingError
 from bot.slack import commands, phrases, refusals
 from bot.slack.blocks import modal
-from bot.slack.blocks.build import actions, button, context, message
+from bot.slack.blocks.build import context, message
+from bot.slack.commands.help import unknown
 from bot.slack.context import Call, Form, FormAnswer, FormUpdate, Press, Reply
 from bot.slack.ids import ActionId, CallbackId
-from bot.slack.registry import ACTIONS, SUBMISSIONS, VERBS
+from bot.slack.registry import ACTIONS, SUBMISSIONS, VERBS, verbs_like
 from bot.slack.return_address import ReturnAddress, return_address
 from bot.store.database import Busy
 
 __all__ = ["ReturnAddress", "return_address", "run_action", "run_command", "run_submission"]
 
 log = logging.getLogger(__name__)
-
-#: How alike a word and a verb must be to ask "did you mean", from 0 to 1.
-NEAR = 0.65
 
 commands.load()
 
@@ -71,8 +68,7 @@ def run_action(press: Press) -> Reply | None:
         return None
     if press.view is None:
         return reply if return_address(press).replaceable else replace(reply, replace=False)
-    _show_in_window(press, reply)
-    return None
+    return _from_window(press, reply)
 
 
 def run_submission(form: Form) -> FormAnswer:
@@ -115,22 +111,20 @@ def _run_press(press: Press) -> Reply | None:
 
 
 def _unknown(call: Call, word: str, rest: str) -> Reply:
-    """As in "Did you mean …", with a button that does it."""
-    reader = call.reader
-    near = difflib.get_close_matches(word, VERBS, n=2, cutoff=NEAR)
+    near = verbs_like(word)
     if word[:1].isdigit():
         near, rest = ["reserve"], f"{word} {rest}"
-    if not near:
-        return message(
-            reader.text("I do not know “{word}”. Here is what I can do:", word=word),
-            actions(button(reader.plain("Show help"), ActionId.RUN, "help")),
-        )
-    buttons = [
-        button(f"/gpu {name} {rest}", f"{ActionId.RUN}:{i}", f"{name} {rest}".strip())
-        for i, name in enumerate(near)
-    ]
-    asked = reader.text("I do not know “{word}”. Did you mean one of these?", word=word)
-    return message(asked, actions(*buttons))
+    return unknown(call.reader, word, [f"{name} {rest}".strip() for name in near])
+
+
+def _from_window(press: Press, reply: Reply) -> Reply | None:
+    """An outcome goes to the conversation that the window came from, and stands there in short."""
+    address = return_address(press)
+    if not reply.short or address.response_url is None:
+        _show_in_window(press, reply)
+        return None
+    _show_in_window(press, message(reply.short, title=reply.title))
+    return replace(reply, replace=address.replaceable)
 
 
 def _show_in_window(press: Press, reply: Reply) -> None:

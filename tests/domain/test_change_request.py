@@ -1,7 +1,7 @@
 import pytest
 from asking import CLUSTER, HOUR, NOW, SHANGHAI, at
 
-from bot.domain.errors import InputError
+from bot.domain.errors import InputError, Missing
 from bot.domain.request import (
     parse_cancel,
     parse_drain,
@@ -118,6 +118,8 @@ def test_a_move_to_now_says_so() -> None:
         ("", "missing"),
         ("B142", "missing"),
         ("B142 tomorrow", "missing"),
+        ("B142 yesterday", "in_the_past"),
+        ("B142 2026-01-01", "in_the_past"),
         ("B142 x", "not_understood"),
     ],
 )
@@ -125,6 +127,24 @@ def test_a_move_needs_a_moment(text: str, code: str) -> None:
     with pytest.raises(InputError) as caught:
         parse_move(text, now=NOW, zone=SHANGHAI)
     assert caught.value.code == code
+
+
+@pytest.mark.parametrize(
+    ("day", "hour", "example"),
+    [
+        ("today", 8, "/gpu move B142 today 09:00"),
+        ("today", 10, "/gpu move B142 today 14:00"),
+        ("today", 23, "/gpu move B142 tomorrow 09:00"),
+        ("fri", 23, "/gpu move B142 fri 09:00"),
+    ],
+)
+def test_the_time_suggested_for_a_day_is_still_to_come(day: str, hour: int, example: str) -> None:
+    now = at(f"11-25 {hour:02}:37")
+    with pytest.raises(Missing) as caught:
+        parse_move(f"B142 {day}", now=now, zone=SHANGHAI)
+    assert caught.value.fields["example"] == example
+    words = example.removeprefix("/gpu move ")
+    assert parse_move(words, now=now, zone=SHANGHAI)[1].instant > now
 
 
 @pytest.mark.parametrize(
@@ -157,13 +177,15 @@ def test_a_transfer_needs_a_person_that_slack_knows(text: str, code: str) -> Non
         ("B142 2", (142, 2)),
         ("B142 2 gpus", (142, 2)),
         ("B142 两块", (142, 2)),
+        ("B142 0", (142, 0)),
+        ("B142 -1", (142, -1)),
     ],
 )
 def test_a_release_is_read(text: str, expected: tuple[int, int | None]) -> None:
     assert parse_release(text) == expected
 
 
-@pytest.mark.parametrize("text", ["B142 0", "B142 -1", "B142 some", "B142 2 3"])
+@pytest.mark.parametrize("text", ["B142 some", "B142 2 3"])
 def test_a_release_of_no_number_is_refused(text: str) -> None:
     with pytest.raises(InputError) as caught:
         parse_release(text)

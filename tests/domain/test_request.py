@@ -209,6 +209,7 @@ def test_notes_say_how_a_date_was_read_and_what_was_rounded() -> None:
         ("16 V100 tomorrow 22:00 20h", "bad_count", "gpus"),
         ("31 spread tomorrow 22:00 20h", "bad_count", "gpus"),
         ("10 tomorrow 22:00 20h", "not_whole_nodes", "gpus"),
+        ("17 tomorrow 22:00 20h", "needs_spread", "gpus"),
         ("6 V100 tomorrow 22:00 20h", "not_whole_nodes", "gpus"),
         ("4 tomorrow 22:00 20h on gpu-99", "unknown_name", "node"),
         ("4 tomorrow 22:00 20h model H100", "unknown_name", "model"),
@@ -321,7 +322,7 @@ def test_an_unknown_name_lists_the_known_ones() -> None:
 
 def test_a_count_over_a_bound_names_the_bound_and_where_it_holds() -> None:
     for words, highest, where in [
-        ("99", 16, "Vision Lab"),
+        ("99", 30, "Vision Lab"),
         ("99 V100", 12, "V100"),
         ("99 spread", 30, "Vision Lab"),
         ("99 on box", 2, "box"),

@@ -3,52 +3,20 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
 
 import builders
 import pytest
 from talk import Talk, captions, reader, words
+from told import last
 
 from bot.domain.booking import BookingState
-from bot.sandbox.blocks import checked_blocks, checked_view
+from bot.sandbox.blocks import checked_view
 from bot.services.look import get_booking, history, open_transfer
 from bot.services.site import Site
-from bot.slack.announcements import render
 from bot.slack.blocks.history import SENTENCES
-from bot.slack.context import FormErrors, FormUpdate, Message, Reply
+from bot.slack.context import FormErrors, FormUpdate, Reply
 from bot.slack.home import home_view
-from bot.store import models, queries
-
-
-@dataclass
-class Row:
-    recipient: str
-    subject: str
-    data: dict[str, Any]
-
-
-def told(site: Site, talk: Talk) -> list[tuple[str, str, Message | None]]:
-    """All outbox rows so far, rendered now: topic, recipient, message."""
-    with site.database.snapshot() as connection:
-        rows = connection.execute(queries.columns(models.Outbox)).all()
-    found = []
-    for row in rows:
-        spoken = Row(row.recipient, row.subject, json.loads(row.data))
-        message = render(row.topic, spoken, site, talk.now)
-        if message is not None:
-            checked_blocks(list(message.blocks))
-        found.append((row.topic, row.recipient, message))
-    return found
-
-
-def last(site: Site, talk: Talk, topic: str, recipient: str) -> Message:
-    """The last message of that kind to that channel or person."""
-    messages = [m for t, r, m in told(site, talk) if (t, r) == (topic, recipient)]
-    assert messages
-    assert messages[-1] is not None
-    return messages[-1]
 
 
 def test_the_card_says_who_what_where_when_and_has_buttons(alice: Talk, site: Site) -> None:
@@ -156,6 +124,14 @@ def test_releasing_a_part_keeps_the_rest(alice: Talk, site: Site) -> None:
     assert "B1 keeps 1 GPU." in words(reply)
 
 
+@pytest.mark.parametrize("count", ["0", "-1", "3"])
+def test_giving_back_more_or_less_than_there_is_names_what_there_is(
+    alice: Talk, count: str
+) -> None:
+    alice.types("reserve 2 now 8h")
+    assert "B1 has 2 GPUs: release 1 or 2." in words(alice.types(f"release B1 {count}"))
+
+
 def test_cancelling_what_runs_says_release_with_a_button_for_it(alice: Talk) -> None:
     alice.types("reserve 4 now 8h")
     reply = alice.types("cancel B1")
@@ -183,7 +159,8 @@ def test_a_transfer_is_offered_accepted_and_told(alice: Talk, bob: Talk, site: S
     assert reply is not None
     assert "B1 is yours now" in words(reply)
     assert "You accepted" in last(site, bob, "transfer", builders.BOB).text
-    assert "handed it over" in last(site, alice, "notice", builders.ALICE).text
+    notice = last(site, alice, "notice", builders.ALICE)
+    assert f"<@{builders.BOB}> accepted it from <@{builders.ALICE}>" in notice.text
 
 
 def test_a_declined_transfer_tells_the_giver_what_they_can_do(

@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.domain.errors import BookingError
+from bot.domain.errors import BookingError, InThePast
+from bot.domain.window import Window, asked_length
 from bot.slack.payload import (
     StaleButton,
     pack,
@@ -51,10 +52,29 @@ def test_a_start_that_passed_while_the_button_waited_means_now() -> None:
     assert (back.window.start, back.window.end) == (now, request.window.end)
 
 
-def test_a_button_for_a_window_that_is_over_is_refused() -> None:
-    now = builders.TONIGHT + timedelta(days=2)
-    with pytest.raises(BookingError):
-        unpack_requests(pack_requests([builders.request(4)]), now=now, cluster=CLUSTER)
+@pytest.mark.parametrize("late", [timedelta(minutes=6), timedelta(hours=2), timedelta(days=2)])
+def test_a_button_whose_start_has_passed_is_refused(late: timedelta) -> None:
+    value = pack_requests([builders.request(4)])
+    with pytest.raises(InThePast):
+        unpack_requests(value, now=builders.TONIGHT + late, cluster=CLUSTER)
+
+
+@pytest.mark.parametrize("late", [timedelta(minutes=6), timedelta(hours=2), timedelta(days=2)])
+def test_a_button_that_said_now_means_the_same_length_from_now_on(late: timedelta) -> None:
+    at_first = builders.NOW
+    window = Window(at_first, CLUSTER.grid.round_end(at_first + timedelta(hours=4)))
+    request = replace(builders.request(4), window=window)
+    now = at_first + late
+    (back,) = unpack_requests(pack_requests([request], at_once=True), now=now, cluster=CLUSTER)
+    assert back.window.start == now
+    assert asked_length(back.window, CLUSTER.grid) == timedelta(hours=4)
+
+
+def test_a_split_that_began_meanwhile_is_refused_whole() -> None:
+    parts = [builders.request(2), builders.request(2, builders.TONIGHT + timedelta(days=1))]
+    value = pack_requests(parts, at_once=True)
+    with pytest.raises(InThePast):
+        unpack_requests(value, now=builders.TONIGHT + timedelta(hours=1), cluster=CLUSTER)
 
 
 @pytest.mark.parametrize(

@@ -58,10 +58,35 @@ def test_a_request_without_its_verb_is_asked_about_too(alice: Talk) -> None:
     assert captions(reply) == ["/gpu reserve 2 tonight 8h"]
 
 
-def test_nonsense_leads_to_the_help(alice: Talk) -> None:
-    reply = alice.types("xyzzy <!here>")
+@pytest.mark.parametrize("text", ["xyzzy <!here>", "wait 3 2h", "help foo"])
+def test_nonsense_leads_to_the_help(alice: Talk, text: str) -> None:
+    reply = alice.types(text)
+    assert "I do not know" in words(reply)
     assert "<!here>" not in words(reply)
     assert captions(reply) == ["Show help"]
+
+
+@pytest.mark.parametrize(
+    ("typed", "verb"), [("eserve", "reserve"), ("mien", "mine"), ("stauts", "status")]
+)
+def test_a_letter_that_is_missing_or_in_the_wrong_place_is_forgiven(
+    alice: Talk, typed: str, verb: str
+) -> None:
+    assert captions(alice.types(typed)) == [f"/gpu {verb}"]
+    assert captions(alice.types(f"help {typed}")) == [f"/gpu help {verb}"]
+
+
+@pytest.mark.parametrize("words_before", ["resrve 1 tonight 4h", "1 tonight 4h"])
+def test_a_mistyped_command_too_long_for_a_button_is_named_only(
+    alice: Talk, words_before: str
+) -> None:
+    reply = alice.types(f'{words_before} "{"x" * 2500}"')
+    assert "Did you mean `/gpu reserve`?" in words(reply)
+    assert captions(reply) == []
+
+
+def test_mine_takes_no_words(alice: Talk) -> None:
+    assert "did not understand “extra”" in words(alice.types("mine extra"))
 
 
 WORDS = st.sampled_from([

@@ -45,13 +45,36 @@ def test_a_conflict_names_the_holder_and_offers_windows_that_can_be_booked(
     bob.types("reserve 8 tonight 8h model A100 p1")
     reply = alice.types("reserve 8 tonight 8h model A100")
     assert "*8 × A100 are not free*" in words(reply)
-    assert f"gpu-03: <@{builders.BOB}> (team vision) has 8" in words(reply)
-    assert "P1" in words(reply)
+    assert f"gpu-03: *B1* <@{builders.BOB}> (team vision) has 8 GPUs until" in words(reply)
+    assert ", P1" in words(reply)
     done = alice.presses(reply, "Book 8 × A100 at")
     assert done is not None
     assert "Booked" in words(done)
     assert done.replace
     assert booked(site) == [(2, 8)]
+
+
+def test_a_conflict_says_how_the_time_was_rounded(alice: Talk) -> None:
+    alice.types("reserve 8 tonight 8h model A100")
+    reply = alice.types("reserve 8 today 22:30 3h model A100")
+    assert "not free" in words(reply)
+    assert "the beginning of the slot, and rounded to 4 h" in words(reply)
+
+
+def test_more_than_one_model_has_can_be_taken_from_any_nodes_by_a_click(
+    alice: Talk, site: Site
+) -> None:
+    reply = alice.types("reserve 12 tonight 8h")
+    assert "ask for 1 to 8, or add `spread`" in words(reply)
+    alice.presses(reply, "Book 12 GPUs from any nodes")
+    assert booked(site) == [(1, 12)]
+
+
+def test_more_than_there_are_is_refused_with_the_bound_that_the_form_has(alice: Talk) -> None:
+    assert "ask for 1 to 16." in words(alice.types("reserve 17 tonight 8h"))
+    form = alice.opens("reserve")
+    (gpus,) = [block for block in form["blocks"] if block.get("block_id") == "gpus"]
+    assert gpus["element"]["max_value"] == "16"
 
 
 def test_alternatives_are_of_different_kinds(alice: Talk) -> None:
@@ -222,7 +245,9 @@ def test_the_availability_line_follows_the_fields(alice: Talk) -> None:
     changed = {**form, "state": {"values": state(form, {"gpus": 8, "model": "=A100"})}}
     assert alice.acts(changed, "reserve_field", "8") is None
     assert alice.window is not None
-    assert "Not free then; nearest: 8 × A100 on gpu-03" in words(alice.window)
+    assert "8 × A100 are not free" in words(alice.window)
+    assert f"<@{builders.ALICE}>" in words(alice.window)
+    assert captions(alice.window)[0].startswith("Book 8 × A100 at")
     assert state(alice.window, {})["gpus"]["reserve_field"]["value"] == "8"
 
 

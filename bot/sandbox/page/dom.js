@@ -104,11 +104,13 @@ function keepOrBuild(node, row) {
   return built;
 }
 
-/** Calls fn once, ms milliseconds after the last call. */
+/** Calls fn once, ms milliseconds after the last call; `cancel` forgets a call that still waits. */
 export function debounce(fn, ms) {
   let timer = 0;
-  return (...args) => {
+  const later = (...args) => {
     clearTimeout(timer);
     timer = setTimeout(() => fn(...args), ms);
   };
+  later.cancel = () => clearTimeout(timer);
+  return later;
 }

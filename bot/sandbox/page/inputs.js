@@ -14,11 +14,16 @@ export function textInput(spot) {
   spot.node = field;
   const counter = element.max_length && h("span.field-counter", { "aria-hidden": "true" });
   const count = () => counter && showCount(counter, field, element.max_length);
-  const typed = debounce(() => sendTyped(spot, "on_character_entered"), PAUSE_MS);
+  const { waiting } = spot.surface;
+  const typed = debounce(() => {
+    waiting.delete(typed);
+    sendTyped(spot, "on_character_entered");
+  }, PAUSE_MS);
   field.addEventListener("input", () => {
     spot.store(field.value === "" ? null : field.value);
     grow(field);
     count();
+    waiting.add(typed);
     typed();
   });
   field.addEventListener("keydown", (event) => pressed(event, spot));

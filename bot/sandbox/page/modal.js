@@ -2,12 +2,12 @@
 
 import { post, postLast } from "./api.js";
 import { showBlocks, showErrors } from "./blocks.js";
-import { h, trapTab } from "./dom.js";
+import { focusables, h, trapTab } from "./dom.js";
 import { problems } from "./form.js";
 import { icon } from "./icons.js";
 import { renderText } from "./mrkdwn.js";
 import { avatar } from "./people.js";
-import { closePopup } from "./popup.js";
+import { closePopup, popupOpen } from "./popup.js";
 import { state } from "./state.js";
 import { makeSurface } from "./surface.js";
 
@@ -20,6 +20,9 @@ export class Modal {
     this.surfaces = new Map(); // view id -> surface: a view below keeps what was entered
     this.node = null;
     this.before = null;
+    this.place = null; // where in the dialog the focus was last
+    // Not on the dialog: an update or a disabled button can leave the focus on the page itself.
+    document.addEventListener("keydown", (event) => this.pressed(event));
   }
 
   /** The top view of the acting person's stack changed; null: no view is open. */
@@ -37,6 +40,7 @@ export class Modal {
     this.node?.remove();
     this.node = null;
     this.view = null;
+    for (const surface of this.surfaces.values()) surface.settle();
     this.surfaces.clear();
     this.before?.focus?.();
     this.before = null;
@@ -67,18 +71,24 @@ export class Modal {
       this.footer,
     );
     form.addEventListener("field-change", (event) => this.clearError(event));
+    form.addEventListener("focusin", ({ target }) => {
+      this.place = this.placeOf(target);
+    });
     this.form = form;
-    this.node = h("div.overlay", { onkeydown: (event) => this.pressed(event) }, form);
+    this.place = null;
+    this.node = h("div.overlay", {}, form);
     document.body.append(this.node);
   }
 
   draw(fresh) {
     const { view } = this;
+    const caret = document.activeElement?.selectionStart;
     this.header.replaceChildren(...this.headerParts());
     showBlocks(this.body, view.blocks ?? [], this.surface(), view.state?.values);
     this.footer.replaceChildren(...this.footerParts());
     this.footer.hidden = !this.footer.children.length;
     if (fresh) this.focusFirst();
+    else this.refocus(caret);
   }
 
   surface() {
@@ -131,12 +141,34 @@ export class Modal {
     (this.body.querySelector("[data-focus]") ?? this.form).focus();
   }
 
+  /** The parts of the dialog by names that hold when it is drawn anew. */
+  parts() {
+    const blocks = [...this.body.children].map((node) => [`block ${node.reconcileKey}`, node]);
+    return new Map([["header", this.header], ...blocks, ["footer", this.footer]]);
+  }
+
+  placeOf(node) {
+    const found = [...this.parts()].find(([, part]) => part.contains(node));
+    return found ? { name: found[0], index: focusables(found[1]).indexOf(node) } : null;
+  }
+
+  /** Puts the focus back where it was, if a redraw or a wait took it away. */
+  refocus(caret) {
+    if (document.activeElement !== document.body) return;
+    const { name, index } = this.place ?? {};
+    const part = this.parts().get(name);
+    const node = (part && focusables(part)[index]) ?? this.form;
+    node.focus();
+    if (Number.isInteger(caret)) node.setSelectionRange?.(caret, caret);
+  }
+
   /** Shows refusals at their fields. */
   showErrors(viewId, errors) {
     if (this.view?.id !== viewId) return;
     const first = showErrors(this.body, errors);
     first?.scrollIntoView({ block: "center" });
     first?.querySelector("input, textarea, button")?.focus();
+    this.refocus();
   }
 
   clearError(event) {
@@ -155,6 +187,7 @@ export class Modal {
     const { form } = this.surface();
     const found = problems(view.blocks, form);
     if (Object.keys(found).length) return void this.showErrors(view.id, found);
+    this.surface().settle();
     this.busy(true);
     const answer = await post("/ui/submit", { view_id: view.id, state: { values: form.values() } });
     if (this.view?.id !== view.id) return;
@@ -162,6 +195,7 @@ export class Modal {
     this.alert.hidden = true;
     if (answer.errors && Object.keys(answer.errors).length) this.showErrors(view.id, answer.errors);
     else if (answer.ok === false) this.trouble();
+    this.refocus();
   }
 
   busy(yes) {
@@ -189,7 +223,9 @@ export class Modal {
   }
 
   pressed(event) {
-    trapTab(event, this.form);
+    const topmost = [...document.querySelectorAll(".overlay")].at(-1);
+    if (!this.node || topmost !== this.node) return;
+    if (!popupOpen()) trapTab(event, this.form);
     if (event.key !== "Escape" || event.defaultPrevented) return;
     event.stopPropagation();
     this.close(true);

@@ -14,6 +14,13 @@ export function makeSurface(kind, container) {
     kind,
     container,
     form,
+    /** Debounced actions of its fields that have not left yet. */
+    waiting: new Set(),
+    /** Forgets those: what they would tell is no longer asked for. */
+    settle() {
+      for (const later of this.waiting) later.cancel();
+      this.waiting.clear();
+    },
     /** Tells the app of an action; resolves to {ok, error}. */
     dispatch(action) {
       return post("/ui/action", { container, action, state: { values: form.values() } });

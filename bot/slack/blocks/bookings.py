@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 
 from bot.domain.booking import Booking
 from bot.domain.cluster import Cluster
-from bot.domain.errors import N_, UserId
+from bot.domain.drain import Drain
+from bot.domain.errors import N_
 from bot.domain.notes import Note
 from bot.slack import phrases
 from bot.slack.blocks.build import (
@@ -77,7 +78,13 @@ def changed(reader: Reader, cluster: Cluster, said: str, booking: Booking, now: 
     return message(f"{said}\n{line}", _next_steps(reader, booking, now, named=False), replace=True)
 
 
-def row(reader: Reader, cluster: Cluster, booking: Booking, now: datetime) -> tuple[Block, ...]:
+def row(
+    reader: Reader,
+    cluster: Cluster,
+    booking: Booking,
+    drains: Mapping[str, Drain],
+    now: datetime,
+) -> tuple[Block, ...]:
     """One's own booking in a list, with everything that can be done with it."""
     text = reader.text(
         N_("{line}\n{about}"),
@@ -85,6 +92,7 @@ def row(reader: Reader, cluster: Cluster, booking: Booking, now: datetime) -> tu
         about=phrases.joined(
             phrases.state(reader, booking, now),
             phrases.kind(reader, booking),
+            phrases.out_of_service(reader, booking, drains, now),
             phrases.purpose(reader, booking.purpose),
         ),
     )
@@ -136,12 +144,18 @@ def give_up_form_button(
     return button(caption, ActionId.GIVE_UP_FORM + place, pack(booking.id))
 
 
-def card(reader: Reader, cluster: Cluster, booking: Booking, now: datetime) -> Reply:
+def card(
+    reader: Reader,
+    cluster: Cluster,
+    booking: Booking,
+    drains: Mapping[str, Drain],
+    now: datetime,
+) -> Reply:
     """The living message about a booking in its team's channel."""
     text = reader.text(
         N_("*{label}* · {owner} · *{gpus}* on {nodes}\n{window}"),
         label=phrases.label(booking),
-        owner=UserId(booking.owner),
+        owner=phrases.person_in_bold(reader, booking.owner),
         gpus=phrases.gpus(cluster, booking.shares),
         nodes=phrases.nodes(reader, booking.shares),
         window=booking.window,
@@ -150,6 +164,7 @@ def card(reader: Reader, cluster: Cluster, booking: Booking, now: datetime) -> R
         phrases.state(reader, booking, now),
         phrases.kind(reader, booking),
         phrases.team(reader, booking.team),
+        phrases.out_of_service(reader, booking, drains, now),
         phrases.purpose(reader, booking.purpose),
     )
     return message(text, context(about), _card_buttons(reader, booking, now))
@@ -173,7 +188,7 @@ def struck_card(reader: Reader, cluster: Cluster, booking: Booking, what_happene
     text = reader.text(
         N_("~{label} · {owner} · {held}~ · {what}"),
         label=phrases.label(booking),
-        owner=UserId(booking.owner),
+        owner=phrases.person(reader, booking.owner),
         held=phrases.held(reader, cluster, booking.shares),
         what=Mrkdwn(what_happened),
     )

@@ -6,6 +6,7 @@ Slack refuse a message. Limits are those of Slack's reference.
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections.abc import Iterable, Sequence
 
@@ -146,12 +147,17 @@ def actions(*elements: Block, block_id: str | None = None) -> Block:
     return block
 
 
-def message(text: str, *blocks: Block, replace: bool = False) -> Reply:
+def message(text: str, *blocks: Block, replace: bool = False, title: str = "") -> Reply:
     """A reply that says `text` first, with `blocks` below."""
-    return told(text, *sections([text]), *blocks, replace=replace)
+    return told(text, *sections([text]), *blocks, replace=replace, title=title)
 
 
-def told(text: str, *blocks: Block, replace: bool = False) -> Reply:
+def told(text: str, *blocks: Block, replace: bool = False, title: str = "") -> Reply:
     """A reply of `blocks`; `text` is what notifications show."""
     shown = tuple(block for block in blocks if block.get("elements", True))
-    return Reply(cut_mrkdwn(text, FALLBACK_TEXT), shown[:MESSAGE_BLOCKS], replace)
+    return Reply(cut_mrkdwn(text, FALLBACK_TEXT), shown[:MESSAGE_BLOCKS], replace, title)
+
+
+def outcome(reply: Reply, title: str, said: str) -> Reply:
+    """`reply` as what came of a press: a window it was pressed in says only `said`."""
+    return dataclasses.replace(reply, title=title, short=said)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from bot.domain.booking import Priority
+from bot.domain.booking import Priority, booking_label
 from bot.domain.cluster import Cluster
 from bot.domain.errors import N_, Alternative, AlternativeKind, Blocker, UserId
 from bot.domain.request import BookingRequest
@@ -38,13 +38,29 @@ def conflict_reply(
     now: datetime,
 ) -> Reply:
     """Never only "no": who holds the GPUs, and buttons that book what is free near it."""
-    lines = [taken(reader, request), *(blocker(reader, b) for b in blockers)]
-    lines += offers(reader, cluster, alternatives)
+    said = conflict_text(reader, cluster, request, blockers, alternatives)
     buttons = offer_buttons(reader, cluster, request, alternatives, now)
-    return message("\n".join(lines), actions(*buttons), replace=True)
+    return message(said, actions(*buttons), replace=True, title=reader.plain("Not free"))
 
 
-def taken(reader: Reader, request: BookingRequest) -> Mrkdwn:
+def conflict_text(
+    reader: Reader,
+    cluster: Cluster,
+    request: BookingRequest,
+    blockers: Sequence[Blocker],
+    alternatives: Sequence[Alternative],
+) -> Mrkdwn:
+    """What is not free, how it was read and rounded, who has it, and what is free instead."""
+    lines = [
+        _taken(reader, request),
+        *(reader.note(note) for note in request.notes),
+        *(blocker(reader, b) for b in blockers),
+        *offers(reader, cluster, alternatives),
+    ]
+    return Mrkdwn("\n".join(lines))
+
+
+def _taken(reader: Reader, request: BookingRequest) -> Mrkdwn:
     """The first line: what is not free, and when."""
     return reader.text(
         N_("*{what} are not free* {window}."),
@@ -58,11 +74,12 @@ def blocker(reader: Reader, held: Blocker) -> Mrkdwn:
     if held.booking is None:
         return _drained(reader, held)
     return reader.text(
-        N_("• {node}: {owner} (team {team}) has {gpus} until {end}, {priority}"),
+        N_("• {node}: *{label}* {owner} (team {team}) has {gpus} until {end}, {priority}"),
         node=held.node,
+        label=booking_label(held.booking),
         owner=UserId(held.owner or ""),
         team=held.team or "–",
-        gpus=held.gpus,
+        gpus=reader.many_plain("{n} GPU", "{n} GPUs", held.gpus),
         end=held.window.end,
         priority=Priority(held.priority if held.priority is not None else Priority.P2),
     )
@@ -106,12 +123,17 @@ def offer_buttons(
         button(
             _caption(reader, cluster, alternative, now),
             f"{ActionId.BOOK}:{i}",
-            pack_requests(as_requests(request, alternative)),
+            _value(request, alternative, now),
         )
         for i, alternative in enumerate(found)
     ]
     other = button(reader.plain("Change…"), ActionId.RESERVE, pack_requests([request]))
     return [*buttons, other]
+
+
+def _value(request: BookingRequest, found: Alternative, now: datetime) -> str:
+    at_once = found.parts[0].window.start <= now
+    return pack_requests(as_requests(request, found), at_once=at_once)
 
 
 def as_requests(request: BookingRequest, found: Alternative) -> list[BookingRequest]:
@@ -122,7 +144,10 @@ def as_requests(request: BookingRequest, found: Alternative) -> list[BookingRequ
 
 
 def _caption(reader: Reader, cluster: Cluster, found: Alternative, now: datetime) -> str:
-    what = phrases.gpus(cluster, found.parts[0].shares)
+    shares = found.parts[0].shares
+    what = phrases.gpus(cluster, shares)
+    if found.kind is AlternativeKind.NODE:
+        what = phrases.held(reader, cluster, shares)
     if len(found.parts) == 1:
         return phrases.book_caption(reader, what, found.parts[0].window.start, now)
     first, second = (part.window.start for part in found.parts)

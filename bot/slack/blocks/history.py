@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from bot.domain.booking import booking_label
-from bot.domain.errors import N_, UserId
+from bot.domain.errors import N_
 from bot.domain.window import Window
 from bot.services.record import AuditRecord
 from bot.slack import phrases
@@ -94,19 +94,34 @@ def _displaced(reader: Reader, record: AuditRecord, _actor: object) -> Mrkdwn:
 
 
 def _offered(reader: Reader, record: AuditRecord, actor: object) -> Mrkdwn:
-    receiver = UserId((record.after or {})["receiver"])
     return reader.text(
-        N_("{actor} offered to hand it over to {receiver}"), actor=actor, receiver=receiver
+        N_("{actor} offered to hand it over to {receiver}"),
+        actor=actor,
+        receiver=phrases.person(reader, (record.after or {})["receiver"]),
     )
 
 
 def _transferred(reader: Reader, record: AuditRecord, _actor: object) -> Mrkdwn:
     before, after = _both(record)
-    old, new = UserId(before["owner"]), UserId(after["owner"])
+    old, new = (phrases.person(reader, state["owner"]) for state in (before, after))
     if before["team"] == after["team"]:
-        return reader.text(N_("{old} handed it over to {new}"), old=old, new=new)
+        return reader.text(N_("{new} accepted it from {old}"), old=old, new=new)
     return reader.text(
-        N_("{old} handed it over to {new} (team {team})"), old=old, new=new, team=after["team"]
+        N_("{new} accepted it from {old}; it belongs to team {team} now"),
+        old=old,
+        new=new,
+        team=after["team"],
+    )
+
+
+def _withdrawn(reader: Reader, record: AuditRecord, actor: object) -> Mrkdwn:
+    receiver = (record.after or {}).get("receiver")
+    if receiver is None:
+        return reader.text(N_("{actor} withdrew the offer to hand it over"), actor=actor)
+    return reader.text(
+        N_("{actor} withdrew the offer to hand it over to {receiver}"),
+        actor=actor,
+        receiver=phrases.person(reader, receiver),
     )
 
 
@@ -128,6 +143,8 @@ def _other(reader: Reader, record: AuditRecord, actor: object) -> Mrkdwn:
 
 SENTENCES: Mapping[str, Callable[[Reader, AuditRecord, object], Mrkdwn]] = {
     "reserved": _reserved,
+    "started": _simple(N_("It started")),
+    "ended": _simple(N_("It ended")),
     "cancelled": _simple(N_("{actor} cancelled it")),
     "released": _simple(N_("{actor} released it")),
     "released_part": _released_part,
@@ -136,7 +153,7 @@ SENTENCES: Mapping[str, Callable[[Reader, AuditRecord, object], Mrkdwn]] = {
     "transfer_offered": _offered,
     "transferred": _transferred,
     "transfer_declined": _simple(N_("{actor} declined to take it over")),
-    "transfer_withdrawn": _simple(N_("{actor} withdrew the offer to hand it over")),
+    "transfer_withdrawn": _withdrawn,
     "transfer_expired": _simple(N_("The offer to hand it over expired")),
     "displaced": _displaced,
     "stranded": _simple(N_("{actor} took {node} out of service")),

@@ -42,7 +42,7 @@ def told(call: Call, reply: Reply) -> View:
     return {
         "type": "modal",
         "callback_id": CallbackId.TOLD,
-        "title": plain("gpubot", CAPTION),
+        "title": plain(reply.title or call.reader.plain("Answer"), CAPTION),
         "close": plain(call.reader.plain("Close"), CAPTION),
         "private_metadata": to_metadata(call, {}),
         "blocks": list(reply.blocks or (section(reply.text),))[:VIEW_BLOCKS],
@@ -60,6 +60,11 @@ def with_banner(view: Mapping[str, Any], *blocks: Block) -> View:
         **{name: view[name] for name in KEPT if view.get(name)},
         "blocks": [*banner, *fields][:VIEW_BLOCKS],
     }
+
+
+def banner_of(view: Mapping[str, Any]) -> list[Block]:
+    """What `with_banner` put above the fields."""
+    return [b for b in view["blocks"] if b.get("block_id", "").startswith(BlockId.BANNER)]
 
 
 def has_field(view: Mapping[str, Any], block_id: str) -> bool:

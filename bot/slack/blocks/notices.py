@@ -23,6 +23,7 @@ from bot.slack.reader import Mrkdwn, Reader
 ADVICE: Mapping[str, str] = {
     "stranded": N_("It could not move to another node: move it to another time, or cancel it."),
     "transfer_declined": N_("It stays yours. You can offer it to somebody else."),
+    "transfer_withdrawn": N_("It stays yours."),
     "transfer_expired": N_("It stays yours. You can offer it to somebody else."),
     "displaced": N_("Its time has not changed, and there is nothing you need to do."),
 }
@@ -49,6 +50,9 @@ def notice(
 def _advice(reader: Reader, booking: Booking, record: AuditRecord, now: datetime) -> list[Mrkdwn]:
     if record.action == "stranded" and booking.is_running(now):
         return [reader.text(STILL_RUNNING)]
+    # Who offered it for its owner is told too, but it is not theirs.
+    if record.action.startswith("transfer_") and booking.owner != reader.user:
+        return []
     advice = ADVICE.get(record.action)
     return [] if advice is None else [reader.text(advice)]
 

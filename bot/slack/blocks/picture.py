@@ -40,7 +40,7 @@ def node_lines(reader: Reader, nodes: Sequence[NodeStatus], at: datetime) -> lis
 
 
 def _node_line(reader: Reader, status: NodeStatus, at: datetime, name: str) -> Mrkdwn:
-    """As in "`gpu-01 V100 ■■■□` @alice 3 until 18:00 · next @bob 4 at 22:00"."""
+    """As in "`gpu-01 V100 ■■■□` B1 @alice 3 GPUs until 18:00, P1 · then B7 @bob …"."""
     picture = Mrkdwn(f"`{escape_code(name)} {squares(status, at)}`")
     told = [*_out(reader, status, at), *_now(reader, status, at), *_next(reader, status, at)]
     return Mrkdwn(f"{picture} {phrases.joined(*told)}".rstrip())
@@ -82,10 +82,10 @@ def _out(reader: Reader, status: NodeStatus, at: datetime) -> list[Mrkdwn]:
 def _now(reader: Reader, status: NodeStatus, at: datetime) -> list[Mrkdwn]:
     said = [
         reader.text(
-            N_("{owner} {gpus} until {end}"),
-            owner=UserId(booking.owner),
-            gpus=_on(booking, status.node.name),
+            N_("{who} {gpus} until {end}, {priority}"),
+            **_holder(reader, status, booking),
             end=reader.clock(booking.window.end, at),
+            priority=booking.priority,
         )
         for booking in status.current[:NAMED_NOW]
     ]
@@ -96,13 +96,21 @@ def _now(reader: Reader, status: NodeStatus, at: datetime) -> list[Mrkdwn]:
 def _next(reader: Reader, status: NodeStatus, at: datetime) -> list[Mrkdwn]:
     return [
         reader.text(
-            N_("next {owner} {gpus} at {start}"),
-            owner=UserId(booking.owner),
-            gpus=_on(booking, status.node.name),
+            N_("then {who} {gpus} from {start}"),
+            **_holder(reader, status, booking),
             start=reader.clock(booking.window.start, at),
         )
         for booking in status.upcoming[:1]
     ]
+
+
+def _holder(reader: Reader, status: NodeStatus, booking: Booking) -> dict[str, object]:
+    """Which booking and whose, and how many of the node's GPUs it holds."""
+    owner, label = UserId(booking.owner), phrases.label(booking)
+    return {
+        "who": reader.text(N_("{label} {owner}"), label=label, owner=owner),
+        "gpus": reader.many_plain("{n} GPU", "{n} GPUs", _on(booking, status.node.name)),
+    }
 
 
 def _on(booking: Booking, node: str) -> int:

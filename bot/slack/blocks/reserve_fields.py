@@ -63,10 +63,11 @@ def _where(call: Call, draft: Draft) -> list[Block]:
 def _how(call: Call, draft: Draft) -> list[Block]:
     reader = call.reader
     evict = reader.plain("May urgent work evict it?")
+    usual = reader.plain("As usual means: P2 may be evicted, P1 and P0 may not.")
     purpose = inputs.text(draft.purpose, longest=LONGEST_PURPOSE)
     return [
         inputs.field(BlockId.PRIORITY, reader.plain("Priority"), _priorities(call, draft)),
-        inputs.field(BlockId.PREEMPTIBLE, evict, _firm(call, draft)),
+        inputs.field(BlockId.PREEMPTIBLE, evict, _firm(call, draft), hint=usual),
         *_team(call, draft),
         inputs.field(BlockId.PURPOSE, reader.plain("Purpose"), purpose, optional=True),
     ]
@@ -109,7 +110,7 @@ def _priorities(call: Call, draft: Draft) -> Block:
 def _firm(call: Call, draft: Draft) -> Block:
     reader = call.reader
     options = [
-        option(reader.plain("As the priority says (P2: yes, others: no)"), "="),
+        option(reader.plain("As usual for the priority"), "="),
         option(reader.plain("Yes, it is preemptible"), "=yes"),
         option(reader.plain("No, it is firm"), "=no"),
     ]

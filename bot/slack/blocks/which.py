@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from bot.domain.booking import Booking, booking_label
-from bot.domain.errors import N_, InputError
+from bot.domain.change_request import MISSING_ID
+from bot.domain.errors import N_, InputError, Missing
 from bot.services.look import bookings_of
 from bot.slack import forms, phrases
 from bot.slack.blocks import inputs
@@ -14,6 +15,9 @@ from bot.slack.context import Block, Call, Form
 from bot.slack.ids import BlockId
 from bot.slack.payload import unpack_id
 from bot.slack.return_address import metadata
+
+#: Said where a menu cannot hold all of them.
+SOME = N_("Your next {n} are listed. Name another one by its id, as in `/gpu show B142`.")
 
 
 class NothingSuitable(InputError):
@@ -34,8 +38,11 @@ def about(call: Call, booking: Booking | None, suits: Callable[[Booking], bool])
     if not own:
         raise NothingSuitable
     options = [option(_caption(call, choice), str(choice.id)) for choice in own]
-    menu = inputs.select(options, options[0]["value"])
-    return inputs.field(BlockId.BOOKING, call.reader.plain("Booking"), menu)
+    # Nobody should give up a booking that they did not choose.
+    only = options[0]["value"] if len(options) == 1 else None
+    hint = call.reader.plain(SOME, n=inputs.OPTIONS) if len(options) > inputs.OPTIONS else ""
+    menu = inputs.select(options, only)
+    return inputs.field(BlockId.BOOKING, call.reader.plain("Booking"), menu, hint=hint)
 
 
 def _caption(call: Call, booking: Booking) -> str:
@@ -53,6 +60,11 @@ def data_of(booking: Booking | None) -> dict[str, int]:
 
 
 def booking_of(form: Form) -> int:
-    """The id of the booking that a submitted form is about. Raises StaleButton."""
+    """The id of the booking that a submitted form is about. Raises Missing, StaleButton."""
     kept = metadata(form.view).get("booking")
-    return kept if isinstance(kept, int) else unpack_id(forms.chosen(form.values, BlockId.BOOKING))
+    if isinstance(kept, int):
+        return kept
+    chosen = forms.chosen(form.values, BlockId.BOOKING)
+    if not chosen:
+        raise Missing(what=MISSING_ID, example="B142", form_field=BlockId.BOOKING)
+    return unpack_id(chosen)

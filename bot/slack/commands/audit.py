@@ -30,4 +30,4 @@ def audit(call: Call, text: str) -> Reply:
     lines = [dated(call.reader, record) for record in history(call.site, booking_id)]
     if not lines:
         lines = [call.reader.text(N_("Nothing has happened yet."))]
-    return told(heading, *sections([heading, *lines]))
+    return told(heading, *sections([heading, *lines]), title=call.reader.plain("History"))

@@ -10,14 +10,14 @@ from bot.domain.lengths import parse_length
 from bot.domain.request import parse_extend, parse_id_and_rest
 from bot.services.extend import ExtendConflict
 from bot.services.extend import extend as extend_booking
-from bot.services.look import get_booking
 from bot.slack import forms
 from bot.slack.blocks import inputs, modal
 from bot.slack.blocks.bookings import changed
-from bot.slack.blocks.build import actions, button, message, section
+from bot.slack.blocks.build import actions, button, message, outcome, section
 from bot.slack.blocks.conflict import blocker
 from bot.slack.blocks.reason import reason_field
 from bot.slack.blocks.which import about, booking_of, data_of
+from bot.slack.changeable import changeable
 from bot.slack.context import Block, Call, Form, FormAnswer, FormUpdate, Press, Reply
 from bot.slack.ids import ActionId, BlockId, CallbackId
 from bot.slack.payload import pack, unpack_id, unpack_length
@@ -65,7 +65,7 @@ def press_extend_by(press: Press) -> Reply | None:
 def open_form(call: Call, booking_id: int | None, length: timedelta | None = None) -> None:
     """Ask how much longer, and why where the rules want a reason."""
     reader = call.reader
-    booking = None if booking_id is None else get_booking(call.site, booking_id)
+    booking = None if booking_id is None else changeable(call, booking_id)
     hours = (length or call.site.cluster.policy.slot) / timedelta(hours=1)
     longer = inputs.text(f"{hours:g}h", placeholder="4h", longest=40)
     view = modal.form(
@@ -122,7 +122,7 @@ def extend_by(call: Call, booking_id: int, length: timedelta) -> Reply | None:
         return None
     except ExtendConflict as conflict:
         said, buttons = _conflict(call, conflict)
-        return message(said, *buttons, replace=True)
+        return message(said, *buttons, replace=True, title=call.reader.plain("Not free"))
     return _done(call, booking)
 
 
@@ -132,7 +132,8 @@ def _done(call: Call, booking: Booking) -> Reply:
         label=booking_label(booking.id),
         end=booking.window.end,
     )
-    return changed(call.reader, call.site.cluster, said, booking, call.now)
+    reply = changed(call.reader, call.site.cluster, said, booking, call.now)
+    return outcome(reply, call.reader.plain("Extended"), said)
 
 
 def _conflict(call: Call, conflict: ExtendConflict) -> tuple[str, list[Block]]:

@@ -15,9 +15,10 @@ from bot.services.release import release as release_booking
 from bot.slack import forms, phrases
 from bot.slack.blocks import inputs, modal
 from bot.slack.blocks.bookings import changed
-from bot.slack.blocks.build import section
+from bot.slack.blocks.build import outcome, section
 from bot.slack.blocks.reason import reason_field
 from bot.slack.blocks.which import about, booking_of, data_of
+from bot.slack.changeable import changeable
 from bot.slack.context import Block, Call, Form, FormAnswer, Press, Reply
 from bot.slack.ids import ActionId, BlockId, CallbackId
 from bot.slack.payload import unpack_id
@@ -100,7 +101,7 @@ def open_choice(call: Call, *, running: bool) -> None:
 
 def open_form(call: Call, booking_id: int, gpus: int | None = None) -> None:
     """Ask whether, how many GPUs, and why."""
-    booking = get_booking(call.site, booking_id)
+    booking = changeable(call, booking_id)
     running = booking.is_running(call.now)
     count = inputs.number(gpus or booking.gpus, lowest=1, highest=booking.gpus)
     how_many = inputs.field(BlockId.GPUS, call.reader.plain("How many GPUs to give back"), count)
@@ -157,7 +158,8 @@ def _cancelled(call: Call, booking: Booking) -> Reply:
     said = call.reader.text(
         N_("{label} is cancelled. Its GPUs are free for others."), label=booking_label(booking.id)
     )
-    return changed(call.reader, call.site.cluster, said, booking, call.now)
+    reply = changed(call.reader, call.site.cluster, said, booking, call.now)
+    return outcome(reply, call.reader.plain("Cancelled"), said)
 
 
 def _released(call: Call, booking: Booking) -> Reply:
@@ -171,4 +173,5 @@ def _released(call: Call, booking: Booking) -> Reply:
             booking.gpus,
             label=label,
         )
-    return changed(call.reader, call.site.cluster, said, booking, call.now)
+    reply = changed(call.reader, call.site.cluster, said, booking, call.now)
+    return outcome(reply, call.reader.plain("Released"), said)

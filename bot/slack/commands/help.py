@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from bot.domain.errors import N_
-from bot.slack.blocks.build import actions, button, message
+from bot.slack.blocks.build import VALUE, actions, button, message
 from bot.slack.context import Block, Call, Reply
 from bot.slack.ids import ActionId
 from bot.slack.payload import pack_page
 from bot.slack.reader import Mrkdwn, Reader
-from bot.slack.registry import VERBS, Group, Verb, verb
+from bot.slack.registry import VERBS, Group, Verb, verb, verbs_like
 
 
 @verb(
@@ -20,8 +22,35 @@ from bot.slack.registry import VERBS, Group, Verb, verb
 )
 def help_(call: Call, text: str) -> Reply:
     """All verbs, or the one named."""
-    found = VERBS.get(text.strip().casefold())
-    return overview(call.reader) if found is None else _details(call.reader, found)
+    word = text.strip().casefold()
+    if not word:
+        return overview(call.reader)
+    if word in VERBS:
+        return _details(call.reader, VERBS[word])
+    return unknown(call.reader, text.strip(), [f"help {name}" for name in verbs_like(word)])
+
+
+def unknown(reader: Reader, word: str, commands: Sequence[str]) -> Reply:
+    """As in "Did you mean …", with a button for each of `commands`, or all of the help."""
+    title = reader.plain("Unknown word")
+    if not commands:
+        show = button(reader.plain("Show help"), ActionId.RUN, "help")
+        said = reader.text(N_("I do not know “{word}”. Here is what I can do:"), word=word)
+        return message(said, actions(show), title=title)
+    if any(len(command) > VALUE for command in commands):
+        verbs = [reader.text("`/gpu {verb}`", verb=c.partition(" ")[0]) for c in commands]
+        said = reader.text(
+            N_("I do not know “{word}”. Did you mean {verbs}?"),
+            word=word,
+            verbs=Mrkdwn(", ".join(verbs)),
+        )
+        return message(said, title=title)
+    buttons = [
+        button(f"/gpu {command}", f"{ActionId.RUN}:{i}", command)
+        for i, command in enumerate(commands)
+    ]
+    said = reader.text(N_("I do not know “{word}”. Did you mean one of these?"), word=word)
+    return message(said, actions(*buttons), title=title)
 
 
 def overview(reader: Reader) -> Reply:
@@ -30,7 +59,8 @@ def overview(reader: Reader) -> Reply:
     for group in Group:
         lines.append(reader.text(N_("\n*{group}*"), group=reader.text(group)))
         lines += [_line(reader, v) for v in VERBS.values() if v.group is group]
-    return message("\n".join(lines), actions(*start_buttons(reader)))
+    said = "\n".join(lines)
+    return message(said, actions(*start_buttons(reader)), title=reader.plain("Help"))
 
 
 def start_buttons(reader: Reader) -> list[Block]:
@@ -59,4 +89,4 @@ def _details(reader: Reader, of: Verb) -> Reply:
         *(reader.text(N_("• `/gpu {example}`"), example=example) for example in of.examples),
     ]
     back = button(reader.plain("All commands"), ActionId.RUN, "help")
-    return message("\n".join(lines), actions(back))
+    return message("\n".join(lines), actions(back), title=reader.plain("Help"))

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from bot.domain.errors import N_
-from bot.services.look import bookings_of
+from bot.domain.errors import N_, NotUnderstood
+from bot.services.look import bookings_of, drained_nodes
 from bot.slack.blocks.bookings import row
 from bot.slack.blocks.build import actions, button, message
 from bot.slack.context import Call, Press, Reply
@@ -22,8 +22,10 @@ PER_PAGE = 10
     summary=N_("your bookings, with buttons"),
     examples=["mine"],
 )
-def mine(call: Call, _text: str) -> Reply:
+def mine(call: Call, text: str) -> Reply:
     """The asker's bookings that are not over."""
+    if text:
+        raise NotUnderstood(word=text, example="/gpu mine")
     return mine_page(call, 0)
 
 
@@ -35,18 +37,19 @@ def press_page(press: Press) -> Reply:
 
 def mine_page(call: Call, page: int) -> Reply:
     """One page of the asker's bookings."""
-    reader = call.reader
+    reader, title = call.reader, call.reader.plain("My bookings")
     found = bookings_of(call.site, call.actor.name, now=call.now)
     if not found:
         said = reader.text(N_("You have no bookings."))
         start = button(reader.plain("Reserve…"), ActionId.RESERVE, style="primary")
         free = button(reader.plain("What is free"), ActionId.RUN, "free")
-        return message(said, actions(start, free), replace=True)
+        return message(said, actions(start, free), replace=True, title=title)
     pages = -(-len(found) // PER_PAGE)
     page = min(page, pages - 1)
     shown = found[page * PER_PAGE :][:PER_PAGE]
     said = reader.many("*You have {n} booking.*", "*You have {n} bookings.*", len(found))
-    rows = [block for b in shown for block in row(reader, call.site.cluster, b, call.now)]
+    drains = drained_nodes(call.site)
+    rows = [block for b in shown for block in row(reader, call.site.cluster, b, drains, call.now)]
     turn = [
         button(
             reader.plain(N_("Page {n} of {pages}"), n=other + 1, pages=pages),
@@ -56,4 +59,4 @@ def mine_page(call: Call, page: int) -> Reply:
         for other in (page - 1, page + 1)
         if 0 <= other < pages
     ]
-    return message(said, *rows, actions(*turn), replace=True)
+    return message(said, *rows, actions(*turn), replace=True, title=title)

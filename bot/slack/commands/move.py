@@ -8,15 +8,15 @@ from datetime import datetime
 from bot.domain.booking import Booking, booking_label
 from bot.domain.errors import N_, Alternative, AlternativeKind, Conflict, ReasonNeeded
 from bot.domain.request import parse_id_and_rest, parse_move
-from bot.services.look import get_booking
 from bot.services.move import move as move_booking
 from bot.slack import forms
 from bot.slack.blocks import inputs, modal
 from bot.slack.blocks.bookings import changed
-from bot.slack.blocks.build import actions, button, message, section
+from bot.slack.blocks.build import actions, button, message, outcome, section
 from bot.slack.blocks.conflict import blocker, offers
 from bot.slack.blocks.reason import reason_field
 from bot.slack.blocks.which import about, booking_of, data_of
+from bot.slack.changeable import changeable
 from bot.slack.context import Block, Call, Form, FormAnswer, FormUpdate, Press, Reply
 from bot.slack.ids import ActionId, BlockId, CallbackId
 from bot.slack.payload import pack, unpack_id, unpack_moment
@@ -69,7 +69,7 @@ def press_move_to(press: Press) -> Reply | None:
 def open_form(call: Call, booking_id: int | None, start: datetime | None = None) -> None:
     """Ask for the new start, and why where the rules want a reason."""
     reader = call.reader
-    booking = None if booking_id is None else get_booking(call.site, booking_id)
+    booking = None if booking_id is None else changeable(call, booking_id, before_start=True)
     picker = inputs.moment(start or (booking.window.start if booking else None))
     view = modal.form(
         call,
@@ -111,7 +111,7 @@ def move_to(call: Call, booking_id: int, start: datetime | None) -> Reply | None
         return None
     except Conflict as conflict:
         said, buttons = _conflict(call, booking_id, conflict)
-        return message(said, *buttons, replace=True)
+        return message(said, *buttons, replace=True, title=call.reader.plain("Not free"))
     return _done(call, booking)
 
 
@@ -121,7 +121,8 @@ def _done(call: Call, booking: Booking) -> Reply:
         label=booking_label(booking.id),
         start=booking.window.start,
     )
-    return changed(call.reader, call.site.cluster, said, booking, call.now)
+    reply = changed(call.reader, call.site.cluster, said, booking, call.now)
+    return outcome(reply, call.reader.plain("Moved"), said)
 
 
 def _conflict(call: Call, booking_id: int, conflict: Conflict) -> tuple[str, list[Block]]:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from bot.domain import policy
 from bot.domain.booking import Booking
 from bot.domain.cluster import Node
 from bot.domain.drain import Drain
 from bot.domain.errors import N_, Missing
 from bot.domain.notes import Note
 from bot.domain.request import parse_drain
+from bot.domain.shape_rules import known_node
 from bot.services.drain import Drained, drain
 from bot.services.look import drained_nodes
 from bot.services.resume import resume as back_into_service
@@ -80,7 +82,9 @@ def press_page(press: Press) -> Reply:
 
 @action(ActionId.DRAIN)
 def press_drain(press: Press) -> None:
-    """Open the form to drain a node."""
+    """Open the form to drain a node, for those who may."""
+    policy.check_admin(press.site.cluster, press.actor)
+    known_node(press.site.cluster, press.value)
     reader = press.reader
     view = modal.form(
         press,
@@ -150,7 +154,7 @@ def node_page(call: Call, page: int) -> Reply:
         for other in (page - 1, page + 1)
         if 0 <= other < pages
     ]
-    return message(said, *rows, actions(*turn), replace=True)
+    return message(said, *rows, actions(*turn), replace=True, title=reader.plain("Nodes"))
 
 
 def _row(call: Call, of: Node, drain: Drain | None) -> Block:

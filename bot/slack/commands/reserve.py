@@ -6,15 +6,16 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 
-from bot.domain.errors import N_, Conflict
+from bot.domain.errors import N_, Conflict, InThePast
 from bot.domain.request import BookingRequest, parse_reserve
 from bot.domain.window import Window
 from bot.services.conflict import conflict_over
 from bot.services.reserve import reserve_all
-from bot.slack.blocks.bookings import confirmation
 from bot.slack.blocks.conflict import conflict_reply
-from bot.slack.commands.reserve_form import open_form
+from bot.slack.commands.free import windows_instead
+from bot.slack.commands.reserve_form import confirmed, open_form
 from bot.slack.context import Call, Press, Reply
+from bot.slack.draft import first_draft, worded_draft
 from bot.slack.ids import ActionId
 from bot.slack.payload import sketch, unpack_requests
 from bot.slack.registry import Group, action, verb
@@ -64,14 +65,20 @@ def reserve(call: Call, text: str) -> Reply | None:
 
 @action(ActionId.RESERVE)
 def press_reserve(press: Press) -> None:
-    """Open the form, filled in from the request in the button where it has one."""
-    open_form(press, sketch(press.value) if press.value else None)
+    """Open the form, filled in from the button's request, or from words that it carries."""
+    if found := sketch(press.value):
+        open_form(press, first_draft(press, found[0]))
+    else:
+        open_form(press, worded_draft(press, press.value) if press.value else None)
 
 
 @action(ActionId.BOOK)
 def press_book(press: Press) -> Reply:
-    """Book what the button offers, if it is still free."""
-    requests = unpack_requests(press.value, now=press.now, cluster=press.site.cluster)
+    """Book what the button offers, if it is still free; if its time has passed, offer another."""
+    try:
+        requests = unpack_requests(press.value, now=press.now, cluster=press.site.cluster)
+    except InThePast:
+        return windows_instead(press, sketch(press.value))
     return book(press, requests)
 
 
@@ -84,7 +91,7 @@ def book(call: Call, requests: Sequence[BookingRequest]) -> Reply:
         wanted, found = _whole(call, requests, conflict)
         return conflict_reply(reader, cluster, wanted, found.blockers, found.alternatives, call.now)
     notes = [note for request in requests for note in request.notes]
-    return confirmation(reader, cluster, booked, notes, call.now)
+    return confirmed(call, booked, notes)
 
 
 def _whole(
@@ -98,5 +105,6 @@ def _whole(
     if len(requests) == 1:
         return first, conflict
     length = sum((request.window.length for request in requests), timedelta())
-    wanted = replace(first, window=Window(first.window.start, first.window.start + length))
+    window = Window(first.window.start, first.window.start + length)
+    wanted = replace(first, window=window, notes=())
     return wanted, conflict_over(call.site, call.actor, wanted, now=call.now)

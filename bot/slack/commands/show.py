@@ -5,7 +5,7 @@ from __future__ import annotations
 from bot.domain.booking import Booking
 from bot.domain.errors import N_, UserId
 from bot.domain.request import parse_id_and_rest
-from bot.services.look import get_booking, history, may_change, open_transfer
+from bot.services.look import drained_nodes, get_booking, history, may_change, open_transfer
 from bot.slack import phrases
 from bot.slack.blocks.bookings import row_buttons
 from bot.slack.blocks.build import actions, button, divider, message, sections
@@ -48,6 +48,7 @@ def whole(call: Call, booking_id: int) -> Reply:
         *_buttons(call, booking),
         divider(),
         *sections([call.reader.text(N_("*History*")), *past]),
+        title=phrases.label(booking),
     )
 
 
@@ -60,6 +61,7 @@ def _about(call: Call, booking: Booking) -> Mrkdwn:
             phrases.team(reader, booking.team),
             phrases.kind(reader, booking),
             phrases.state(reader, booking, call.now),
+            phrases.out_of_service(reader, booking, drained_nodes(call.site), call.now),
         ),
         phrases.purpose(reader, booking.purpose, WHOLE_PURPOSE),
         *_transfer_line(call, booking),

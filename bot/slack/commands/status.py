@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from bot.domain.errors import N_
+from bot.domain.errors import N_, InThePast
 from bot.domain.request import parse_day_or_moment
+from bot.domain.timephrase import Moment
+from bot.domain.window import GRACE
 from bot.services.look import status as node_status
 from bot.slack.blocks.build import actions, button, context, sections, told
 from bot.slack.blocks.picture import legend, node_lines, summary
@@ -32,14 +34,25 @@ def status(call: Call, text: str) -> Reply:
     moment = parse_day_or_moment(
         text, now=call.now, zone=call.reader.zone, month_first=call.reader.month_first
     )
-    return picture(call, 0, None if moment.is_now else moment.instant)
+    return picture(call, 0, _to_come(call, moment))
+
+
+def _to_come(call: Call, moment: Moment) -> datetime | None:
+    """The instant to show, which must not have passed; None: now. Today means now."""
+    today = call.now.astimezone(call.reader.zone).date()
+    is_today = moment.is_day and moment.instant.astimezone(call.reader.zone).date() == today
+    if is_today or abs(moment.instant - call.now) <= GRACE:
+        return None
+    if moment.instant < call.now:
+        raise InThePast(start=moment.instant, now=call.now)
+    return moment.instant
 
 
 @action(ActionId.STATUS_PAGE)
 def press_page(press: Press) -> Reply:
     """Another page of the picture, in place of the one before."""
     page, at = unpack_page(press.value)
-    return picture(press, page, at)
+    return picture(press, page, None if at is None or at <= press.now else at)
 
 
 def picture(call: Call, page: int, at: datetime | None) -> Reply:
@@ -56,6 +69,7 @@ def picture(call: Call, page: int, at: datetime | None) -> Reply:
         context(legend(call.reader)),
         actions(*_buttons(call, page, pages, at)),
         replace=True,
+        title=call.reader.plain("Status"),
     )
 
 

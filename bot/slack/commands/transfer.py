@@ -3,24 +3,33 @@
 from __future__ import annotations
 
 from bot.domain.booking import booking_label
-from bot.domain.errors import N_, ReasonNeeded, UserId
+from bot.domain.errors import N_, InputError, ReasonNeeded, UserId
 from bot.domain.request import parse_id_and_rest, parse_transfer
 from bot.domain.transfer import Transfer
 from bot.services import answer_transfer as answers
 from bot.services import transfer as transfers
 from bot.services.look import get_booking
-from bot.slack import forms
+from bot.slack import forms, phrases
 from bot.slack.blocks import inputs, modal
 from bot.slack.blocks.bookings import changed
 from bot.slack.blocks.build import actions, button, message
 from bot.slack.blocks.reason import reason_field
 from bot.slack.blocks.which import about, booking_of, data_of
+from bot.slack.changeable import changeable
 from bot.slack.context import Call, Form, FormAnswer, Press, Reply
 from bot.slack.ids import ActionId, BlockId, CallbackId
 from bot.slack.payload import unpack_id
 from bot.slack.registry import Group, action, submission, verb
 
 EXAMPLE = "/gpu transfer B142 @bob"
+
+
+class AlreadyYours(InputError):
+    """Fields: `label`, one of the asker's own, which they offer to themselves."""
+
+    code = "already_yours"
+    form_field = "receiver"
+    template = N_("{label} is yours already.")
 
 
 @verb(
@@ -42,13 +51,10 @@ def transfer(call: Call, text: str) -> Reply | None:
         return None
     booking_id, receiver = parse_transfer(text)
     try:
-        offered = transfers.offer_transfer(
-            call.site, call.actor, booking_id, receiver, now=call.now, key=call.key
-        )
+        return _offer(call, booking_id, receiver)
     except ReasonNeeded:
         open_form(call, booking_id, receiver)
         return None
-    return _offered(call, offered)
 
 
 @action(ActionId.TRANSFER)
@@ -60,7 +66,7 @@ def press_transfer(press: Press) -> None:
 def open_form(call: Call, booking_id: int | None, receiver: str | None = None) -> None:
     """Ask to whom, and why."""
     reader = call.reader
-    booking = None if booking_id is None else get_booking(call.site, booking_id)
+    booking = None if booking_id is None else changeable(call, booking_id)
     people = inputs.person(reader.plain("Choose a person"), receiver)
     view = modal.form(
         call,
@@ -80,24 +86,34 @@ def open_form(call: Call, booking_id: int | None, receiver: str | None = None) -
 @submission(CallbackId.TRANSFER)
 def submitted(form: Form) -> FormAnswer:
     """Offer the booking to the person chosen."""
+    receiver = forms.picked_person(form.values, BlockId.RECEIVER)
+    return _offer(form, booking_of(form), receiver, forms.typed(form.values, BlockId.REASON))
+
+
+def _offer(call: Call, booking_id: int, receiver: str, reason: str = "") -> Reply:
+    if receiver == call.actor.name == get_booking(call.site, booking_id).owner:
+        raise AlreadyYours(label=booking_label(booking_id))
     offered = transfers.offer_transfer(
-        form.site,
-        form.actor,
-        booking_of(form),
-        forms.picked_person(form.values, BlockId.RECEIVER),
-        reason=forms.typed(form.values, BlockId.REASON),
-        now=form.now,
-        key=form.key,
+        call.site,
+        call.actor,
+        booking_id,
+        receiver,
+        reason=reason,
+        now=call.now,
+        key=call.key,
     )
-    return _offered(form, offered)
+    return _offered(call, offered)
 
 
 def _offered(call: Call, offered: Transfer) -> Reply:
-    said = call.reader.text(
-        N_("I asked {receiver} to take over {label}. It stays where it is until they accept."),
+    reader, booking = call.reader, get_booking(call.site, offered.booking)
+    said = reader.text(
+        N_("I asked {receiver} to take over {label}. It {stays} until they accept. {team}"),
         receiver=UserId(offered.receiver),
         label=booking_label(offered.booking),
-    )
+        stays=phrases.stays(reader, booking.owner),
+        team=phrases.other_team(reader, call.site.cluster, booking, offered),
+    ).rstrip()
     caption = call.reader.plain("Withdraw the offer")
     undo = button(caption, ActionId.TRANSFER_WITHDRAW, str(offered.id))
     return message(said, actions(undo))
@@ -129,8 +145,10 @@ def press_withdraw(press: Press) -> Reply:
     withdrawn = answers.withdraw_transfer(
         press.site, press.actor, unpack_id(press.value), now=press.now
     )
+    owner = get_booking(press.site, withdrawn.booking).owner
     said = press.reader.text(
-        N_("The offer is withdrawn; {label} stays where it is."),
+        N_("The offer is withdrawn; {label} {stays}."),
         label=booking_label(withdrawn.booking),
+        stays=phrases.stays(press.reader, owner),
     )
     return message(said, replace=True)

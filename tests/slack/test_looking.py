@@ -1,0 +1,38 @@
+"""Looking for free GPUs, and at who has what."""
+
+from __future__ import annotations
+
+import pytest
+from talk import Talk, words
+
+
+def test_a_window_from_now_says_why_it_is_longer_than_asked(alice: Talk) -> None:
+    text = words(alice.types("free 4 4h"))
+    assert "4 h or longer" in text
+    assert "(5 h 23 min)" in text
+    assert "What begins now is rounded to the end of its slot" in text
+
+
+def test_windows_as_long_as_asked_need_no_such_word(alice: Talk) -> None:
+    text = words(alice.types("free 4 4h tomorrow"))
+    assert "(4 h)" in text
+    assert "rounded" not in text
+
+
+@pytest.mark.parametrize("text", ["2020-01-01 10:00", "yesterday", "today 9:00"])
+def test_the_status_of_the_past_is_refused(alice: Talk, text: str) -> None:
+    assert "is in the past." in words(alice.types(f"status {text}"))
+
+
+@pytest.mark.parametrize("text", ["", "now", "today", "today 10:35"])
+def test_the_status_of_today_is_that_of_now(alice: Talk, text: str) -> None:
+    assert "16 of 16 GPUs are free now." in words(alice.types(f"status {text}"))
+
+
+@pytest.mark.parametrize(
+    "text", ["move B1 yesterday", "reserve 4 yesterday 8h", "node drain gpu-01 until yesterday x"]
+)
+def test_a_day_that_is_over_is_called_past_and_not_asked_for_its_time(
+    admin: Talk, text: str
+) -> None:
+    assert "is in the past." in words(admin.types(text))
