@@ -1,7 +1,15 @@
 """What holds for all tests."""
 
-from hypothesis import settings
+import os
 
-# A deadline in seconds would fail on a slow machine; speed is measured in benchmarks.
-settings.register_profile("gpubot", deadline=None)
+from hypothesis import HealthCheck, settings
+
+# A deadline in seconds, or a bound on the time to make an example, would fail on a slow machine;
+# speed is measured in benchmarks. The gate tries the same examples each time, people try new ones.
+settings.register_profile(
+    "gpubot",
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+    derandomize="CI" in os.environ,
+)
 settings.load_profile("gpubot")

@@ -137,6 +137,15 @@ def team_for(cluster: Cluster, user: str, name: str | None) -> Team:
     return teams[0]
 
 
+def team_after(cluster: Cluster, booking: Booking, receiver: str) -> str:
+    """The team a booking belongs to once `receiver` owns it: its own if they are in it.
+
+    Else their first one. Somebody without a team cannot own a booking; then it keeps its team.
+    """
+    names = [team.name for team in cluster.teams_of(receiver)]
+    return booking.team if booking.team in names or not names else names[0]
+
+
 def _named_team(cluster: Cluster, user: str, name: str) -> Team:
     team = cluster.team(name)
     if team is None:

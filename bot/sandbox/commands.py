@@ -11,7 +11,7 @@ from bot.sandbox.workspace import Workspace
 
 _SPECIAL = re.compile(
     r"<(?:@[UW]|#C|!subteam\^S)[A-Z0-9]+(?:\|[^<>]*)?>"  # already a mention: left alone
-    r"|(?P<link>https?://[^\s<>]+)"
+    r"|(?P<link>https?://[^\s<>\"“”]+)"
     r"|(?<!\w)@(?P<user>[\w.-]*\w)"
     r"|(?<!\w)\#(?P<channel>[\w-]+)"
     r"|[&<>]"

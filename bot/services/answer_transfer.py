@@ -35,7 +35,7 @@ def accept_transfer(site: Site, actor: Actor, transfer_id: int, *, now: datetime
         _check_open(transfer, now)
         check_live(booking, now)
         check_receiver(change, booking, transfer.receiver)
-        team = _team_after(change, booking, transfer.receiver)
+        team = policy.team_after(change.cluster, booking, transfer.receiver)
         check_quotas(
             change, transfer.receiver, team, booking.window, booking.gpus, besides=booking.id
         )
@@ -144,10 +144,3 @@ def _check_open(transfer: Transfer, now: datetime) -> None:
     }
     why = whys.get(transfer.state, N_("is not on offer: the transfer expired."))
     raise WrongState(booking=booking_label(transfer.booking), why=Note(why))
-
-
-def _team_after(change: Change, booking: Booking, receiver: str) -> str:
-    """The booking's team if the receiver is in it, else the receiver's first team."""
-    teams = change.cluster.teams_of(receiver)
-    names = [team.name for team in teams]
-    return booking.team if booking.team in names else names[0]

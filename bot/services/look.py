@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from operator import attrgetter
@@ -31,6 +32,10 @@ from bot.store import models, queries
 #: How many bookings ahead are listed for a node, and how far ahead.
 UPCOMING = 2
 NEXT = timedelta(days=1)
+
+
+#: Holders of a node that was not asked for: now and next.
+NOBODY: tuple[list[int], list[int]] = ([], [])
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,13 +144,19 @@ def availability(site: Site, request: BookingRequest, *, user: str, now: datetim
         )
 
 
-def status(site: Site, *, at: datetime, now: datetime) -> tuple[NodeStatus, ...]:
-    """Each node at `at`: who has it, what is free, and what is booked within NEXT after it."""
+def status(
+    site: Site, *, at: datetime, now: datetime, only: Collection[str] | None = None
+) -> tuple[NodeStatus, ...]:
+    """Each node at `at`: who has it, what is free, and what is booked within NEXT after it.
+
+    `only` names the nodes whose bookings are read (None: all); of the others only what is free.
+    """
     instant = Window(at, at + timedelta(seconds=1))
     with site.database.snapshot() as connection:
         calendar = site.calendars.fresh(connection, now).calendar
         drains = queries.open_drains(connection)
-        holders = _holders_by_node(connection, site.cluster, at)
+        names = [n.name for n in site.cluster.nodes if only is None or n.name in only]
+        holders = _holders_by_node(connection, names, at)
         ids = {b for current, upcoming in holders.values() for b in (*current, *upcoming)}
         found = queries.bookings_by_id(connection, ids)
     return tuple(
@@ -153,20 +164,19 @@ def status(site: Site, *, at: datetime, now: datetime) -> tuple[NodeStatus, ...]
             node=node,
             drain=drains.get(node.name),
             free=max(calendar.free(node.name, instant), 0),
-            current=tuple(found[b] for b in holders[node.name][0]),
-            upcoming=tuple(found[b] for b in holders[node.name][1]),
+            current=tuple(found[b] for b in holders.get(node.name, NOBODY)[0]),
+            upcoming=tuple(found[b] for b in holders.get(node.name, NOBODY)[1]),
         )
         for node in site.cluster.nodes
     )
 
 
 def _holders_by_node(
-    connection: Connection, cluster: Cluster, at: datetime
+    connection: Connection, names: Sequence[str], at: datetime
 ) -> dict[str, tuple[list[int], list[int]]]:
     """Booking ids on each node: those that hold GPUs at `at`, and the first ones after it."""
     at_s = int(at.timestamp())
     until_s = int((at + NEXT).timestamp())
-    names = [node.name for node in cluster.nodes]
     claims = queries.claims_overlapping(connection, names, at_s, until_s)
     holders: dict[str, tuple[list[int], list[int]]] = {name: ([], []) for name in names}
     for claim in sorted(claims, key=attrgetter("start_s")):

@@ -79,10 +79,11 @@ def _end(change: Change, actor: Actor, found: Drain, reason: str) -> Drain:
         change, actor, "node_resumed", node=found.node, reason=reason, before=describe_drain(found)
     )
     for booking in bookings_in_the_way(change, found.node, found.end):
-        if booking.is_upcoming(change.now):
-            record_booking(
-                change, actor, "node_back", before=booking, after=booking, node=found.node
-            )
+        # Who runs there has lost nothing; only their card spoke of it.
+        quiet = booking.is_running(change.now)
+        record_booking(
+            change, actor, "node_back", before=booking, after=booking, node=found.node, quiet=quiet
+        )
     resumed = replace(found, state=DrainState.RESUMED)
     post_drain(change, resumed)
     mark_homes_stale(change)

@@ -51,7 +51,7 @@ def _mine(site: Site, reader: Reader, now: datetime) -> list[Block]:
 
 
 def _free(site: Site, reader: Reader, now: datetime) -> list[Block]:
-    said = summary(reader, node_status(site, at=now, now=now), None)
+    said = summary(reader, node_status(site, at=now, now=now, only=()), None)
     rows = [
         free_row(site, reader, asked, window, now, place=i)
         for i, (asked, window) in enumerate(free_by_model(site, now=now))

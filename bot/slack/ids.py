@@ -31,8 +31,6 @@ class ActionId(StrEnum):
     TRANSFER_ACCEPT = "transfer_accept"
     TRANSFER_DECLINE = "transfer_decline"
     TRANSFER_WITHDRAW = "transfer_withdraw"
-    #: Cancels or releases at once (its button asks "are you sure").
-    GIVE_UP = "give_up"
     #: Opens the form to cancel or release, which asks for a reason where the rules want one.
     GIVE_UP_FORM = "give_up_form"
     #: More of what can be done with a booking: a small menu.

@@ -146,7 +146,11 @@ class Deliverer:
 
     def deliver_to(self, recipient: str) -> bool:
         """Try the head of one recipient's queue; False when there was nothing to try."""
-        delivery = box.claim(self._site, recipient, wall=self._wall(), lease=LEASE)
+        try:
+            delivery = box.claim(self._site, recipient, wall=self._wall(), lease=LEASE)
+        except (OperationalError, Busy) as error:
+            log.warning("outbox to %s: the database did not answer: %s", recipient, error)
+            return False
         if delivery is None:
             return False
         try:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
+from bot.domain import policy
 from bot.domain.booking import Booking, BookingState, Placement, Shape, Share, booking_label
 from bot.domain.cluster import Cluster
 from bot.domain.drain import Drain
@@ -148,13 +149,13 @@ def stays(reader: Reader, owner: str) -> Mrkdwn:
 
 def other_team(reader: Reader, cluster: Cluster, booking: Booking, transfer: Transfer) -> Mrkdwn:
     """What accepting the transfer would do to the booking's team; empty when it keeps it."""
-    teams = cluster.teams_of(transfer.receiver)
-    if not teams or booking.team in (team.name for team in teams):
+    team_name = policy.team_after(cluster, booking, transfer.receiver)
+    if team_name == booking.team:
         return Mrkdwn("")
     return reader.text(
         N_("Accepting it moves the booking from team {old} to team {new}."),
         old=booking.team,
-        new=teams[0].name,
+        new=team_name,
     )
 
 

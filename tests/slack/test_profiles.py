@@ -57,7 +57,7 @@ def test_a_profile_gives_zone_language_and_name(profiles: Profiles) -> None:
     reader = profiles.reader(builders.ALICE)
     assert (reader.zone_name, reader.locale, reader.known) == ("Europe/Paris", "fr-FR", True)
     assert reader.month_first is False
-    assert profiles.name_of(builders.ALICE) == "alice"
+    assert profiles.name_of(builders.ALICE) == "Alice Martin"
 
 
 def test_a_profile_is_asked_for_once_a_day(
@@ -109,7 +109,7 @@ def test_names_of_people_who_never_wrote_are_read_ahead_of_need(
     assert profiles.refresh(everybody, limit=1) == 1
     assert profiles.refresh(everybody, limit=5) == 1
     assert profiles.refresh(everybody, limit=5) == 0
-    assert profiles.name_of(builders.BOB) == "bob"
+    assert profiles.name_of(builders.BOB) == "Bob Keller"
 
 
 def test_reading_ahead_stops_where_slack_does_not_answer(

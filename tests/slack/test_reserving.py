@@ -9,10 +9,10 @@ from zoneinfo import ZoneInfo
 
 import builders
 import pytest
-from talk import Talk, captions, find, reader, state, words
+from talk import Talk, captions, reader, state, words
 
 from bot.domain.cluster import Cluster
-from bot.services.look import bookings_of, get_booking
+from bot.services.look import bookings_of, get_booking, history
 from bot.services.site import Site
 from bot.slack.context import FormErrors, FormUpdate, Reply
 
@@ -29,7 +29,7 @@ def test_words_book_and_the_confirmation_says_what_and_offers_what_comes_next(
     assert "*B1* 4 × V100 on gpu-01" in words(reply)
     assert "(20 h)" in words(reply)
     assert "“train ∗it∗”" in words(reply)
-    assert captions(reply) == ["Extend…", "Transfer…", "Cancel"]
+    assert captions(reply) == ["Extend…", "Transfer…", "Cancel…"]
 
 
 def test_the_same_command_delivered_twice_books_once(alice: Talk, site: Site) -> None:
@@ -285,10 +285,16 @@ def test_an_unreadable_profile_is_said_with_the_zone_that_was_used(site: Site) -
     assert "Asia/Shanghai, because I cannot read your profile" in words(reply)
 
 
-def test_pressing_cancel_asks_first_and_then_frees_the_gpus(alice: Talk, site: Site) -> None:
-    reply = alice.types("reserve 2 tonight 8h")
-    assert find(reply, "Cancel")["confirm"]["title"]["text"] == "Cancel B1?"
-    done = alice.presses(reply, "Cancel")
-    assert done is not None
+def test_pressing_cancel_asks_for_a_reason_and_then_frees_the_gpus(alice: Talk, site: Site) -> None:
+    alice.presses(alice.types("reserve 2 tonight 8h"), "Cancel…")
+    done = alice.submits(reason="the data is not ready")
+    assert isinstance(done, Reply)
     assert "B1 is cancelled" in words(done)
     assert booked(site) == []
+    assert history(site, 1)[-1].reason == "the data is not ready"
+
+
+def test_what_runs_can_be_released_in_part_from_its_confirmation(alice: Talk, site: Site) -> None:
+    alice.presses(alice.types("reserve 4 now 8h"), "Release…")
+    alice.submits(gpus=3)
+    assert booked(site) == [(1, 1)]

@@ -59,8 +59,8 @@ def shape(workspace: Workspace, user: SandboxUser, *, with_locale: bool) -> Json
         "title": user.title,
         "real_name": user.real_name,
         "real_name_normalized": user.real_name,
-        "display_name": user.name,
-        "display_name_normalized": user.name,
+        "display_name": user.real_name,
+        "display_name_normalized": user.real_name,
         "team": workspace.team_id,
     }
     if user.email and "users:read.email" in workspace.app.scopes:

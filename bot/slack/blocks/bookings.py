@@ -14,7 +14,6 @@ from bot.slack import phrases
 from bot.slack.blocks.build import (
     actions,
     button,
-    confirm,
     context,
     message,
     option,
@@ -66,7 +65,7 @@ def _next_steps(reader: Reader, booking: Booking, now: datetime, *, named: bool)
     return actions(
         button(reader.plain("Extend…") + suffix, ActionId.EXTEND, pack(booking.id)),
         button(reader.plain("Transfer…") + suffix, ActionId.TRANSFER, pack(booking.id)),
-        give_up_button(reader, booking, now, suffix=suffix),
+        give_up_form_button(reader, booking, now, suffix=suffix),
     )
 
 
@@ -114,34 +113,13 @@ def row_buttons(
     return buttons
 
 
-def give_up_button(reader: Reader, booking: Booking, now: datetime, *, suffix: str = "") -> Block:
-    """Cancel or release at once, after "are you sure"."""
-    label = phrases.label(booking)
-    running = booking.is_running(now)
-    caption = reader.plain("Release") if running else reader.plain("Cancel")
-    what = (
-        reader.plain("All its GPUs are given back now.")
-        if running
-        else reader.plain("Its GPUs become free for others.")
-    )
-    title = (
-        reader.plain("Release {label}?", label=label)
-        if running
-        else reader.plain("Cancel {label}?", label=label)
-    )
-    sure = confirm(title=title, text=what, yes=caption, no=reader.plain("Keep it"), danger=True)
-    return button(
-        caption + suffix, ActionId.GIVE_UP, pack(booking.id), style="danger", confirm=sure
-    )
-
-
 def give_up_form_button(
-    reader: Reader, booking: Booking, now: datetime, *, place: str = ""
+    reader: Reader, booking: Booking, now: datetime, *, place: str = "", suffix: str = ""
 ) -> Block:
     """Cancel or release by a small form that has room for a reason."""
     running = booking.is_running(now)
     caption = reader.plain("Release…") if running else reader.plain("Cancel…")
-    return button(caption, ActionId.GIVE_UP_FORM + place, pack(booking.id))
+    return button(caption + suffix, ActionId.GIVE_UP_FORM + place, pack(booking.id))
 
 
 def card(

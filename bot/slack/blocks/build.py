@@ -24,9 +24,6 @@ CONTEXT_ELEMENTS = 10
 OPTION_TEXT = 75
 OPTION_VALUE = 150
 OVERFLOW_OPTIONS = 5
-CONFIRM_TITLE = 100
-CONFIRM_TEXT = 300
-CONFIRM_BUTTON = 30
 #: What a message's `text` may hold; notifications need far less.
 FALLBACK_TEXT = 3000
 
@@ -97,7 +94,6 @@ def button(
     value: str = "",
     *,
     style: str | None = None,
-    confirm: Block | None = None,
 ) -> Block:
     """A button; `value` comes back when it is pressed. A value over the limit is a mistake."""
     if len(value) > VALUE:
@@ -107,21 +103,6 @@ def button(
         made["value"] = value
     if style is not None:
         made["style"] = style
-    if confirm is not None:
-        made["confirm"] = confirm
-    return made
-
-
-def confirm(*, title: str, text: str, yes: str, no: str, danger: bool = False) -> Block:
-    """An "are you sure" before a button acts. Its text is plain."""
-    made: Block = {
-        "title": plain(title, CONFIRM_TITLE),
-        "text": plain(text, CONFIRM_TEXT),
-        "confirm": plain(yes, CONFIRM_BUTTON),
-        "deny": plain(no, CONFIRM_BUTTON),
-    }
-    if danger:
-        made["style"] = "danger"
     return made
 
 

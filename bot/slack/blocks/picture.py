@@ -25,7 +25,7 @@ def summary(reader: Reader, nodes: Sequence[NodeStatus], at: datetime | None) ->
     if at is None:
         return reader.text(N_("*{free} of {total} GPUs are free now.*"), free=free, total=total)
     return reader.text(
-        N_("*{free} of {total} GPUs are free at {at}.*"), free=free, total=total, at=at
+        N_("*{free} of {total} GPUs are free, {at}:*"), free=free, total=total, at=at
     )
 
 

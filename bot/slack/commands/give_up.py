@@ -76,17 +76,6 @@ def release(call: Call, text: str) -> Reply | None:
     return _released(call, booking)
 
 
-@action(ActionId.GIVE_UP)
-def press_give_up(press: Press) -> Reply | None:
-    """Cancel or release at once; ask for a reason where the rules want one."""
-    booking_id = unpack_id(press.value)
-    try:
-        return give_up(press, booking_id)
-    except ReasonNeeded:
-        open_form(press, booking_id)
-        return None
-
-
 @action(ActionId.GIVE_UP_FORM)
 def press_form(press: Press) -> None:
     """Open the form to cancel or release."""

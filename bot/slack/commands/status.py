@@ -57,10 +57,12 @@ def press_page(press: Press) -> Reply:
 
 def picture(call: Call, page: int, at: datetime | None) -> Reply:
     """One page of nodes at `at` (None: now), with buttons to the others."""
-    nodes = node_status(call.site, at=at or call.now, now=call.now)
-    pages = -(-len(nodes) // NODES_PER_PAGE)
+    names = [node.name for node in call.site.cluster.nodes]
+    pages = -(-len(names) // NODES_PER_PAGE)
     page = min(page, pages - 1)
-    shown = nodes[page * NODES_PER_PAGE :][:NODES_PER_PAGE]
+    here = names[page * NODES_PER_PAGE :][:NODES_PER_PAGE]
+    nodes = node_status(call.site, at=at or call.now, now=call.now, only=here)
+    shown = [node for node in nodes if node.node.name in here]
     said = summary(call.reader, nodes, at)
     lines = [said, *node_lines(call.reader, shown, at or call.now)]
     return told(
