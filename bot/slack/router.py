@@ -26,9 +26,9 @@ from bot.slack.blocks.build import context, message
 from bot.slack.commands.help import unknown
 from bot.slack.context import Call, Form, FormAnswer, FormUpdate, Press, Reply
 from bot.slack.ids import ActionId, CallbackId
+from bot.slack.payload import StaleButton
 from bot.slack.registry import ACTIONS, SUBMISSIONS, VERBS, verbs_like
 from bot.slack.return_address import ReturnAddress, return_address
-from bot.store.database import Busy
 
 __all__ = ["ReturnAddress", "return_address", "run_action", "run_command", "run_submission"]
 
@@ -43,8 +43,6 @@ def run_command(call: Call, text: str) -> Reply | None:
         reply = _dispatch(call, text)
     except BookingError as error:
         reply = refusals.reply(call, error, text=text)
-    except Busy:
-        reply = _busy(call)
     except Exception:
         number = secrets.token_hex(4)
         log.exception("incident %s: %s", number, call.actor.name)
@@ -58,8 +56,6 @@ def run_action(press: Press) -> Reply | None:
         reply = _run_press(press)
     except BookingError as error:
         reply = refusals.reply(press, error)
-    except Busy:
-        reply = _busy(press)
     except Exception:
         number = secrets.token_hex(4)
         log.exception("incident %s: %s", number, press.actor.name)
@@ -77,8 +73,6 @@ def run_submission(form: Form) -> FormAnswer:
         answer = SUBMISSIONS[CallbackId(form.callback_id)](form)
     except BookingError as error:
         answer = refusals.in_form(form, error)
-    except Busy:
-        answer = _busy(form)
     except Exception:
         number = secrets.token_hex(4)
         log.exception("incident %s: %s", number, form.actor.name)
@@ -101,13 +95,16 @@ def _dispatch(call: Call, text: str) -> Reply | None:
 
 
 def _run_press(press: Press) -> Reply | None:
-    name = ActionId(press.action_id.partition(":")[0])
-    if name is ActionId.MORE:
-        chosen, _, value = press.value.partition(":")
-        return ACTIONS[ActionId(chosen)](replace(press, value=value))
-    if name is ActionId.RUN:
+    name = press.action_id.partition(":")[0]
+    if name == ActionId.MORE:
+        name, _, value = press.value.partition(":")
+        press = replace(press, value=value)
+    if name == ActionId.RUN:
         return run_command(press, press.value)
-    return ACTIONS[name](press)
+    run = next((run for action, run in ACTIONS.items() if action == name), None)
+    if run is None:
+        raise StaleButton
+    return run(press)
 
 
 def _unknown(call: Call, word: str, rest: str) -> Reply:
@@ -152,14 +149,6 @@ def _with_zone(call: Call, reply: Reply) -> Reply:
     """Say in which zone times were read when the person's own is unknown."""
     blocks = reply.blocks or message(reply.text).blocks
     return replace(reply, blocks=(*blocks, context(phrases.unknown_zone(call.reader))))
-
-
-def _busy(call: Call) -> Reply:
-    return message(
-        call.reader.text(
-            "The database is busy, and nothing was changed. Please try again in a moment."
-        )
-    )
 
 
 def _incident(call: Call, number: str) -> Reply:

@@ -189,7 +189,7 @@ def test_a_booking_that_changes_team_leaves_a_word_in_the_old_channel(
 def test_only_those_allowed_can_use_the_buttons_of_a_card(alice: Talk, site: Site) -> None:
     dana = Talk(site, builders.DANA)
     alice.types("reserve 4 tonight 8h")
-    reply = dana.acts(Reply("card"), "give_up", "1")
+    reply = dana.acts(Reply("card"), "give_up_form", "1")
     assert reply is not None
     assert "Only its owner" in words(reply)
     assert get_booking(site, 1).state.is_live
@@ -305,8 +305,9 @@ def test_a_form_keeps_the_address_of_the_conversation_it_came_from(alice: Talk) 
 @pytest.mark.parametrize("value", ["", "x", "1:x", "9" * 30, "-1", "{}"])
 @pytest.mark.parametrize(
     "action",
-    ["show", "extend", "extend_by", "move", "move_to", "transfer", "transfer_accept", "give_up",
-     "give_up_form", "book", "status_page", "node_page", "mine_page"],
+    ["show", "extend", "extend_by", "move", "move_to", "transfer", "transfer_accept",
+     "give_up_form", "book", "status_page", "node_page", "mine_page", "more",
+     "of_an_older_version"],
 )  # fmt: skip
 def test_an_altered_button_gets_an_answer_and_changes_nothing(
     alice: Talk, site: Site, action: str, value: str
