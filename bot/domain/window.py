@@ -20,6 +20,8 @@ SLOT_HOURS = (1, 2, 3, 4, 6, 8, 12, 24)
 
 def check_aware(instant: datetime) -> datetime:
     """Return `instant` in UTC; raise ValueError when it is naive."""
+    if instant.tzinfo is UTC:
+        return instant
     if instant.tzinfo is None:
         raise ValueError(f"naive datetime {instant!r}: gpubot works with aware instants only")
     return instant.astimezone(UTC)
