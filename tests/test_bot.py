@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -19,7 +19,9 @@ VISION = "C0VISION"
 
 @pytest.fixture(params=["Socket Mode", "HTTP"])
 def demo(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Demo]:
-    running = Demo(tmp_path, over_http=request.param == "HTTP")
+    running = Demo(tmp_path, over_http=request.param == "HTTP", pace=timedelta(0))
+    running.clock.jump(datetime(2026, 11, 25, 2, 37, tzinfo=UTC))
+    running.clock.set_speed(0)
     running.start()
     try:
         running.sandbox.wait_for(lambda: running.sandbox.connected)
@@ -42,21 +44,6 @@ def bookings(demo: Demo, user: str) -> int:
 def private(slack: Sandbox, user: str, channel: str = VISION) -> list[Seen]:
     """What the bot told somebody alone."""
     return [message for message in slack.messages(channel, user) if message.ephemeral]
-
-
-def test_a_button_pressed_twice_does_its_work_once(demo: Demo, slack: Sandbox) -> None:
-    slack.command(ALICE, VISION, "/gpu free 1 4h tomorrow 22:00")
-    (found,) = private(slack, ALICE)
-    before = bookings(demo, ALICE)
-    button = next(
-        element
-        for block in found.blocks
-        for element in [*block.get("elements", []), block.get("accessory", {})]
-        if element.get("action_id", "").startswith("book")
-    )
-    for _ in range(2):
-        slack.click(ALICE, found, button["action_id"], value=button["value"])
-    assert bookings(demo, ALICE) == before + 1
 
 
 def test_a_window_opens_within_its_trigger_and_its_outcome_is_told(

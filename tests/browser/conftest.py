@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -35,7 +36,10 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def demo(tmp_path: Path) -> Iterator[Demo]:
+    """The demo on a Wednesday at 10:37 in Shanghai, with the clock standing still."""
     running = Demo(tmp_path)
+    running.clock.jump(datetime(2026, 11, 25, 2, 37, tzinfo=UTC))
+    running.clock.set_speed(0)
     running.start()
     yield running
     running.stop()
