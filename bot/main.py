@@ -138,6 +138,7 @@ class Bot:
             _tick("transfers", 10, lambda: expire_transfers(self.site, now=self._now())),
             _tick("drains", 10, lambda: expire_drains(self.site, now=self._now())),
             _tick("homes", 3, self._homes.refresh),
+            _tick("slots", 5, self._homes.new_slot),
             _tick("profiles", 30, self._refresh_profiles),
             _tick("receipts", 3600, lambda: receipts.forget(self.site, now=self._now())),
             _tick("slack", 30, self._probe.look),

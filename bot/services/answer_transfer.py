@@ -96,7 +96,7 @@ def expire_transfers(site: Site, *, now: datetime) -> int:
     with changing(site, now) as change:
         expired = [queries.to_transfer(row) for row in change.connection.execute(due)]
         for found in expired:
-            _record_end(change, GPUBOT, found, TransferState.EXPIRED, "nobody answered in time")
+            _record_end(change, GPUBOT, found, TransferState.EXPIRED, N_("nobody answered in time"))
         return len(expired)
 
 

@@ -52,6 +52,15 @@ def stale_homes(site: Site, *, limit: int = 20) -> tuple[str, ...]:
         return tuple(row.user for row in connection.execute(statement))
 
 
+def mark_homes_stale(site: Site) -> None:
+    """Have every App Home drawn again that was ever opened: what is free now has changed."""
+    table = models.Person
+    with site.database.transaction() as connection:
+        connection.execute(
+            update(table).where(col(table.home_opened_at).is_not(None)).values(home_stale=True)
+        )
+
+
 def _set_home(site: Site, user: str, **values: object) -> None:
     table = models.Person
     with site.database.transaction() as connection:

@@ -26,7 +26,7 @@ from bot.store import models, queries
 FIRST_HASH = "0" * 64
 
 #: An App Home opened longer ago than this is drawn when it is opened next, not before.
-HOME_KEPT_FRESH = timedelta(days=1)
+HOME_KEPT_FRESH = timedelta(days=30)
 
 
 @dataclass(frozen=True, slots=True)

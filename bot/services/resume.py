@@ -54,7 +54,7 @@ def expire_drains(site: Site, *, now: datetime) -> int:
     with changing(site, now) as change:
         due = _due(queries.open_drains(change.connection).values(), now)
         for found in due:
-            _end(change, GPUBOT, found, "its time has passed")
+            _end(change, GPUBOT, found, N_("its time has passed"))
         return len(due)
 
 

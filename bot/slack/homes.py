@@ -45,8 +45,16 @@ class Homes:
         self._profiles = profiles
         self._workers = workers
         self._draw = draw
+        self._slot: int | None = None
         #: Homes that Slack did not take, and when to try again.
         self._again: dict[str, float] = {}
+
+    def new_slot(self) -> None:
+        """Once a slot: what is free now, and what runs, has changed for everybody."""
+        slot = self._site.cluster.grid.number(self._clock.now())
+        if slot != self._slot:
+            self._slot = slot
+            people.mark_homes_stale(self._site)
 
     def opened(self, user: str) -> None:
         """Draw the home of somebody who looks at it now, in the background."""

@@ -19,6 +19,7 @@ from bot.domain.errors import (
     WrongState,
 )
 from bot.domain.request import parse_reserve
+from bot.domain.window import asked_length
 from bot.services.look import get_booking
 from bot.slack.blocks import modal
 from bot.slack.blocks.bookings import give_up_form_button
@@ -79,8 +80,8 @@ def _book_a_slot(call: Call, error: BookingError, _text: str) -> list[Block]:
         return []
     window = error.rounded.window
     caption = (
-        call.reader.plain(N_("Book {length}"), length=window.length)
-        if window.length == call.site.cluster.policy.slot
+        call.reader.plain(N_("Book {length}"), length=call.site.cluster.policy.slot)
+        if asked_length(window, call.site.cluster.grid) == call.site.cluster.policy.slot
         else call.reader.plain(
             N_("Book {length}, until {end}"), length=window.length, end=window.end
         )

@@ -29,6 +29,7 @@ from bot.slack.ids import ActionId, CallbackId
 from bot.slack.payload import StaleButton
 from bot.slack.registry import ACTIONS, SUBMISSIONS, VERBS, verbs_like
 from bot.slack.return_address import ReturnAddress, return_address
+from bot.slack.wording import visible
 
 __all__ = ["ReturnAddress", "return_address", "run_action", "run_command", "run_submission"]
 
@@ -83,7 +84,7 @@ def run_submission(form: Form) -> FormAnswer:
 
 
 def _dispatch(call: Call, text: str) -> Reply | None:
-    word, _, rest = text.replace("\u00a0", " ").strip().partition(" ")
+    word, _, rest = visible(text.replace("\u00a0", " ")).strip().partition(" ")
     name = word.casefold()
     if not name:
         return VERBS["help"].run(call, "")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Callable
 from datetime import date, datetime, timedelta
+from math import ceil
 
 from bot.domain.errors import N_
 
@@ -42,8 +43,12 @@ def is_month_first(locale: str) -> bool:
 
 def cleaned(text: str) -> str:
     """`text` on one line, without control and direction characters, cut to a bearable length."""
-    kept = "".join(" " if c.isspace() else c for c in text if c == JOINER or _is_visible(c))
-    return cut(" ".join(kept.split()), LONGEST_VALUE)
+    return cut(" ".join(visible(text).split()), LONGEST_VALUE)
+
+
+def visible(text: str) -> str:
+    """`text` without control and other invisible characters, which a paste may bring along."""
+    return "".join(c for c in text if c == JOINER or _is_visible(c))
 
 
 def _is_visible(character: str) -> bool:
@@ -91,8 +96,11 @@ def moment(local: datetime, words: Words) -> str:
 
 
 def length(span: timedelta, words: Words) -> str:
-    """As in "20 h", "1 d 12 h", "90 min", "2 h 30 min"; less than a minute counts as none."""
-    minutes = max(int(span.total_seconds()) // 60, 0)
+    """As in "20 h", "1 d 12 h", "90 min", "2 h 30 min".
+
+    A minute that has begun counts, so that lengths agree with times, which show no seconds.
+    """
+    minutes = max(ceil(span.total_seconds() / 60), 0)
     if minutes < 120 and minutes % 60:
         return words(N_("{n} min")).format(n=minutes)
     days, minutes = divmod(minutes, 24 * 60)

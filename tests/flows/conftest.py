@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from people import Lab
+from people import BOB, Lab
 
 from bot.demo import Demo
 
@@ -15,11 +15,13 @@ from bot.demo import Demo
 START = datetime(2026, 11, 25, 2, 37, tzinfo=UTC)
 
 
-def running(folder: Path, mode: str) -> Iterator[Lab]:
-    """The demo's lab at START, with the clock standing still."""
+def running(folder: Path, mode: str, hidden: str | None = None) -> Iterator[Lab]:
+    """The demo's lab at START, with the clock standing still; `hidden` cannot be looked up."""
     demo = Demo(folder, over_http=mode == "HTTP", pace=timedelta(0))
     demo.clock.jump(START)
     demo.clock.set_speed(0)
+    if hidden is not None:
+        demo.sandbox.hide_user(hidden)
     demo.start()
     yield Lab(demo)
     demo.stop()
@@ -29,6 +31,12 @@ def running(folder: Path, mode: str) -> Iterator[Lab]:
 def lab(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Lab]:
     """A lab of the test's own, in both of Slack's ways."""
     yield from running(tmp_path, request.param)
+
+
+@pytest.fixture
+def lab_that_cannot_read_bob(tmp_path: Path) -> Iterator[Lab]:
+    """A lab in which Slack does not tell who bob is."""
+    yield from running(tmp_path, "Socket Mode", hidden=BOB)
 
 
 @pytest.fixture(scope="module")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from people import ALICE, BOB, CHEN, GRACE, NLP, OPS, VISION, Lab, button, captions
 
@@ -109,6 +111,16 @@ def test_the_home_is_drawn_and_drawn_again_when_something_changes(lab: Lab) -> N
     lab.sees(lambda: label in str(lab.slack.home(ALICE).blocks))
 
 
+def test_card_and_home_follow_the_clock(lab: Lab) -> None:
+    lab.slack.open_home(ALICE)
+    label, _ = lab.books(ALICE, "1 now 2h on gpu-08")
+    lab.sees(lambda: label in str(lab.slack.home(ALICE) or {}))
+    assert "running" in str(lab.card(label).blocks)
+    lab.demo.clock.shift(timedelta(days=1))
+    lab.sees(lambda: "ended" in lab.card(label).text)
+    lab.sees(lambda: label not in str(lab.slack.home(ALICE).blocks))
+
+
 def test_an_outage_of_slack_loses_nothing_and_doubles_nothing(lab: Lab) -> None:
     lab.slack.faults.add(method="chat.postMessage", kind="http_500", times=None)
     first, _ = lab.books(ALICE, f"1 {FAR} 4h")
@@ -120,9 +132,10 @@ def test_an_outage_of_slack_loses_nothing_and_doubles_nothing(lab: Lab) -> None:
     assert lab.card(first).ts < lab.card(second).ts
 
 
-def test_a_profile_that_cannot_be_read_is_said_and_the_labs_zone_is_used(lab: Lab) -> None:
-    lab.slack.hide_user(BOB)
-    _, answer = lab.books(BOB, "1 tomorrow 22:00 4h")
+def test_a_profile_that_cannot_be_read_is_said_and_the_labs_zone_is_used(
+    lab_that_cannot_read_bob: Lab,
+) -> None:
+    _, answer = lab_that_cannot_read_bob.books(BOB, "1 tomorrow 22:00 4h")
     assert "cannot read your profile" in str(answer.blocks)
 
 

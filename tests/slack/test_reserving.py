@@ -298,3 +298,18 @@ def test_what_runs_can_be_released_in_part_from_its_confirmation(alice: Talk, si
     alice.presses(alice.types("reserve 4 now 8h"), "Release…")
     alice.submits(gpus=3)
     assert booked(site) == [(1, 1)]
+
+
+def test_invisible_characters_of_a_paste_are_ignored(alice: Talk) -> None:
+    assert "Booked" in words(alice.types("reserve \x07 1 tonight 2h \u202e\x07"))
+
+
+def test_just_after_a_line_a_slot_is_called_by_its_length(site: Site) -> None:
+    talk = Talk(site, builders.ALICE, now=builders.TONIGHT + timedelta(minutes=1))
+    reply = talk.types("reserve 1 now 1h")
+    assert "Book 2 h" in captions(reply)
+
+
+def test_who_is_no_admin_hears_it_before_anything_else(alice: Talk) -> None:
+    for text in ("node drain gpu-01", "node resume"):
+        assert "Only admins" in words(alice.types(text))

@@ -195,6 +195,7 @@ export class Modal {
     this.alert.hidden = true;
     if (answer.errors && Object.keys(answer.errors).length) this.showErrors(view.id, answer.errors);
     else if (answer.ok === false) this.trouble();
+    else this.body.scrollTop = 0; // an answer in the form stands at its top
     this.refocus();
   }
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
+from bot.domain.actor import GPUBOT
 from bot.domain.booking import booking_label
 from bot.domain.errors import N_
 from bot.domain.window import Window
@@ -27,7 +28,10 @@ def sentence(reader: Reader, record: AuditRecord) -> Mrkdwn:
     """What happened, in words: "@bob cancelled it: “node needed”"."""
     say = SENTENCES.get(record.action, _other)
     actor = phrases.actor_name(reader, record.actor)
-    return Mrkdwn(say(reader, record, actor) + phrases.because(reader, record.reason))
+    # gpubot's own reasons are sentences of ours; people's are what they typed.
+    own = record.actor == GPUBOT.name and record.reason
+    reason = str(reader.text(record.reason)) if own else record.reason
+    return Mrkdwn(say(reader, record, actor) + phrases.because(reader, reason))
 
 
 def _reserved(reader: Reader, record: AuditRecord, actor: object) -> Mrkdwn:

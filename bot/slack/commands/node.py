@@ -55,6 +55,7 @@ def node(call: Call, text: str) -> Reply:
 
 
 def _drain_by_text(call: Call, text: str) -> Reply:
+    policy.check_admin(call.site.cluster, call.actor)
     asked = parse_drain(
         text,
         now=call.now,
@@ -130,6 +131,7 @@ def press_resume(press: Press) -> Reply:
 
 def resume(call: Call, name: str) -> Reply:
     """Bring a node back into service."""
+    policy.check_admin(call.site.cluster, call.actor)
     if not name:
         raise Missing(what=Note(N_("Which node?")), example="/gpu node resume gpu-01")
     resumed = back_into_service(call.site, call.actor, name, now=call.now, key=call.key)
