@@ -14,7 +14,7 @@ from sqlalchemy import Connection, Insert, insert, select, update
 from sqlmodel import col
 
 from bot.domain.booking import Placement, Share
-from bot.domain.calendar import Calendar, Claim
+from bot.domain.calendar import Calendar, Claim, span
 from bot.domain.cluster import Cluster, Node
 from bot.domain.window import Window, check_aware
 from bot.services.site import Site
@@ -53,7 +53,7 @@ class Change:
         if not self.calendar.fits(placement):
             raise DoesNotFit
         for share in placement.shares:
-            self._add_claim("booking", holder, share, *_seconds(placement.window))
+            self._add_claim("booking", holder, share, *span(placement.window))
 
     def close_node(self, drain_id: int, node: Node, start: datetime, end: datetime | None) -> None:
         """Have a drain hold all GPUs of `node`, whether or not bookings are in the way.
@@ -79,7 +79,7 @@ class Change:
     def reclaim(self, holder: int, shares: Sequence[Share], window: Window) -> None:
         """Claim `shares` for a booking without a check: it gave them back just now."""
         for share in shares:
-            self._add_claim("booking", holder, share, *_seconds(window))
+            self._add_claim("booking", holder, share, *span(window))
 
     def _add_claim(self, kind: str, holder: int, share: Share, start_s: int, end_s: int) -> None:
         statement = insert(models.Claim).values(
@@ -150,8 +150,3 @@ def changing(site: Site, now: datetime) -> Iterator[Change]:
         yield change
     if change.revisions != cached.revisions:
         site.calendars.adopt(CachedCalendar(change.calendar, change.revisions, cached.origin))
-
-
-def _seconds(window: Window) -> tuple[int, int]:
-    """The window in whole epoch seconds."""
-    return int(window.start.timestamp()), int(window.end.timestamp())

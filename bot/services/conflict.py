@@ -14,7 +14,7 @@ from sqlmodel import col
 from bot.domain.actor import Actor
 from bot.domain.alternatives import alternatives
 from bot.domain.booking import Shape
-from bot.domain.calendar import Calendar
+from bot.domain.calendar import Calendar, span
 from bot.domain.cluster import Cluster
 from bot.domain.errors import Alternative, Blocker, Conflict
 from bot.domain.placement import Hints
@@ -134,8 +134,7 @@ def blockers_on(
 
     One entry a holder and node, however often it was extended; by when they end.
     """
-    start_s, end_s = int(window.start.timestamp()), int(window.end.timestamp())
-    claims = queries.claims_overlapping(connection, nodes, start_s, end_s)
+    claims = queries.claims_overlapping(connection, nodes, *span(window))
     holders = {
         (claim.kind, claim.holder, claim.node): claim
         for claim in sorted(claims, key=attrgetter("end_s"))

@@ -14,7 +14,7 @@ from sqlmodel import col
 from bot.domain import policy
 from bot.domain.actor import Actor
 from bot.domain.booking import Booking, Placement, Shape, Share
-from bot.domain.calendar import Calendar, Claim
+from bot.domain.calendar import Calendar, Claim, span
 from bot.domain.cluster import Cluster, Node
 from bot.domain.drain import Drain
 from bot.domain.errors import N_, Alternative, Blocker, NotFound
@@ -123,8 +123,8 @@ def _hide_stretches(calendar: Calendar, cluster: Cluster, found: Placement) -> N
         here = Placement(found.window, (Share(node.name, shares.get(node.name, least)),))
         if node.model in models and calendar.fits(here):
             end = free_until(calendar, cluster, here) or found.window.end + cluster.policy.horizon
-            span = int(found.window.start.timestamp()), int(end.timestamp())
-            calendar.add(Claim(0, node.name, *span, node.gpus))
+            stretch = span(Window(found.window.start, end))
+            calendar.add(Claim(0, node.name, *stretch, node.gpus))
 
 
 def availability(site: Site, request: BookingRequest, *, user: str, now: datetime) -> Availability:
@@ -175,8 +175,7 @@ def _holders_by_node(
     connection: Connection, names: Sequence[str], at: datetime
 ) -> dict[str, tuple[list[int], list[int]]]:
     """Booking ids on each node: those that hold GPUs at `at`, and the first ones after it."""
-    at_s = int(at.timestamp())
-    until_s = int((at + NEXT).timestamp())
+    at_s, until_s = span(Window(at, at + NEXT))
     claims = queries.claims_overlapping(connection, names, at_s, until_s)
     holders: dict[str, tuple[list[int], list[int]]] = {name: ([], []) for name in names}
     for claim in sorted(claims, key=attrgetter("start_s")):

@@ -14,7 +14,6 @@ from bot.services.answer_transfer import accept_transfer
 from bot.services.audit import verify
 from bot.services.extend import extend
 from bot.services.move import move
-from bot.services.nodes import sync_nodes
 from bot.services.reserve import reserve
 from bot.services.site import Site
 from bot.services.transfer import offer_transfer
@@ -104,7 +103,6 @@ def _book_in_a_process(url, first, ready, go, outcomes):
 @pytest.mark.parametrize("processes", [5])
 def test_several_processes_on_one_file(open_site, processes):
     site = open_site(cluster(nodes=ONE_NODE))
-    sync_nodes(site, now=NOW)
     context = multiprocessing.get_context("spawn")
     ready, go, outcomes = context.Semaphore(0), context.Event(), context.Queue()
     workers = [
