@@ -101,6 +101,16 @@ class Booking:
     created_by: str
     #: Counts changes; each change of the booking raises it by one.
     revision: int = 1
+    #: Which GPUs of each node, settled when it becomes active; empty before.
+    gpu_ids: tuple[tuple[str, tuple[int, ...]], ...] = ()
+    #: Whether it is a queue run: short work in a gap.
+    queued: bool = False
+    #: The promised end, when `window` goes on with an overrun, which yields to others.
+    overrun_from: datetime | None = None
+    #: The last sign that somebody uses it.
+    used_at: datetime | None = None
+    #: When its owner was asked whether they still need it; None: not asked, or answered.
+    asked_at: datetime | None = None
 
     @property
     def gpus(self) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta, tzinfo
+from datetime import time, timedelta, tzinfo
 from enum import StrEnum
 
 from bot.domain.booking import Priority
@@ -84,6 +84,13 @@ class Policy:
     offer_expires: timedelta = timedelta(minutes=15)
     no_show: NoShow = NoShow.ASK
     no_show_after: timedelta = timedelta(minutes=30)
+    #: What *Need 10 more minutes* adds to a preemptee's time, once; zero: there is no such button.
+    extra_time: timedelta = timedelta(minutes=10)
+    #: When team channels get their digest, on the cluster's wall clock; None: never.
+    digest: time | None = time(9)
+    #: From when to when direct messages that can wait are held back, on the reader's own clock;
+    #: may span midnight; None: they never are.
+    quiet_hours: tuple[time, time] | None = None
     user_quota: Quota = Quota()
     team_quota: Quota = Quota()
 

@@ -15,10 +15,12 @@
     │   ├── EndBeforeStart    an end that is not after its start
     │   ├── TooShort          less than a slot
     │   ├── TooLong           over the longest length for the priority
+    │   ├── TooLongForQueue   a slot or more, where short work is queued
+    │   ├── WindowTooSmall    less time between two instants than the length asked for
     │   ├── InThePast         a start that has passed
     │   ├── PastHorizon       a start beyond the planning horizon
     │   ├── UnknownName       a node, model or team that does not exist
-    │   ├── TextTooLong       a purpose or reason over its bound
+    │   ├── TextTooLong       a purpose, reason or command over its bound
     │   └── ReasonNeeded      a change that the rules want a reason for
     ├── NotAllowed            the rule and who can lift it
     ├── QuotaExceeded         a quota and what would have been held
@@ -34,6 +36,7 @@ and text that people typed is escaped. `str(error)` is plain English for logs.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, ClassVar
 
@@ -64,7 +67,8 @@ class BookingError(Exception):
     #: What the asker reads, with `{field}` places.
     template: ClassVar[str] = N_("That cannot be done.")
     #: Which field of a form it belongs to, where it belongs to one:
-    #: gpus, model, node, start, length, priority, team, purpose, reason, receiver.
+    #: gpus, model, node, start, length, earliest, latest, priority, team, purpose, command,
+    #: reason, receiver.
     form_field: str | None = None
 
     def __init__(self, *, form_field: str | None = None, **fields: object) -> None:
@@ -209,8 +213,29 @@ class TooLong(InputError):
     template = N_("{length} is too long: a {priority} booking may last at most {longest}.")
 
 
+class TooLongForQueue(InputError):
+    """Fields: `length` asked, `slot`, `example` of a booking instead."""
+
+    code = "too_long_for_queue"
+    form_field = "length"
+    template = N_(
+        "{length} is too long to queue: queued work fills gaps of less than a slot ({slot}). "
+        "Book it instead: `{example}`"
+    )
+
+
+class WindowTooSmall(InputError):
+    """Fields: `length` asked, in whole slots, `window`: the time there is for it, `example`."""
+
+    code = "window_too_small"
+    form_field = "latest"
+    template = N_(
+        "That takes {length} in whole slots, and there are only {window} for it. Try: `{example}`"
+    )
+
+
 class InThePast(InputError):
-    """Fields: `start` asked, `now`."""
+    """Fields: `start` (or end) asked, `now`."""
 
     code = "in_the_past"
     form_field = "start"
@@ -218,7 +243,7 @@ class InThePast(InputError):
 
 
 class PastHorizon(InputError):
-    """Fields: `start` asked, `horizon`, `latest` start that is possible."""
+    """Fields: `start` (or end) asked, `horizon`, `latest` start that is possible."""
 
     code = "past_horizon"
     form_field = "start"
@@ -233,7 +258,7 @@ class UnknownName(InputError):
 
 
 class TextTooLong(InputError):
-    """Fields: `what` ("purpose", "reason"), `found` and `longest` in characters."""
+    """Fields: `what` ("purpose", "reason", "command"), `found` and `longest` in characters."""
 
     code = "text_too_long"
     template = N_("The {what} is {found} characters long; {longest} are allowed.")
@@ -280,7 +305,11 @@ class WrongState(BookingError):
 
 @dataclass(frozen=True, slots=True)
 class Blocker:
-    """Who holds GPUs that a request wanted; `booking` is None for a drained node."""
+    """Who holds GPUs that a request wanted.
+
+    `booking` is None for a drained node, and for GPUs that are held for `owner` until
+    `held_until`: on offer to them, or theirs again if urgent work is called off.
+    """
 
     node: str
     gpus: int
@@ -290,6 +319,7 @@ class Blocker:
     team: str | None = None
     priority: int | None = None
     reason: str | None = None
+    held_until: datetime | None = None
 
 
 class AlternativeKind(StrEnum):

@@ -24,6 +24,8 @@ from bot.domain.cluster import Cluster
 from bot.domain.errors import Missing
 from bot.domain.lengths import MISSING_LENGTH
 from bot.domain.options import MISSING_COUNT, Options, read_options
+from bot.domain.queue_request import QueueRequest, build_queue
+from bot.domain.queue_words import parse_queue
 from bot.domain.search_request import (
     FreeRequest,
     parse_day_or_moment,
@@ -31,6 +33,8 @@ from bot.domain.search_request import (
 )
 from bot.domain.timephrase import MISSING_START, Moment
 from bot.domain.timevalues import Context
+from bot.domain.wait_request import WaitRequest, build_wait, default_latest
+from bot.domain.wait_words import parse_wait
 from bot.domain.when import When
 from bot.domain.words import Text
 
@@ -38,7 +42,12 @@ __all__ = [
     "BookingRequest",
     "DrainRequest",
     "FreeRequest",
+    "QueueRequest",
+    "WaitRequest",
+    "build_queue",
     "build_request",
+    "build_wait",
+    "default_latest",
     "parse_cancel",
     "parse_day_or_moment",
     "parse_drain",
@@ -46,9 +55,11 @@ __all__ = [
     "parse_free",
     "parse_id_and_rest",
     "parse_move",
+    "parse_queue",
     "parse_release",
     "parse_reserve",
     "parse_transfer",
+    "parse_wait",
 ]
 
 EXAMPLE = "/gpu reserve 4 tomorrow 22:00 20h"
