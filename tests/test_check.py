@@ -13,7 +13,7 @@ from bot.check import check
 from bot.config.settings import Settings
 from bot.sandbox import Sandbox, SandboxChannel, SandboxUser
 from bot.slack.scopes import SCOPES
-from bot.store.migrate import upgrade
+from bot.store.migrate import newest_revision, upgrade
 
 MANIFEST = Path(__file__).parents[1] / "manifest.yml"
 
@@ -76,7 +76,7 @@ def test_with_everything_in_order_every_line_is_good(settings: Settings) -> None
     assert bad_lines(settings) == []
     assert found == [
         f"✓ {settings.config_path}: 1 node, 4 GPUs, 1 team",
-        f"✓ database {settings.database_url}: at revision 0001",
+        f"✓ database {settings.database_url}: at revision {newest_revision()}",
         "✓ bot token: gpubot in Sandbox",
         f"✓ scopes: all {len(SCOPES)} granted",
         "✓ channel C0VISION (of team vision): #vision",

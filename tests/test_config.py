@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import time, timedelta
 from io import StringIO
 from pathlib import Path
 
@@ -86,6 +86,9 @@ overrun = 0
 offer_expires = "20m"
 no_show = "off"
 no_show_after = "1h"
+extra_time = "0m"
+digest = "7:30"
+quiet_hours = "22:00-07:00"
 """,
         tmp_path,
     )
@@ -99,7 +102,27 @@ no_show_after = "1h"
         offer_expires=timedelta(minutes=20),
         no_show=NoShow.OFF,
         no_show_after=timedelta(hours=1),
+        extra_time=timedelta(0),
+        digest=time(7, 30),
+        quiet_hours=(time(22), time(7)),
     )
+
+
+@pytest.mark.parametrize(
+    ("line", "digest", "quiet_hours"),
+    [
+        ('digest = "off"', None, None),
+        ('digest = "00:00"', time(0), None),
+        ("digest = 08:15:00", time(8, 15), None),
+        ('quiet_hours = "off"', time(9), None),
+        ('quiet_hours = "12:00 - 13:30"', time(9), (time(12), time(13, 30))),
+    ],
+)
+def test_times_of_the_day_are_read(
+    line: str, digest: time | None, quiet_hours: tuple[time, time] | None, tmp_path: Path
+) -> None:
+    policy = cluster_of(f"{GOOD}\n[policy]\n{line}", tmp_path).policy
+    assert (policy.digest, policy.quiet_hours) == (digest, quiet_hours)
 
 
 def test_the_longest_length_can_differ_by_priority(tmp_path: Path) -> None:
@@ -152,6 +175,13 @@ BAD_FILES = {
     "policy.overrun = 0.9": "policy.overrun: found 0.9; allowed: a number from 0 to 0.5",
     'policy.overrun = "0.1"': 'policy.overrun: found "0.1"; allowed: a number',
     "policy.overrun = true": "policy.overrun: found true; allowed: a number",
+    'policy.extra_time = "2h"': 'policy.extra_time: found "2h"; allowed: a duration up to "1h"',
+    'policy.digest = "9am"': 'policy.digest: found "9am"; allowed: a time of day such as "09:00"',
+    'policy.digest = "24:00"': 'policy.digest: found "24:00"; allowed: a time of day',
+    "policy.digest = false": "policy.digest: found false; allowed: a time of day",
+    'policy.quiet_hours = "22:00"': 'policy.quiet_hours: found "22:00"; allowed: "off", or two',
+    'policy.quiet_hours = "7:00-07:00"': 'found "7:00-07:00"; allowed: "off", or two different',
+    "policy.quiet_hours = 22": "policy.quiet_hours: found 22; allowed: ",
     'policy.warnign = "30m"': "policy.warnign is not known; did you mean warning?",
     "policy.user_quota = { concurrent_gpus = 0 }": (
         "policy.user_quota.concurrent_gpus: found 0; allowed: a whole number above 0"
@@ -268,6 +298,8 @@ def test_the_schema_shows_defaults_as_one_writes_them() -> None:
     assert policy["slot"]["default"] == "2h"
     assert policy["horizon"]["default"] == "90d"
     assert policy["notify"]["default"] == "both"
+    assert policy["digest"]["default"] == "09:00"
+    assert policy["quiet_hours"]["default"] == "off"
 
 
 def test_without_variables_the_defaults_of_the_contract_hold() -> None:

@@ -15,12 +15,15 @@ language = "en"                # language of channel posts; people are answered 
 slot = "2h"                    # 1h, 2h, 3h, 4h, 6h, 8h, 12h or 24h
 horizon = "90d"                # how far ahead one can book
 max_length = "7d"              # or by priority: { p0 = "2d", p1 = "7d", p2 = "7d" }
-warning = "30m"
+warning = "30m"                # how long ahead holders hear that urgent work takes their GPUs
+extra_time = "10m"             # what a warned holder may add, once; "0m": nothing
 notify = "both"                # both | channel | direct: where warnings and offers go
-overrun = 0.10
-offer_expires = "15m"
-no_show = "ask"                # ask | release | off
-no_show_after = "30m"
+overrun = 0.10                 # share of its length that a running job may use after its end
+offer_expires = "15m"          # how long an offer to the waitlist holds
+no_show = "ask"                # ask | release | off: what happens to GPUs that nobody uses
+no_show_after = "30m"          # how long after the start that happens
+digest = "09:00"               # when channels get their morning digest, in the zone above; or "off"
+quiet_hours = "off"            # or "22:00-07:00": messages that can wait then do, for each reader
 
 # [policy.user_quota]          # what one person may hold; what is left out has no bound
 # gpu_hours_per_week = 400

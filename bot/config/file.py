@@ -10,7 +10,7 @@ The models here are also the JSON schema that `gpubot config schema` prints, so 
 from __future__ import annotations
 
 import re
-from datetime import timedelta
+from datetime import time, timedelta
 from functools import partial
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -26,6 +26,9 @@ from bot.domain.window import SLOT_HOURS
 _PART = re.compile(r"([0-9]+)([wdhm])")
 _UNITS = {"w": "weeks", "d": "days", "h": "hours", "m": "minutes"}
 _DURATION = {"type": "string", "pattern": "^([0-9]+[wdhm])+$", "examples": ["2h", "90d", "1d12h"]}
+_CLOCK = r"([01]?[0-9]|2[0-3]):[0-5][0-9]"
+#: What switches a rule off, where no time of day stands.
+_OFF = "off"
 
 SLOTS = ", ".join(f"{hours}h" for hours in SLOT_HOURS)
 
@@ -55,6 +58,37 @@ def _bounded(value: object, lowest: timedelta, highest: timedelta) -> timedelta:
     if not lowest <= length <= highest:
         raise ValueError("out of bounds")
     return length
+
+
+def _clock(value: object) -> time:
+    """A time of day such as `09:00`; TOML's own `09:00:00` will do."""
+    if isinstance(value, time):
+        return value
+    if not isinstance(value, str) or not re.fullmatch(_CLOCK, value):
+        raise ValueError("not a time of day")
+    hour, minute = value.split(":")
+    return time(int(hour), int(minute))
+
+
+def _clock_or_off(value: object) -> time | None:
+    return None if value in (None, _OFF) else _clock(value)
+
+
+def _span_or_off(value: object) -> tuple[time, time] | None:
+    """From when to when, such as `22:00-07:00`, on the clock of a day and maybe the next."""
+    if value in (None, _OFF):
+        return None
+    if not isinstance(value, str):
+        raise ValueError("not a span of the day")
+    start, _, end = (part.strip() for part in value.partition("-"))
+    if _clock(start) == _clock(end):
+        raise ValueError("a span of no length")
+    return _clock(start), _clock(end)
+
+
+def show_clock(clock: time) -> str:
+    """`09:00`: what stands in the file for it."""
+    return f"{clock:%H:%M}"
 
 
 def _slot(value: object) -> timedelta:
@@ -98,6 +132,23 @@ Horizon = Annotated[timedelta, _span(_DAY, 366 * _DAY), _WRITTEN]
 Longest = Annotated[timedelta, _span(_MINUTE, 366 * _DAY), _WRITTEN]
 UpToADay = Annotated[timedelta, _span(timedelta(), _DAY), _WRITTEN]
 AnswerTime = Annotated[timedelta, _span(_MINUTE, _DAY), _WRITTEN]
+UpToAnHour = Annotated[timedelta, _span(timedelta(), 60 * _MINUTE), _WRITTEN]
+ClockOrOff = Annotated[
+    time | None,
+    BeforeValidator(_clock_or_off),
+    WithJsonSchema({"type": "string", "pattern": f"^({_CLOCK}|{_OFF})$", "examples": ["09:00"]}),
+]
+SpanOrOff = Annotated[
+    tuple[time, time] | None,
+    BeforeValidator(_span_or_off),
+    WithJsonSchema(
+        {
+            "type": "string",
+            "pattern": rf"^({_CLOCK}\s*-\s*{_CLOCK}|{_OFF})$",
+            "examples": ["22:00-07:00"],
+        }
+    ),
+]
 ZoneName = Annotated[str, BeforeValidator(_zone_name)]
 UserId = Annotated[str, Field(pattern=r"^[UW][A-Z0-9]{2,20}$")]
 ChannelId = Annotated[str, Field(pattern=r"^[CG][A-Z0-9]{2,20}$")]
@@ -109,6 +160,8 @@ class _Schema(GenerateJsonSchema):
     def encode_default(self, dft: Any) -> Any:
         if isinstance(dft, BaseModel):
             return {}
+        if isinstance(dft, time):
+            return show_clock(dft)
         return show_duration(dft) if isinstance(dft, timedelta) else super().encode_default(dft)
 
 
@@ -181,6 +234,17 @@ class PolicyTable(Table):
     )
     no_show_after: AnswerTime = Field(
         default=timedelta(minutes=30), description='a duration from "1m" to "1d"'
+    )
+    extra_time: UpToAnHour = Field(
+        default=timedelta(minutes=10), description='a duration up to "1h"; "0m" for none'
+    )
+    digest: ClockOrOff = Field(
+        default=time(9), description='a time of day such as "09:00", or "off"'
+    )
+    quiet_hours: SpanOrOff = Field(
+        default=None,
+        description='"off", or two different times of day such as "22:00-07:00"',
+        json_schema_extra={"default": _OFF},
     )
     user_quota: QuotaTable = Field(default=QuotaTable(), description="a table of quotas")
     team_quota: QuotaTable = Field(default=QuotaTable(), description="a table of quotas")
@@ -298,6 +362,9 @@ def _policy(policy: PolicyTable) -> Policy:
         offer_expires=policy.offer_expires,
         no_show=policy.no_show,
         no_show_after=policy.no_show_after,
+        extra_time=policy.extra_time,
+        digest=policy.digest,
+        quiet_hours=policy.quiet_hours,
         user_quota=Quota(**policy.user_quota.model_dump()),
         team_quota=Quota(**policy.team_quota.model_dump()),
     )

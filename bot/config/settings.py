@@ -58,7 +58,7 @@ class Settings:
     host: str = "127.0.0.1"
     #: 0 takes a free port.
     port: int = 8080
-    #: Public address for links, without a slash at its end.
+    #: Public address for links, without a slash at its end; empty: where gpubot listens.
     base_url: str = "http://127.0.0.1:8080"
     log_level: str = "INFO"
 
@@ -115,9 +115,14 @@ def _settings(given: Mapping[str, str]) -> Settings:
         config_path=Path(given["GPUBOT_CONFIG"] or defaults.config_path),
         host=host,
         port=port,
-        base_url=given["GPUBOT_BASE_URL"].rstrip("/") or f"http://{host}:{port}",
+        base_url=given["GPUBOT_BASE_URL"].rstrip("/") or _local_address(host, port),
         log_level=given["GPUBOT_LOG_LEVEL"].upper() or defaults.log_level,
     )
+
+
+def _local_address(host: str, port: int) -> str:
+    """Empty for any free port: it is known once gpubot listens there."""
+    return f"http://{host}:{port}" if port else ""
 
 
 def _problems(given: Mapping[str, str]) -> Iterable[str]:

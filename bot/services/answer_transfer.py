@@ -12,7 +12,9 @@ from bot.domain.booking import Booking, booking_label
 from bot.domain.errors import N_, NotAllowed, UserId, WrongState
 from bot.domain.notes import Note
 from bot.domain.transfer import Transfer, TransferState
-from bot.services.change import Change, changing
+from bot.services.change import Change
+from bot.services.changing import changing
+from bot.services.preemption_rows import announce_preemption, open_preemption
 from bot.services.quota import check_quotas
 from bot.services.record import post_transfer, record_booking
 from bot.services.rows import end_transfer, load_booking, load_transfer, update_booking
@@ -50,6 +52,9 @@ def accept_transfer(site: Site, actor: Actor, transfer_id: int, *, now: datetime
             reason=transfer.reason,
             tell=(transfer.giver,),
         )
+        # A warning is about the GPUs, so whoever has them now gets it.
+        if (warned := open_preemption(change, after.id)) is not None:
+            announce_preemption(change, warned)
         return after
 
 

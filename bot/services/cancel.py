@@ -10,11 +10,11 @@ from bot.domain.booking import Booking, BookingState, booking_label
 from bot.domain.errors import N_, WrongState
 from bot.domain.notes import Note
 from bot.services import receipts
-from bot.services.change import changing
+from bot.services.changing import changing
 from bot.services.record import record_booking
 from bot.services.rows import load_booking, update_booking
 from bot.services.site import Site
-from bot.services.transfer import overtake_transfer
+from bot.services.withdraw import let_go
 
 
 def cancel(
@@ -41,7 +41,7 @@ def cancel(
         change.give_back("booking", booking.id)
         after = update_booking(change, booking, state=BookingState.CANCELLED)
         record_booking(change, actor, "cancelled", before=booking, after=after, reason=reason)
-        overtake_transfer(change, actor, after)
+        let_go(change, actor, after, booking)
         receipts.keep(change, key, booking.id)
         return after
 

@@ -1,13 +1,12 @@
 """One writing transaction of a use-case: the database connection and a calendar to try things on.
 
-Everything that takes capacity goes through `Change.take`: reserve, extend, move, and drains. It
-refuses what does not fit, so no use-case can forget to check.
+Everything that takes capacity goes through `Change.take`: reserve, extend, move, offers, queue
+runs, preemptors. It refuses what does not fit, so no use-case can forget to check.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from datetime import datetime
 
 from sqlalchemy import Connection, Insert, insert, select, update
@@ -16,7 +15,7 @@ from sqlmodel import col
 from bot.domain.booking import Placement, Share
 from bot.domain.calendar import Calendar, Claim, span
 from bot.domain.cluster import Cluster, Node
-from bot.domain.window import Window, check_aware
+from bot.domain.window import Window
 from bot.services.site import Site
 from bot.store import models
 from bot.store.calendars import CachedCalendar
@@ -40,6 +39,8 @@ class Change:
         self.now = now
         self.calendar: Calendar = cached.calendar.fork()
         self.revisions = dict(cached.revisions)
+        #: Whether something was given up, so that somebody who waits may be served.
+        self.has_grown = False
         self._touched: set[str] = set()
 
     def insert(self, statement: Insert) -> int:
@@ -48,12 +49,12 @@ class Change:
         assert key is not None, "one row inserted has one key"
         return int(key[0])
 
-    def take(self, holder: int, placement: Placement) -> None:
-        """Claim the placement for a booking; raise DoesNotFit when it is not free."""
+    def take(self, holder: int, placement: Placement, kind: str = "booking") -> None:
+        """Claim the placement for a booking, or an offer; raise DoesNotFit when it is not free."""
         if not self.calendar.fits(placement):
             raise DoesNotFit
         for share in placement.shares:
-            self._add_claim("booking", holder, share, *span(placement.window))
+            self._add_claim(kind, holder, share, *span(placement.window))
 
     def close_node(self, drain_id: int, node: Node, start: datetime, end: datetime | None) -> None:
         """Have a drain hold all GPUs of `node`, whether or not bookings are in the way.
@@ -76,10 +77,12 @@ class Change:
                 share = Share(claim.node, claim.gpus)
                 self._add_claim(kind, holder, share, claim.start, min(cut, claim.end))
 
-    def reclaim(self, holder: int, shares: Sequence[Share], window: Window) -> None:
-        """Claim `shares` for a booking without a check: it gave them back just now."""
+    def reclaim(
+        self, holder: int, shares: Sequence[Share], window: Window, kind: str = "booking"
+    ) -> None:
+        """Claim `shares` without a check: they were given back just now."""
         for share in shares:
-            self._add_claim("booking", holder, share, *span(window))
+            self._add_claim(kind, holder, share, *span(window))
 
     def _add_claim(self, kind: str, holder: int, share: Share, start_s: int, end_s: int) -> None:
         statement = insert(models.Claim).values(
@@ -96,6 +99,7 @@ class Change:
             self.calendar.add(Claim(claim_id, share.node, start_s, end_s, share.gpus))
 
     def _drop_claim(self, claim: Claim) -> None:
+        self.has_grown = True
         self.connection.execute(
             update(models.Claim)
             .where(col(models.Claim.id) == claim.id)
@@ -135,18 +139,3 @@ def claims_of(connection: Connection, kind: str, holder: int | None) -> list[Cla
         ).where(col(claim.kind) == kind, col(claim.holder) == holder, col(claim.gone).is_(None))
     )
     return [Claim(row[0] or 0, *row[1:]) for row in rows]
-
-
-@contextmanager
-def changing(site: Site, now: datetime) -> Iterator[Change]:
-    """A writing transaction with a calendar; on commit the calendar becomes the shared one.
-
-    Inside it time has whole seconds and is UTC, whatever the caller's clock gives.
-    """
-    now = check_aware(now).replace(microsecond=0)
-    with site.database.transaction() as connection:
-        cached = site.calendars.fresh(connection, now)
-        change = Change(site, connection, cached, now)
-        yield change
-    if change.revisions != cached.revisions:
-        site.calendars.adopt(CachedCalendar(change.calendar, change.revisions, cached.origin))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from operator import attrgetter
 from typing import Any
@@ -13,7 +13,7 @@ from sqlmodel import col
 
 from bot.domain.actor import Actor
 from bot.domain.alternatives import alternatives
-from bot.domain.booking import Shape
+from bot.domain.booking import Booking, Shape
 from bot.domain.calendar import Calendar, span
 from bot.domain.cluster import Cluster
 from bot.domain.errors import Alternative, Blocker, Conflict
@@ -147,14 +147,14 @@ def _named(connection: Connection, claims: Iterable[Row[Any]]) -> tuple[Blocker,
     claims = list(claims)
     held = queries.bookings_by_id(connection, (c.holder for c in claims if c.kind == "booking"))
     return tuple(
-        _drain_blocker(connection, claim)
-        if claim.kind == "drain"
-        else _booking_blocker(claim, held[claim.holder])
+        _booking_blocker(claim, held[claim.holder])
+        if claim.kind == "booking"
+        else _OTHERS[claim.kind](connection, claim)
         for claim in claims
     )
 
 
-def _booking_blocker(claim: Row[Any], booking: Any) -> Blocker:
+def _booking_blocker(claim: Row[Any], booking: Booking) -> Blocker:
     return Blocker(
         node=claim.node,
         gpus=claim.gpus,
@@ -178,3 +178,41 @@ def _drain_blocker(connection: Connection, claim: Row[Any]) -> Blocker:
         ),
         reason=drain.reason if drain else "",
     )
+
+
+def _offer_blocker(connection: Connection, claim: Row[Any]) -> Blocker:
+    """GPUs on offer to somebody who waited; they are free again when nobody answers."""
+    offer = queries.find_offer(connection, claim.holder)
+    assert offer is not None, f"claim {claim.id} is of no offer"
+    return Blocker(
+        node=claim.node,
+        gpus=claim.gpus,
+        window=offer.window,
+        owner=offer.owner,
+        team=offer.team,
+        held_until=offer.expires_at,
+    )
+
+
+def _hold_blocker(connection: Connection, claim: Row[Any]) -> Blocker:
+    """What somebody who gives way gets back if the urgent work is called off before it begins."""
+    preemption = queries.find_preemption(connection, claim.holder)
+    assert preemption is not None, f"claim {claim.id} is of no preemption"
+    booking = queries.find_booking(connection, preemption.preemptee)
+    return Blocker(
+        node=claim.node,
+        gpus=claim.gpus,
+        window=Window(
+            datetime.fromtimestamp(claim.start_s, UTC), datetime.fromtimestamp(claim.end_s, UTC)
+        ),
+        owner=booking.owner if booking else None,
+        team=booking.team if booking else None,
+        held_until=preemption.reclaim_at,
+    )
+
+
+_OTHERS: Mapping[str, Callable[[Connection, Row[Any]], Blocker]] = {
+    "drain": _drain_blocker,
+    "offer": _offer_blocker,
+    "hold": _hold_blocker,
+}

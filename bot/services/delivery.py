@@ -1,9 +1,11 @@
 """The outbox from the deliverer's side: claiming rows, and noting what became of them.
 
 Rows to one recipient leave in order of id: only the oldest pending row of a recipient, its head,
-may be claimed. Claiming moves the head's `retry_at` ahead by a lease, so that no other process
-sends it meanwhile; a process that dies with a claim leaves a row that is due again when the
-lease is over. All instants named `wall` are real time, aware UTC, never the bot's own clock.
+may be claimed. A row that is held back until later is passed over as if it were not there yet.
+Claiming moves the head's `retry_at` ahead by a lease, so that no other process sends it meanwhile;
+a process that dies with a claim leaves a row that is due again when the lease is over. All
+instants named `wall` are real time; `now` is the bot's own clock, which may be simulated. Both
+are aware UTC.
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, delete, func, insert, or_, select, update
 from sqlmodel import col
 
 from bot.services.site import Site
@@ -22,7 +24,9 @@ from bot.store import models, queries
 
 #: Topics whose message shows the present state of their subject. Several pending rows of one
 #: subject say the same thing, so one message does for all of them.
-LIVING_TOPICS = frozenset({"card", "node", "transfer"})
+LIVING_TOPICS = frozenset(
+    {"card", "node", "transfer", "warning", "moved", "offer", "reminder", "idle"}
+)
 
 PENDING = "pending"
 
@@ -62,19 +66,27 @@ class Place:
     digest: str
 
 
-def heads(site: Site) -> dict[str, datetime | None]:
-    """Recipients with pending rows, and when the oldest row of each is due (None: at once)."""
+def heads(site: Site, *, now: datetime) -> dict[str, datetime | None]:
+    """Recipients with rows to send, and when the oldest row of each is due (None: at once)."""
     box = models.Outbox
     oldest = (
-        select(func.min(col(box.id))).where(col(box.state) == PENDING).group_by(col(box.recipient))
+        select(func.min(col(box.id)))
+        .where(col(box.state) == PENDING, _is_not_held(now))
+        .group_by(col(box.recipient))
     )
     statement = select(col(box.recipient), col(box.retry_at)).where(col(box.id).in_(oldest))
     with site.database.snapshot() as connection:
         return {row.recipient: row.retry_at for row in connection.execute(statement)}
 
 
-def claim(site: Site, recipient: str, *, wall: datetime, lease: timedelta) -> Delivery | None:
-    """Claim the head of a recipient's queue; None when it is not due or somebody else has it."""
+def claim(
+    site: Site, recipient: str, *, now: datetime, wall: datetime, lease: timedelta
+) -> Delivery | None:
+    """Claim the head of a recipient's queue; None when it is not due or somebody else has it.
+
+    A living message does for all pending rows of its subject, also for those held back: it
+    already shows what they would tell.
+    """
     box = models.Outbox
     pending = (
         queries.columns(box)
@@ -82,7 +94,7 @@ def claim(site: Site, recipient: str, *, wall: datetime, lease: timedelta) -> De
         .order_by(col(box.id))
     )
     with site.database.transaction() as connection:
-        head = connection.execute(pending.limit(1)).one_or_none()
+        head = connection.execute(pending.where(_is_not_held(now)).limit(1)).one_or_none()
         if head is None or (head.retry_at is not None and head.retry_at > wall):
             return None
         rows = [head]
@@ -107,16 +119,21 @@ def settle(
     delivery: Delivery,
     outcome: Outcome,
     *,
+    now: datetime,
     error: str | None = None,
     place: Place | None = None,
 ) -> None:
-    """Note what became of a delivery; `place` is where its living message stands now."""
+    """Note what became of a delivery; `place` is where its living message stands now.
+
+    What was sent, or refused for good, is settled as of `now`; what was skipped never was.
+    """
     box = models.Outbox
+    settled_at = None if outcome is Outcome.SKIPPED else now
     with site.database.transaction() as connection:
         connection.execute(
             update(box)
             .where(col(box.id).in_(delivery.ids))
-            .values(state=outcome.value, error=error, retry_at=None)
+            .values(state=outcome.value, error=error, retry_at=None, settled_at=settled_at)
         )
         if place is not None:
             _remember_place(connection, delivery, place)
@@ -140,6 +157,11 @@ def place_of(site: Site, subject: str, recipient: str) -> Place | None:
     with site.database.snapshot() as connection:
         row = connection.execute(statement).one_or_none()
     return None if row is None else Place(*row)
+
+
+def _is_not_held(now: datetime) -> ColumnElement[bool]:
+    held_until = col(models.Outbox.held_until)
+    return or_(held_until.is_(None), held_until <= now)
 
 
 def _remember_place(connection: Connection, delivery: Delivery, place: Place) -> None:

@@ -19,11 +19,14 @@ from bot.domain.placement import place
 from bot.domain.shape_rules import known_node
 from bot.domain.words import clean_text
 from bot.services import receipts
-from bot.services.change import OPEN_END, Change, changing
+from bot.services.change import OPEN_END, Change
+from bot.services.changing import changing
 from bot.services.conflict import hints_for
+from bot.services.edit_waitlist import withdraw_offers_on
 from bot.services.record import mark_homes_stale, post_drain, record, record_booking
 from bot.services.rows import load_booking, load_drain, update_booking
 from bot.services.site import Site
+from bot.services.withdraw import withdraw_preemptions
 from bot.store import models, queries
 
 
@@ -107,6 +110,8 @@ def _drain(
     change: Change, actor: Actor, node: Node, until: datetime | None, reason: str
 ) -> Drained:
     in_the_way = bookings_in_the_way(change, node.name, until)
+    end_s = OPEN_END if until is None else int(until.timestamp())
+    withdraw_offers_on(change, node.name, int(change.now.timestamp()), end_s)
     opened = _insert(change, actor, node, until, reason)
     record(
         change, actor, "node_drained", node=node.name, reason=reason, after=describe_drain(opened)
@@ -126,6 +131,8 @@ def _drain(
             node=node.name,
         )
         if after is not None:
+            # Whoever would have given way to it here need not any more.
+            withdraw_preemptions(change, actor, after)
             moved.append(after)
         else:
             (running if booking.is_running(change.now) else stranded).append(booking)

@@ -12,8 +12,10 @@ from bot.domain.errors import N_, BadLength, Conflict, WrongState
 from bot.domain.placement import place
 from bot.domain.window import Grid, Window
 from bot.services import receipts
-from bot.services.change import Change, DoesNotFit, changing
+from bot.services.change import Change, DoesNotFit
+from bot.services.changing import changing
 from bot.services.conflict import blockers_on, hints_for
+from bot.services.preemption_rows import pending_preemptions
 from bot.services.quota import check_quotas
 from bot.services.record import record_booking
 from bot.services.rows import load_booking, update_booking
@@ -78,13 +80,15 @@ def extend(
 
 def _check(change: Change, actor: Actor, booking: Booking, length: timedelta) -> datetime:
     """The new end, if policy allows it."""
-    cluster, end = change.cluster, booking.window.end
+    cluster = change.cluster
+    #: What a run that only finishes has after its promised end is no part of the length.
+    promised = booking.overrun_from or booking.window.end
     policy.check_may_change(cluster, actor, booking)
     if booking.is_over(change.now):
         raise WrongState(booking=booking_label(booking.id), why=policy.already_over(booking))
     # An extension is a slot at least: what is rounded away would be a promise not kept.
-    next_line = cluster.grid.ceil(end + timedelta(seconds=1))
-    until = max(cluster.grid.round_end(end + length), next_line)
+    next_line = cluster.grid.ceil(booking.window.end + timedelta(seconds=1))
+    until = max(cluster.grid.round_end(promised + length), next_line)
     window = Window(booking.window.start, until)
     policy.check_priority(cluster, booking.owner, booking.priority)
     policy.check_extension(cluster, booking.priority, window)
@@ -97,8 +101,8 @@ def _extend(change: Change, booking: Booking, until: datetime) -> Booking:
     window = Window(booking.window.start, until)
     if change.calendar.fits(added):
         change.take(booking.id, added)
-        return update_booking(change, booking, window=window)
-    if booking.is_running(change.now):
+        return update_booking(change, booking, window=window, overrun_from=None)
+    if booking.is_running(change.now) or pending_preemptions(change, booking.id):
         raise DoesNotFit
     change.give_back("booking", booking.id)
     hints = hints_for(change.connection, booking.team, window)

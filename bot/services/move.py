@@ -10,19 +10,25 @@ from bot.domain.booking import Booking, booking_label
 from bot.domain.errors import N_, WrongState
 from bot.domain.fitting import fit
 from bot.domain.notes import Note
-from bot.domain.placement import place
 from bot.domain.request import BookingRequest
 from bot.domain.window import Window, asked_length
 from bot.services import receipts
-from bot.services.change import Change, DoesNotFit, changing
+from bot.services.change import Change, DoesNotFit
+from bot.services.changing import changing
 from bot.services.conflict import conflict_over, hints_for
+from bot.services.overrun import place_over_overruns
+from bot.services.preemption_rows import pending_preemptions
 from bot.services.quota import check_quotas
 from bot.services.record import record_booking
 from bot.services.rows import load_booking, update_booking
 from bot.services.site import Site
+from bot.services.withdraw import overtake_preemptions
 
 EXAMPLE = "/gpu move B142 fri 18:00 the node is needed"
 RUNNING = N_("is running and cannot be moved. You can release or extend it.")
+TAKES_FROM_OTHERS = N_(
+    "takes GPUs from others, who were told when. Cancel it, which gives them back, and ask anew."
+)
 THERE_ALREADY = N_("starts then already; nothing was changed.")
 
 
@@ -50,6 +56,7 @@ def move(
             reason = policy.check_reason(actor, booking, reason, example=EXAMPLE)
             after = _move(change, booking, window)
             record_booking(change, actor, "moved", before=booking, after=after, reason=reason)
+            overtake_preemptions(change, after)
             receipts.keep(change, key, booking.id)
             return after
     except DoesNotFit:
@@ -75,6 +82,8 @@ def _check(change: Change, actor: Actor, booking: Booking, start: datetime | Non
     policy.check_may_change(cluster, actor, booking)
     if not booking.is_upcoming(now):
         raise WrongState(booking=booking_label(booking.id), why=_why_not(booking, now))
+    if pending_preemptions(change, booking.id):
+        raise WrongState(booking=booking_label(booking.id), why=Note(TAKES_FROM_OTHERS))
     length = asked_length(booking.window, cluster.grid)
     window = fit(start, length=length, grid=cluster.grid, now=now).window
     if window == booking.window:
@@ -92,7 +101,7 @@ def _why_not(booking: Booking, now: datetime) -> Note:
 def _move(change: Change, booking: Booking, window: Window) -> Booking:
     change.give_back("booking", booking.id)
     hints = hints_for(change.connection, booking.team, window)
-    placement = place(change.calendar, booking.shape, window, hints)
+    placement = place_over_overruns(change, booking.shape, window, hints)
     if placement is None:
         raise DoesNotFit
     change.take(booking.id, placement)

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, insert, update
 from sqlmodel import col
 
 from bot.domain.cluster import Node
-from bot.services.change import changing
+from bot.services.changing import changing
 from bot.services.site import Site
 from bot.store import models, queries
 

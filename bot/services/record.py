@@ -17,13 +17,18 @@ from sqlmodel import col
 
 from bot.domain.actor import Actor
 from bot.domain.booking import Booking
+from bot.domain.cluster import Notify
 from bot.domain.drain import Drain
 from bot.domain.transfer import Transfer
 from bot.services.change import Change
+from bot.services.quiet import held_until
 from bot.store import models, queries
 
 #: The hash that the first record follows.
 FIRST_HASH = "0" * 64
+
+#: Direct messages that quiet hours hold back: nothing is lost by reading them in the morning.
+CAN_WAIT = frozenset({"notice", "entry"})
 
 #: An App Home opened longer ago than this is drawn when it is opened next, not before.
 HOME_KEPT_FRESH = timedelta(days=30)
@@ -99,7 +104,20 @@ def describe(booking: Booking) -> dict[str, Any]:
         "preemptible": booking.preemptible,
         "purpose": booking.purpose,
         "state": booking.state.value,
+        **_only_sometimes(booking),
     }
+
+
+def _only_sometimes(booking: Booking) -> dict[str, Any]:
+    """What most bookings do not have."""
+    found: dict[str, Any] = {}
+    if booking.gpu_ids:
+        found["gpu_ids"] = [[node, list(ids)] for node, ids in booking.gpu_ids]
+    if booking.queued:
+        found["queued"] = True
+    if booking.overrun_from is not None:
+        found["overrun_from"] = booking.overrun_from.isoformat()
+    return found
 
 
 def record_booking(
@@ -113,12 +131,15 @@ def record_booking(
     node: str | None = None,
     tell: Iterable[str] = (),
     receiver: str | None = None,
+    details: Mapping[str, Any] | None = None,
+    told: bool = False,
     quiet: bool = False,
 ) -> int:
     """Record a change of a booking; its card, its thread and the people concerned will tell.
 
-    `node` is the node that made the change necessary, `receiver` whom the booking is offered to;
-    with `quiet` only the card changes.
+    `node` is the node that made the change necessary, `receiver` whom the booking is offered to,
+    `details` what the record should know besides. With `told` a message of its own tells the
+    people; with `quiet` only the card changes.
 
     The owner hears directly when somebody else acted; `tell` names further people. Whoever acts
     is never told what they just did. Returns the audit record's sequence number.
@@ -131,7 +152,11 @@ def record_booking(
         node=node,
         reason=reason,
         before=None if before is None else describe(before),
-        after=describe(after) | ({} if receiver is None else {"receiver": receiver}),
+        after={
+            **describe(after),
+            **({} if receiver is None else {"receiver": receiver}),
+            **(details or {}),
+        },
     )
     subject = f"booking:{after.id}"
     for channel in _channels(change, before, after):
@@ -140,8 +165,9 @@ def record_booking(
             post(change, "event", channel, subject, f"event:{seq}:{channel}", audit=seq)
     if before is not None and before.revision != after.revision:
         _refresh_transfer(change, after)
+        _refresh_private(change, after, seq)
     concerned = {after.owner, *tell, *((before.owner,) if before else ())} - {actor.name}
-    for user in sorted(concerned if not quiet else ()):
+    for user in sorted(() if quiet or told else concerned):
         post(change, "notice", user, subject, f"notice:{seq}:{user}", audit=seq)
     mark_homes_stale(change)
     return seq
@@ -150,7 +176,13 @@ def record_booking(
 def post(
     change: Change, topic: str, recipient: str, subject: str, dedupe_key: str, **data: Any
 ) -> None:
-    """Write one outbox row; the Slack layer renders and delivers it after the commit."""
+    """Write one outbox row; the Slack layer renders and delivers it after the commit.
+
+    What was written before, by its `dedupe_key`, is not written again.
+    """
+    known = select(col(models.Outbox.id)).where(col(models.Outbox.dedupe_key) == dedupe_key)
+    if change.connection.execute(known).first() is not None:
+        return
     change.connection.execute(
         insert(models.Outbox).values(
             dedupe_key=dedupe_key,
@@ -159,8 +191,31 @@ def post(
             subject=subject,
             data=json.dumps(data),
             created_at=change.now,
+            held_until=held_until(change, recipient) if topic in CAN_WAIT else None,
         )
     )
+
+
+def announce(change: Change, topic: str, subject: str, state: str, team: str, user: str) -> None:
+    """Bring a living message up to date in the team's channel and at the person concerned.
+
+    Where it stands is policy (design: "Where warnings and offers go"). `state` tells this version
+    of the message from every other one.
+    """
+    notify, found = change.cluster.policy.notify, change.cluster.team(team)
+    recipients = [user] if notify is not Notify.CHANNEL or found is None else []
+    if notify is not Notify.DIRECT and found is not None:
+        recipients.append(found.channel)
+    for recipient in recipients:
+        post(change, topic, recipient, subject, f"{topic}:{subject}:{state}:{recipient}")
+
+
+def tell_owner(change: Change, topic: str, subject: str, state: str, team: str, user: str) -> None:
+    """Bring a living message up to date at its owner; in the channel where policy is "channel"."""
+    found = change.cluster.team(team)
+    to_channel = change.cluster.policy.notify is Notify.CHANNEL and found is not None
+    recipient = found.channel if to_channel and found is not None else user
+    post(change, topic, recipient, subject, f"{topic}:{subject}:{state}:{recipient}")
 
 
 def post_drain(change: Change, drain: Drain) -> None:
@@ -182,6 +237,20 @@ def _refresh_transfer(change: Change, booking: Booking) -> None:
     transfer = queries.open_transfer(change.connection, booking.id)
     if transfer is not None:
         post_transfer(change, transfer, booking.revision)
+
+
+def _refresh_private(change: Change, booking: Booking, seq: int) -> None:
+    """Bring its reminder, and the question whether it is needed, up to date wherever they stand."""
+    box = models.Outbox
+    subjects = (f"reminder:{booking.id}", f"idle:{booking.id}")
+    told = (
+        select(col(box.topic), col(box.subject), col(box.recipient))
+        .where(col(box.subject).in_(subjects))
+        .distinct()
+    )
+    for row in change.connection.execute(told).all():
+        key = f"{row.subject}:refresh:{seq}:{row.recipient}"
+        post(change, row.topic, row.recipient, row.subject, key)
 
 
 def mark_homes_stale(change: Change) -> None:

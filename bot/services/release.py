@@ -9,14 +9,16 @@ from bot.domain import policy
 from bot.domain.actor import Actor
 from bot.domain.booking import Booking, BookingState, Share, booking_label
 from bot.domain.errors import N_, ReleaseCount, WrongState
+from bot.domain.gpu_ids import kept_ids
 from bot.domain.notes import Note
 from bot.domain.window import Window
 from bot.services import receipts
-from bot.services.change import Change, changing
+from bot.services.change import Change
+from bot.services.changing import changing
 from bot.services.record import record_booking
 from bot.services.rows import load_booking, update_booking
 from bot.services.site import Site
-from bot.services.transfer import overtake_transfer
+from bot.services.withdraw import let_go
 
 
 def release(
@@ -44,9 +46,9 @@ def release(
         if gpus is not None and not 0 < gpus <= booking.gpus:
             raise ReleaseCount(gpus=gpus, highest=booking.gpus, where=label)
         if gpus is None or gpus == booking.gpus:
-            after = _release_all(change, booking)
+            after = end_now(change, booking, BookingState.ENDED)
             record_booking(change, actor, "released", before=booking, after=after, reason=reason)
-            overtake_transfer(change, actor, after)
+            let_go(change, actor, after, booking)
         else:
             after = _release_some(change, booking, gpus)
             record_booking(
@@ -68,20 +70,26 @@ def _check_running(booking: Booking, now: datetime) -> None:
     raise WrongState(booking=label, why=why)
 
 
-def _release_all(change: Change, booking: Booking) -> Booking:
+def end_now(change: Change, booking: Booking, state: BookingState) -> Booking:
+    """Give back everything a running booking has, from now on; return it as it ended."""
     change.give_back("booking", booking.id, from_instant=change.now)
     # A booking given back in the very second of its start still has a window.
     end = max(change.now, booking.window.start + timedelta(seconds=1))
     window = Window(booking.window.start, end)
-    return update_booking(change, booking, state=BookingState.ENDED, window=window)
+    return update_booking(change, booking, state=state, window=window)
 
 
 def _release_some(change: Change, booking: Booking, gpus: int) -> Booking:
     left = without(booking.shares, gpus)
     change.give_back("booking", booking.id, from_instant=change.now)
     change.reclaim(booking.id, left, Window(change.now, booking.window.end))
-    count = booking.gpus - gpus
-    return update_booking(change, booking, shares=left, shape=replace(booking.shape, gpus=count))
+    return update_booking(
+        change,
+        booking,
+        shares=left,
+        shape=replace(booking.shape, gpus=booking.gpus - gpus),
+        gpu_ids=kept_ids(booking.gpu_ids, left),
+    )
 
 
 def without(shares: tuple[Share, ...], gpus: int) -> tuple[Share, ...]:

@@ -10,12 +10,13 @@ from bot.domain import policy
 from bot.domain.actor import Actor
 from bot.domain.booking import Booking, Shape
 from bot.domain.cluster import Cluster
-from bot.domain.placement import place
 from bot.domain.request import BookingRequest
 from bot.domain.shape_rules import check_shape
 from bot.services import receipts
-from bot.services.change import Change, DoesNotFit, changing
+from bot.services.change import Change, DoesNotFit
+from bot.services.changing import changing
 from bot.services.conflict import conflict_over, hints_for
+from bot.services.overrun import place_over_overruns
 from bot.services.quota import check_quotas
 from bot.services.record import record_booking
 from bot.services.rows import insert_booking
@@ -70,8 +71,8 @@ def _reserve_one(change: Change, actor: Actor, request: BookingRequest) -> Booki
     window = policy.check_window(cluster, request.priority, request.window, change.now)
     request = replace(request, window=window, shape=_checked(cluster, request.shape))
     check_quotas(change, actor.name, team.name, request.window, request.shape.gpus)
-    placement = place(
-        change.calendar,
+    placement = place_over_overruns(
+        change,
         request.shape,
         request.window,
         hints_for(change.connection, team.name, request.window),

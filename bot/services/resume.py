@@ -17,7 +17,8 @@ from bot.domain.notes import Note
 from bot.domain.shape_rules import known_node
 from bot.domain.words import clean_text
 from bot.services import receipts
-from bot.services.change import Change, changing
+from bot.services.change import Change
+from bot.services.changing import changing
 from bot.services.drain import bookings_in_the_way, describe_drain
 from bot.services.record import mark_homes_stale, post_drain, record, record_booking
 from bot.services.rows import load_drain

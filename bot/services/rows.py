@@ -20,7 +20,13 @@ from bot.store import models, queries
 
 
 def insert_booking(
-    change: Change, request: BookingRequest, placement: Placement, *, owner: str, team: str
+    change: Change,
+    request: BookingRequest,
+    placement: Placement,
+    *,
+    owner: str,
+    team: str,
+    queued: bool = False,
 ) -> Booking:
     """Write a new booking, without its claims; return it with its id."""
     values = {
@@ -40,6 +46,8 @@ def insert_booking(
         "created_at": change.now,
         "created_by": owner,
         "revision": 1,
+        "queued": queued,
+        "asked": 0,
     }
     booking_id = change.insert(insert(models.Booking).values(**values))
     return Booking(
@@ -55,16 +63,22 @@ def insert_booking(
         state=BookingState.RESERVED,
         created_at=change.now,
         created_by=owner,
+        queued=queued,
     )
 
 
 def update_booking(change: Change, booking: Booking, **changes: Any) -> Booking:
     """Write a booking's changed fields and raise its revision; return it as it is now.
 
-    `changes` are fields of `Booking`: owner, team, window, shares, shape, state.
+    `changes` are fields of `Booking`: owner, team, window, shares, shape, state, gpu_ids,
+    overrun_from, used_at, asked_at.
     """
     after = replace(booking, revision=booking.revision + 1, **changes)
     values = {
+        "gpu_ids": _gpu_ids_json(after),
+        "overrun_from": after.overrun_from,
+        "used_at": after.used_at,
+        "asked_at": after.asked_at,
         "owner": after.owner,
         "team": after.team,
         "start_at": after.window.start,
@@ -119,3 +133,8 @@ def end_transfer(change: Change, transfer: Transfer, state: TransferState) -> Tr
 def shares_json(placement: Placement) -> str:
     """The shares as the table keeps them: [["gpu-01", 4], …]."""
     return json.dumps([[share.node, share.gpus] for share in placement.shares])
+
+
+def _gpu_ids_json(booking: Booking) -> str | None:
+    ids = [[node, list(numbers)] for node, numbers in booking.gpu_ids]
+    return json.dumps(ids) if ids else None

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from bot.domain.cluster import Cluster
 from bot.store.calendars import CalendarCache
 from bot.store.database import Database
+
+
+def _nowhere() -> str:
+    return ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,8 +21,12 @@ class Site:
     database: Database
     cluster: Cluster
     calendars: CalendarCache
+    #: Where its web side is reached, without a slash at the end; empty: nowhere (yet).
+    address: Callable[[], str]
 
     @classmethod
-    def open(cls, database: Database, cluster: Cluster) -> Site:
+    def open(
+        cls, database: Database, cluster: Cluster, address: Callable[[], str] = _nowhere
+    ) -> Site:
         """A site over `database`, whose schema is already migrated."""
-        return cls(database, cluster, CalendarCache(cluster))
+        return cls(database, cluster, CalendarCache(cluster), address)

@@ -14,7 +14,8 @@ from bot.domain.errors import N_, InputError, UserId, WrongState
 from bot.domain.notes import Note
 from bot.domain.transfer import TRANSFER_EXPIRES, Transfer, TransferState
 from bot.services import receipts
-from bot.services.change import Change, changing
+from bot.services.change import Change
+from bot.services.changing import changing
 from bot.services.record import describe, post_transfer, record, record_booking
 from bot.services.rows import end_transfer, load_booking, load_transfer
 from bot.services.site import Site

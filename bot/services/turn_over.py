@@ -1,62 +1,136 @@
-"""What time does to bookings: they begin, and they end."""
+"""What time does to bookings: they begin and get their GPUs, they end, they give way."""
 
 from __future__ import annotations
 
+import logging
 from datetime import datetime
 
-from sqlalchemy import or_
+from sqlalchemy import Select, or_
 from sqlmodel import col
 
 from bot.domain.actor import GPUBOT
-from bot.domain.booking import Booking, BookingState
-from bot.services.change import Change, changing
+from bot.domain.booking import Booking, BookingState, Share
+from bot.domain.gpu_ids import GpuIds, choose_ids
+from bot.domain.preemption_notice import Preemption, PreemptionState
+from bot.services.change import Change
+from bot.services.changing import changing
+from bot.services.overrun import overrun
+from bot.services.preemption_rows import (
+    open_preemption,
+    pending_preemptions,
+    update_preemption,
+)
+from bot.services.reclaim import fair_reclaim
 from bot.services.record import record_booking
 from bot.services.rows import update_booking
 from bot.services.site import Site
-from bot.services.transfer import overtake_transfer
+from bot.services.withdraw import let_go, release_holds
 from bot.store import models, queries
+
+log = logging.getLogger(__name__)
 
 #: How many bookings one transaction turns over; what is left is due at the next tick.
 AT_ONCE = 100
 
+ACTIVE, RESERVED = BookingState.ACTIVE.value, BookingState.RESERVED.value
+
 
 def turn_over(site: Site, *, now: datetime) -> int:
-    """Begin the bookings whose start has come, end those whose end has; return how many.
+    """End the bookings whose end has come, begin those whose start has; return how many.
 
     Those that end come first: at one instant GPUs pass from one booking to the next. Doing it
     twice, or late, changes nothing more: what is due is read again inside the transaction.
     """
+    with site.database.snapshot() as connection:
+        if connection.execute(_due(now)).first() is None:
+            return 0
+    with changing(site, now) as change:
+        found = [queries.to_booking(row) for row in change.connection.execute(_due(change.now))]
+        over = [booking for booking in found if booking.window.end <= change.now]
+        begun = [booking for booking in found if booking.window.end > change.now]
+        for booking in over:
+            _end(change, booking)
+        for booking in begun:
+            _begin(change, booking)
+        return len(found)
+
+
+def _due(now: datetime) -> Select[tuple[object, ...]]:
+    """Bookings to end or to begin; those that are active, which only end, come first."""
     booking = models.Booking
-    reserved, active = BookingState.RESERVED.value, BookingState.ACTIVE.value
-    due = (
+    return (
         queries.columns(booking)
         .where(
             or_(
-                (col(booking.state) == active) & (col(booking.end_at) <= now),
-                (col(booking.state) == reserved) & (col(booking.start_at) <= now),
+                (col(booking.state) == ACTIVE) & (col(booking.end_at) <= now),
+                (col(booking.state) == RESERVED) & (col(booking.start_at) <= now),
             )
         )
         .order_by(col(booking.state), col(booking.end_at), col(booking.id))
         .limit(AT_ONCE)
     )
-    with site.database.snapshot() as connection:
-        if connection.execute(due).first() is None:
-            return 0
-    with changing(site, now) as change:
-        found = [queries.to_booking(row) for row in change.connection.execute(due)]
-        for found_due in found:
-            _turn(change, found_due)
-        return len(found)
 
 
-def _turn(change: Change, booking: Booking) -> None:
-    if booking.window.end <= change.now:
-        after = update_booking(change, booking, state=BookingState.ENDED)
-        _record(change, "ended", booking, after)
-        overtake_transfer(change, GPUBOT, after)
-    else:
-        after = update_booking(change, booking, state=BookingState.ACTIVE)
-        _record(change, "started", booking, after)
+def _end(change: Change, booking: Booking) -> None:
+    warned = open_preemption(change, booking.id)
+    if warned is not None:
+        if fair_reclaim(change, warned) <= change.now:
+            _reclaim(change, booking, warned)
+            return
+        # Without the full warning it is left alone, until `postpone_unwarned` has moved its end.
+        if warned.old_window.end > change.now:
+            return
+        update_preemption(change, warned, state=PreemptionState.OVERTAKEN)
+    if booking.state is BookingState.ACTIVE and overrun(change, booking) is not None:
+        return
+    after = update_booking(change, booking, state=BookingState.ENDED)
+    _record(change, "ended", booking, after)
+    let_go(change, GPUBOT, after, booking)
+
+
+def _reclaim(change: Change, booking: Booking, warned: Preemption) -> None:
+    """The promised instant has come: the GPUs pass on."""
+    after = update_booking(change, booking, state=BookingState.PREEMPTED)
+    details = {"preemptor": warned.preemptor}
+    record_booking(
+        change, GPUBOT, "reclaimed", before=booking, after=after, details=details, told=True
+    )
+    change.give_back("hold", warned.id)
+    update_preemption(change, warned, state=PreemptionState.RECLAIMED)
+    let_go(change, GPUBOT, after, booking)
+
+
+def _begin(change: Change, booking: Booking) -> None:
+    takes_from = pending_preemptions(change, booking.id)
+    if any(preemption.state is PreemptionState.WARNED for preemption in takes_from):
+        return  # Somebody still has its GPUs.
+    ids = _settle_ids(change, booking)
+    after = update_booking(change, booking, state=BookingState.ACTIVE, gpu_ids=ids)
+    _record(change, "started", booking, after)
+    release_holds(change, after)
+
+
+def _settle_ids(change: Change, booking: Booking) -> GpuIds:
+    """The indices that the booking gets on each of its nodes."""
+    now_s = int(change.now.timestamp())
+    claims = queries.claims_overlapping(change.connection, booking.nodes, now_s, now_s + 1)
+    holders = {claim.holder for claim in claims if claim.kind == "booking"} - {booking.id}
+    others = queries.bookings_by_id(change.connection, holders).values()
+    active = [other for other in others if other.state is BookingState.ACTIVE]
+    return tuple((share.node, _ids_on(change, share, active)) for share in booking.shares)
+
+
+def _ids_on(change: Change, share: Share, active: list[Booking]) -> tuple[int, ...]:
+    node = change.cluster.node(share.node)
+    taken = {
+        i for other in active for name, ids in other.gpu_ids if name == share.node for i in ids
+    }
+    ids = choose_ids(node.gpus if node is not None else share.gpus, taken, share.gpus)
+    if len(ids) < share.gpus:
+        log.warning(
+            "%s has only %d GPUs left for a booking of %d", share.node, len(ids), share.gpus
+        )
+    return ids
 
 
 def _record(change: Change, action: str, before: Booking, after: Booking) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import BigInteger, CheckConstraint, Index, Text, text
+from sqlalchemy import BigInteger, CheckConstraint, Index, Text, false, text
 from sqlmodel import Field, SQLModel
 
 
@@ -66,6 +66,21 @@ class Booking(SQLModel, table=True):
     created_at: datetime
     created_by: str
     revision: int = 1
+    #: [["gpu-01", [0, 1]], …], settled when it becomes active; null before.
+    gpu_ids: str | None = Field(default=None, sa_type=Text)
+    #: Short work in a gap.
+    queued: bool = Field(default=False, sa_column_kwargs={"server_default": false()})
+    #: The promised end, where end_at lies after it.
+    overrun_from: datetime | None = None
+    #: The last sign that somebody uses it.
+    used_at: datetime | None = None
+    #: When its owner was asked whether they still need it; null: not asked, or answered.
+    asked_at: datetime | None = None
+    #: How often they were asked.
+    asked: int = Field(default=0, sa_column_kwargs={"server_default": text("0")})
+    #: The start and the end of which its owner was reminded.
+    reminded_start: datetime | None = None
+    reminded_end: datetime | None = None
 
     __table_args__ = (
         CheckConstraint("end_at > start_at", name="booking_window"),
@@ -79,7 +94,7 @@ class Booking(SQLModel, table=True):
 
 
 class Claim(SQLModel, table=True):
-    """Capacity taken on one node: by a booking or a drain.
+    """Capacity taken on one node: by a booking, a drain, an offer, or a preemption.
 
     Rows are only ever added and given up, never edited: a change of a booking gives up its old
     rows and adds new ones. `born` and `gone` are the node's revisions in which that happened, so a
@@ -92,9 +107,9 @@ class Claim(SQLModel, table=True):
     start_s: int = Field(sa_type=BigInteger)
     end_s: int = Field(sa_type=BigInteger)
     gpus: int
-    #: "booking" or "drain"
+    #: "booking", "drain", "offer", or "hold": what a preemptee gets back if the preemptor gives up
     kind: str
-    #: The booking's or drain's id.
+    #: The id of the booking, drain, offer or preemption.
     holder: int
     born: int
     #: None: it still counts.
@@ -147,6 +162,93 @@ class Transfer(SQLModel, table=True):
     __table_args__ = (Index("transfer_due", "state", "expires_at"),)
 
 
+class Preemption(SQLModel, table=True):
+    """A booking that gives way to urgent work."""
+
+    id: int | None = Field(default=None, primary_key=True)
+    preemptor: int = Field(index=True)
+    preemptee: int = Field(index=True)
+    reason: str = Field(sa_type=Text)
+    created_at: datetime
+    asked_start: datetime
+    reclaim_at: datetime
+    #: What the preemptee had.
+    old_start: datetime
+    old_end: datetime
+    old_shares: str = Field(sa_type=Text)
+    #: Where a booking that had not started went.
+    new_start: datetime | None = None
+    new_end: datetime | None = None
+    nudged: bool = False
+    extended: bool = False
+    kept: bool = False
+    again: int | None = None
+    #: See bot.domain.preemption_notice.PreemptionState.
+    state: str
+
+    __table_args__ = (Index("preemption_due", "state", "reclaim_at"),)
+
+
+class WaitlistEntry(SQLModel, table=True):
+    """A wish for GPUs between two instants, or for a gap."""
+
+    id: int | None = Field(default=None, primary_key=True)
+    owner: str
+    team: str
+    #: "window" or "queue"
+    kind: str
+    gpus: int
+    asked_node: str | None = None
+    asked_model: str | None = None
+    spread: bool = False
+    length_s: int
+    earliest_at: datetime
+    latest_at: datetime
+    #: Nothing that starts earlier is offered.
+    not_before: datetime
+    priority: int
+    preemptible: bool
+    purpose: str = Field(default="", sa_type=Text)
+    #: See bot.domain.waitlist.EntryState.
+    state: str
+    created_at: datetime
+    unanswered: int = 0
+    booking: int | None = None
+
+    __table_args__ = (
+        CheckConstraint("gpus > 0", name="entry_wants_gpus"),
+        Index("entry_order", "state", "priority", "created_at"),
+        Index("entry_owner", "owner", "state"),
+    )
+
+
+class Offer(SQLModel, table=True):
+    """GPUs held for a waitlist entry until it is answered."""
+
+    id: int | None = Field(default=None, primary_key=True)
+    entry: int = Field(index=True)
+    owner: str
+    team: str
+    start_at: datetime
+    end_at: datetime
+    shares: str = Field(sa_type=Text)
+    created_at: datetime
+    expires_at: datetime
+    #: See bot.domain.waitlist.OfferState.
+    state: str
+    booking: int | None = None
+    answered_by: str | None = None
+
+    __table_args__ = (Index("offer_due", "state", "expires_at"),)
+
+
+class Memory(SQLModel, table=True):
+    """Small facts that outlive a restart, by name."""
+
+    name: str = Field(primary_key=True)
+    value: str
+
+
 class Audit(SQLModel, table=True):
     """One record a change; each carries a hash over itself and the record before."""
 
@@ -163,6 +265,8 @@ class Audit(SQLModel, table=True):
     previous_hash: str
     hash: str
 
+    __table_args__ = (Index("audit_at", "at"),)
+
 
 class Outbox(SQLModel, table=True):
     """A message that is to reach Slack, written with the change it tells of."""
@@ -170,7 +274,7 @@ class Outbox(SQLModel, table=True):
     id: int | None = Field(default=None, primary_key=True)
     #: Two rows can never say the same thing twice.
     dedupe_key: str = Field(unique=True)
-    #: How it is rendered: "card", "event", "notice", "transfer", "node".
+    #: How it is rendered; see bot.slack.announcements.TOPICS.
     topic: str
     #: A channel or user id; messages to one recipient leave in order of id.
     recipient: str
@@ -184,9 +288,16 @@ class Outbox(SQLModel, table=True):
     attempts: int = 0
     #: Real (not simulated) time before which it is not tried again; None: at once.
     retry_at: datetime | None = None
+    #: Instant by the bot's clock before which it is not sent, such as the end of quiet hours.
+    held_until: datetime | None = None
+    #: When it was sent, or refused for good, by the bot's clock.
+    settled_at: datetime | None = None
     error: str | None = Field(default=None, sa_type=Text)
 
-    __table_args__ = (Index("outbox_pending", "state", "recipient", "id"),)
+    __table_args__ = (
+        Index("outbox_pending", "state", "recipient", "id"),
+        Index("outbox_subject", "subject", "topic"),
+    )
 
 
 class Posted(SQLModel, table=True):

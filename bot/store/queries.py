@@ -8,20 +8,23 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, select
+from sqlalchemy import Connection, Row, Select, func, select
 from sqlmodel import SQLModel, col
 
 from bot.domain.actor import Person
 from bot.domain.booking import Booking, BookingState, Priority, Shape, Share
 from bot.domain.drain import Drain, DrainState
+from bot.domain.preemption_notice import Preemption, PreemptionState
 from bot.domain.transfer import Transfer, TransferState
+from bot.domain.waitlist import EntryKind, EntryState, Offer, OfferState, WaitlistEntry
 from bot.domain.window import Window
 from bot.store import models
 
 LIVE = (BookingState.RESERVED.value, BookingState.ACTIVE.value)
+OPEN_ENTRY = (EntryState.WAITING.value, EntryState.OFFERED.value)
 
 
 def columns(model: type[SQLModel]) -> Select[Any]:
@@ -109,6 +112,91 @@ def open_transfer(connection: Connection, booking_id: int) -> Transfer | None:
     return None if row is None else to_transfer(row)
 
 
+def waiting(connection: Connection) -> list[WaitlistEntry]:
+    """The wishes without an offer, in the order in which they are served."""
+    return _entries(connection, (EntryState.WAITING.value,))
+
+
+def open_entries(connection: Connection, owner: str | None = None) -> list[WaitlistEntry]:
+    """The wishes that wait for GPUs or for an answer, in the order in which they are served."""
+    return _entries(connection, OPEN_ENTRY, owner)
+
+
+def _entries(
+    connection: Connection, states: Sequence[str], owner: str | None = None
+) -> list[WaitlistEntry]:
+    table = models.WaitlistEntry
+    statement = (
+        columns(table)
+        .where(col(table.state).in_(states))
+        .order_by(col(table.priority), col(table.created_at), col(table.id))
+    )
+    if owner is not None:
+        statement = statement.where(col(table.owner) == owner)
+    return [to_entry(row) for row in connection.execute(statement)]
+
+
+def find_entry(connection: Connection, entry_id: int) -> WaitlistEntry | None:
+    """The waitlist entry with that id; None when there is none."""
+    table = models.WaitlistEntry
+    row = connection.execute(columns(table).where(col(table.id) == entry_id)).one_or_none()
+    return None if row is None else to_entry(row)
+
+
+def find_offer(connection: Connection, offer_id: int) -> Offer | None:
+    """The offer with that id; None when there is none."""
+    table = models.Offer
+    row = connection.execute(columns(table).where(col(table.id) == offer_id)).one_or_none()
+    return None if row is None else to_offer(row)
+
+
+def open_offer(connection: Connection, entry_id: int) -> Offer | None:
+    """The offer of that entry which still holds GPUs; None when there is none."""
+    table = models.Offer
+    statement = columns(table).where(
+        col(table.entry) == entry_id, col(table.state) == OfferState.OPEN.value
+    )
+    row = connection.execute(statement).first()
+    return None if row is None else to_offer(row)
+
+
+def find_preemption(connection: Connection, preemption_id: int) -> Preemption | None:
+    """The preemption with that id; None when there is none."""
+    table = models.Preemption
+    row = connection.execute(columns(table).where(col(table.id) == preemption_id)).one_or_none()
+    return None if row is None else to_preemption(row)
+
+
+def preemptions_of(
+    connection: Connection, *, preemptee: int | None = None, preemptor: int | None = None
+) -> list[Preemption]:
+    """The preemptions of one who gives way, or by one who takes; the oldest first."""
+    table = models.Preemption
+    statement = columns(table).order_by(col(table.id))
+    if preemptee is not None:
+        statement = statement.where(col(table.preemptee) == preemptee)
+    if preemptor is not None:
+        statement = statement.where(col(table.preemptor) == preemptor)
+    return [to_preemption(row) for row in connection.execute(statement)]
+
+
+def first_delivered(
+    connection: Connection, topic: str, subject: str, since: datetime | None = None
+) -> datetime | None:
+    """When a message about `subject` first reached Slack, or was refused for good; None: not yet.
+
+    By the bot's clock. With `since`, only messages written then or later count.
+    """
+    box = models.Outbox
+    statement = select(func.min(col(box.settled_at))).where(
+        col(box.subject) == subject, col(box.topic) == topic
+    )
+    if since is not None:
+        statement = statement.where(col(box.created_at) >= since)
+    found: datetime | None = connection.execute(statement).scalar_one()
+    return found
+
+
 def find_person(connection: Connection, user: str) -> Person | None:
     """What is remembered of that user; None when nothing is."""
     person = models.Person
@@ -127,7 +215,7 @@ def to_booking(row: Row[Any]) -> Booking:
         owner=row.owner,
         team=row.team,
         window=Window(row.start_at, row.end_at),
-        shares=tuple(Share(node, gpus) for node, gpus in json.loads(row.shares)),
+        shares=to_shares(row.shares),
         shape=Shape(row.gpus, row.asked_node, row.asked_model, row.spread),
         priority=Priority(row.priority),
         preemptible=row.preemptible,
@@ -136,7 +224,23 @@ def to_booking(row: Row[Any]) -> Booking:
         created_at=row.created_at,
         created_by=row.created_by,
         revision=row.revision,
+        gpu_ids=_to_gpu_ids(row.gpu_ids),
+        queued=row.queued,
+        overrun_from=row.overrun_from,
+        used_at=row.used_at,
+        asked_at=row.asked_at,
     )
+
+
+def to_shares(text: str) -> tuple[Share, ...]:
+    """Shares as a table keeps them: [["gpu-01", 4], …]."""
+    return tuple(Share(node, gpus) for node, gpus in json.loads(text))
+
+
+def _to_gpu_ids(text: str | None) -> tuple[tuple[str, tuple[int, ...]], ...]:
+    if text is None:
+        return ()
+    return tuple((node, tuple(ids)) for node, ids in json.loads(text))
 
 
 def to_drain(row: Row[Any]) -> Drain:
@@ -163,4 +267,65 @@ def to_transfer(row: Row[Any]) -> Transfer:
         created_at=row.created_at,
         expires_at=row.expires_at,
         state=TransferState(row.state),
+    )
+
+
+def to_preemption(row: Row[Any]) -> Preemption:
+    """A preemption's row as the domain's value."""
+    moved = row.new_start is not None
+    return Preemption(
+        id=row.id,
+        preemptor=row.preemptor,
+        preemptee=row.preemptee,
+        reason=row.reason,
+        created_at=row.created_at,
+        asked_start=row.asked_start,
+        reclaim_at=row.reclaim_at,
+        old_window=Window(row.old_start, row.old_end),
+        old_shares=to_shares(row.old_shares),
+        new_window=Window(row.new_start, row.new_end) if moved else None,
+        state=PreemptionState(row.state),
+        nudged=row.nudged,
+        extended=row.extended,
+        kept=row.kept,
+        again=row.again,
+    )
+
+
+def to_entry(row: Row[Any]) -> WaitlistEntry:
+    """A waitlist entry's row as the domain's value."""
+    return WaitlistEntry(
+        id=row.id,
+        owner=row.owner,
+        team=row.team,
+        kind=EntryKind(row.kind),
+        shape=Shape(row.gpus, row.asked_node, row.asked_model, row.spread),
+        length=timedelta(seconds=row.length_s),
+        earliest=row.earliest_at,
+        latest=row.latest_at,
+        not_before=row.not_before,
+        priority=Priority(row.priority),
+        preemptible=row.preemptible,
+        purpose=row.purpose,
+        state=EntryState(row.state),
+        created_at=row.created_at,
+        unanswered=row.unanswered,
+        booking=row.booking,
+    )
+
+
+def to_offer(row: Row[Any]) -> Offer:
+    """An offer's row as the domain's value."""
+    return Offer(
+        id=row.id,
+        entry=row.entry,
+        owner=row.owner,
+        team=row.team,
+        window=Window(row.start_at, row.end_at),
+        shares=to_shares(row.shares),
+        created_at=row.created_at,
+        expires_at=row.expires_at,
+        state=OfferState(row.state),
+        booking=row.booking,
+        answered_by=row.answered_by,
     )

@@ -1,0 +1,31 @@
+"""How a writing transaction of a use-case begins and ends."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+
+from bot.domain.window import check_aware
+from bot.services.change import Change
+from bot.services.serve_waitlist import serve_waitlist
+from bot.services.site import Site
+from bot.store.calendars import CachedCalendar
+
+
+@contextmanager
+def changing(site: Site, now: datetime) -> Iterator[Change]:
+    """A writing transaction with a calendar; on commit the calendar becomes the shared one.
+
+    Inside it time has whole seconds and is UTC, whatever the caller's clock gives. Whatever it
+    gave up is offered to those who wait before it commits (design: "Waitlist").
+    """
+    now = check_aware(now).replace(microsecond=0)
+    with site.database.transaction() as connection:
+        cached = site.calendars.fresh(connection, now)
+        change = Change(site, connection, cached, now)
+        yield change
+        if change.has_grown:
+            serve_waitlist(change)
+    if change.revisions != cached.revisions:
+        site.calendars.adopt(CachedCalendar(change.calendar, change.revisions, cached.origin))

@@ -1,0 +1,149 @@
+"""Bookings that nobody seems to use: a question, and GPUs for those who wait."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import Select, or_, update
+from sqlmodel import col
+
+from bot.domain import policy
+from bot.domain.actor import GPUBOT, Actor
+from bot.domain.booking import Booking, BookingState, booking_label
+from bot.domain.cluster import NoShow
+from bot.domain.errors import WrongState
+from bot.services.change import Change
+from bot.services.changing import changing
+from bot.services.preemption_rows import open_preemption
+from bot.services.record import record_booking, tell_owner
+from bot.services.release import end_now
+from bot.services.rows import load_booking, update_booking
+from bot.services.site import Site
+from bot.services.timely import later_if_undelivered
+from bot.services.withdraw import let_go
+from bot.store import models, queries
+
+#: Nobody is asked oftener about one booking (design: "Calm").
+ASKED_AT_MOST = 2
+
+
+def ask_idle(site: Site, *, now: datetime) -> int:
+    """Ask about the bookings that have begun and show no sign of use; return how many.
+
+    With the policy "release" they are released without a question.
+    """
+    rule = site.cluster.policy.no_show
+    if rule is NoShow.OFF or not _any(site, _silent(site, now)):
+        return 0
+    with changing(site, now) as change:
+        found = change.connection.execute(_silent(site, change.now)).all()
+        for row in found:
+            booking = queries.to_booking(row)
+            if open_preemption(change, booking.id) is not None:
+                continue
+            if rule is NoShow.RELEASE:
+                _release(change, booking)
+            else:
+                _ask(change, booking, row.asked)
+        return len(found)
+
+
+def release_unused(site: Site, *, now: datetime) -> int:
+    """Release the bookings whose owners did not answer the question; return how many."""
+    if not _any(site, _unanswered(site, now)):
+        return 0
+    with changing(site, now) as change:
+        period = site.cluster.policy.no_show_after
+        found = 0
+        for row in change.connection.execute(_unanswered(site, change.now)).all():
+            booking = queries.to_booking(row)
+            asked = row.asked_at
+            subject, due = f"idle:{booking.id}", asked + period
+            due = later_if_undelivered(change, "idle", subject, due, period, since=asked)
+            if due <= change.now:
+                _release(change, booking)
+                found += 1
+        return found
+
+
+def still_needed(site: Site, actor: Actor, booking_id: int, *, now: datetime) -> Booking:
+    """The owner needs it: it is not asked about again. Also before it begins, in advance."""
+    with changing(site, now) as change:
+        booking = load_booking(change, booking_id)
+        policy.check_may_change(site.cluster, actor, booking)
+        if booking.is_over(change.now):
+            raise WrongState(booking=booking_label(booking.id), why=policy.already_over(booking))
+        if _asked(change, booking.id) >= ASKED_AT_MOST and booking.asked_at is None:
+            return booking
+        after = update_booking(change, booking, used_at=change.now, asked_at=None)
+        _set_asked(change, booking.id, ASKED_AT_MOST)
+        record_booking(change, actor, "still_needed", before=booking, after=after, quiet=True)
+        return after
+
+
+def _any(site: Site, statement: Select[tuple[object, ...]]) -> bool:
+    with site.database.snapshot() as connection:
+        return connection.execute(statement.limit(1)).first() is not None
+
+
+def _silent(site: Site, now: datetime) -> Select[tuple[object, ...]]:
+    """Active bookings without a sign of use since their start, or since long ago."""
+    table = models.Booking
+    since = now - site.cluster.policy.no_show_after
+    return (
+        queries.columns(table)
+        .where(
+            col(table.state) == BookingState.ACTIVE.value,
+            col(table.start_at) <= since,
+            col(table.end_at) > now,
+            col(table.asked_at).is_(None),
+            col(table.asked) < ASKED_AT_MOST,
+            col(table.queued).is_(False),
+            col(table.overrun_from).is_(None),
+            or_(col(table.used_at).is_(None), col(table.used_at) < since),
+        )
+        .order_by(col(table.id))
+    )
+
+
+def _unanswered(site: Site, now: datetime) -> Select[tuple[object, ...]]:
+    table = models.Booking
+    return (
+        queries.columns(table)
+        .where(
+            col(table.state) == BookingState.ACTIVE.value,
+            col(table.asked_at) <= now - site.cluster.policy.no_show_after,
+            col(table.end_at) > now,
+        )
+        .order_by(col(table.id))
+    )
+
+
+def _ask(change: Change, booking: Booking, asked: int) -> None:
+    after = update_booking(change, booking, asked_at=change.now)
+    _set_asked(change, booking.id, asked + 1)
+    record_booking(change, GPUBOT, "asked_idle", before=booking, after=after, quiet=True)
+    _announce(change, after, f"asked:{asked + 1}")
+
+
+def _release(change: Change, booking: Booking) -> None:
+    after = end_now(change, booking, BookingState.NO_SHOW)
+    record_booking(change, GPUBOT, "no_show", before=booking, after=after, told=True)
+    let_go(change, GPUBOT, after, booking)
+    _announce(change, after, "released")
+
+
+def _announce(change: Change, booking: Booking, state: str) -> None:
+    """The question, or what became of a booking of which nobody was asked."""
+    tell_owner(change, "idle", f"idle:{booking.id}", state, booking.team, booking.owner)
+
+
+def _asked(change: Change, booking_id: int) -> int:
+    table = models.Booking
+    statement = queries.columns(table).where(col(table.id) == booking_id)
+    return int(change.connection.execute(statement).one().asked)
+
+
+def _set_asked(change: Change, booking_id: int, times: int) -> None:
+    table = models.Booking
+    change.connection.execute(update(table).where(col(table.id) == booking_id).values(asked=times))

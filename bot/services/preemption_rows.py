@@ -1,0 +1,209 @@
+"""Preemptions as rows, the claims that keep what a preemptee may get back, and their messages."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import datetime
+from itertools import pairwise
+from typing import Any
+
+from sqlalchemy import insert, update
+from sqlmodel import col
+
+from bot.domain.booking import Booking, Placement, Share
+from bot.domain.calendar import Claim, span
+from bot.domain.errors import N_, NotFound
+from bot.domain.notes import Note
+from bot.domain.preemption_notice import Preemption, PreemptionState
+from bot.domain.window import Window
+from bot.services.change import Change
+from bot.services.record import announce
+from bot.services.rows import load_booking, shares_json
+from bot.store import models, queries
+
+#: Nothing can be undone any more.
+SETTLED = (PreemptionState.WITHDRAWN, PreemptionState.OVERTAKEN, PreemptionState.RECLAIMED)
+
+
+def insert_preemption(
+    change: Change,
+    *,
+    preemptor: Booking,
+    preemptee: Booking,
+    reason: str,
+    asked_start: datetime,
+    state: PreemptionState,
+    new_window: Window | None = None,
+) -> Preemption:
+    """Write that `preemptee`, as it was, gives way to `preemptor`."""
+    values = {
+        "preemptor": preemptor.id,
+        "preemptee": preemptee.id,
+        "reason": reason,
+        "created_at": change.now,
+        "asked_start": asked_start,
+        "reclaim_at": preemptor.window.start,
+        "old_start": preemptee.window.start,
+        "old_end": preemptee.window.end,
+        "old_shares": shares_json(Placement(preemptee.window, preemptee.shares)),
+        "new_start": new_window.start if new_window else None,
+        "new_end": new_window.end if new_window else None,
+        "nudged": False,
+        "extended": False,
+        "kept": False,
+        "state": state.value,
+    }
+    return load_preemption(change, change.insert(insert(models.Preemption).values(**values)))
+
+
+def load_preemption(change: Change, preemption_id: int) -> Preemption:
+    """The preemption with that id; raise NotFound when there is none."""
+    found = queries.find_preemption(change.connection, preemption_id)
+    if found is None:
+        raise no_such_preemption()
+    return found
+
+
+def no_such_preemption() -> NotFound:
+    """The error for a preemption id that was never given."""
+    return NotFound(what=Note(N_("such warning")))
+
+
+def update_preemption(change: Change, preemption: Preemption, **changes: Any) -> Preemption:
+    """Write a preemption's changed fields, and have its messages show them."""
+    after = replace(preemption, **changes)
+    table = models.Preemption
+    change.connection.execute(
+        update(table)
+        .where(col(table.id) == preemption.id)
+        .values(
+            reclaim_at=after.reclaim_at,
+            nudged=after.nudged,
+            extended=after.extended,
+            kept=after.kept,
+            again=after.again,
+            state=after.state.value,
+        )
+    )
+    announce_preemption(change, after)
+    return after
+
+
+def announce_preemption(change: Change, preemption: Preemption) -> None:
+    """Bring the messages about a preemption up to date, at whoever owns the booking now."""
+    booking = load_booking(change, preemption.preemptee)
+    topic = "moved" if was_moved(preemption) else "warning"
+    state = (
+        f"{preemption.state.value}:{int(preemption.reclaim_at.timestamp())}:"
+        f"{int(preemption.kept)}:{preemption.again or 0}:{booking.revision}"
+    )
+    subjects = [f"preemption:{preemption.id}"]
+    if preemption.nudged:
+        subjects.append(f"reclaim:{preemption.id}")
+    for subject in subjects:
+        announce(change, topic, subject, state, booking.team, booking.owner)
+
+
+def was_moved(preemption: Preemption) -> bool:
+    """Whether it concerned a booking that had not started."""
+    return preemption.old_window.start > preemption.created_at
+
+
+def open_preemption(change: Change, booking_id: int) -> Preemption | None:
+    """The warning that a running booking is under; None when it is under none."""
+    for found in queries.preemptions_of(change.connection, preemptee=booking_id):
+        if found.state is PreemptionState.WARNED:
+            return found
+    return None
+
+
+def pending_preemptions(change: Change, preemptor: int) -> list[Preemption]:
+    """What a preemptor that has not begun has set in motion, and could undo."""
+    found = queries.preemptions_of(change.connection, preemptor=preemptor)
+    return [preemption for preemption in found if preemption.state not in SETTLED]
+
+
+def hold(
+    change: Change,
+    preemption_id: int,
+    shares: Iterable[Share],
+    window: Window,
+    *,
+    besides: Booking | None = None,
+) -> None:
+    """Keep what is left free of `shares` during `window`, so that it can be given back.
+
+    `besides` is what its holder has in place of it, and would give up for it.
+    """
+    for share in shares:
+        for piece in _pieces(change, share.node, window):
+            wanted = share.gpus - _held_by(besides, share.node, piece)
+            kept = min(wanted, change.calendar.free(share.node, piece))
+            if kept > 0:
+                here = Placement(piece, (Share(share.node, kept),))
+                change.take(preemption_id, here, kind="hold")
+
+
+def hold_again(change: Change, preemption: Preemption) -> None:
+    """Keep anew what a preemptee would get back, after claims around it have changed.
+
+    Once the urgent work begins, or this is settled, nobody gets anything back.
+    """
+    begins = load_booking(change, preemption.preemptor).is_upcoming(change.now)
+    if not begins or preemption.state in SETTLED:
+        return
+    window, runs = preemption.old_window, not was_moved(preemption)
+    start = max(preemption.reclaim_at if runs else window.start, change.now)
+    if preemption.kept or start >= window.end:
+        return
+    instead = preemption.again if preemption.again is not None else preemption.preemptee
+    holder = load_booking(change, instead)
+    besides = holder if holder.state.is_live else None
+    rest = Window(start, window.end)
+    hold(change, preemption.id, preemption.old_shares, rest, besides=besides)
+
+
+def take_back(change: Change, booking_id: int, placement: Placement) -> bool:
+    """Claim for a booking what was given up just now; False when it is not there any more.
+
+    That its node went out of service meanwhile is no hindrance: whoever runs there keeps running.
+    """
+    nodes, calendar = [share.node for share in placement.shares], change.calendar.fork()
+    for row in queries.claims_overlapping(change.connection, nodes, *span(placement.window)):
+        if row.kind == "drain":
+            calendar.remove(Claim(row.id, row.node, row.start_s, row.end_s, row.gpus))
+    if not calendar.fits(placement):
+        return False
+    change.reclaim(booking_id, placement.shares, placement.window)
+    return True
+
+
+def _held_by(booking: Booking | None, node: str, piece: Window) -> int:
+    if booking is None or not booking.window.overlaps(piece):
+        return 0
+    return sum(share.gpus for share in booking.shares if share.node == node)
+
+
+def _pieces(change: Change, node: str, window: Window) -> list[Window]:
+    """The window, cut wherever a claim of the node begins or ends."""
+    if change.cluster.node(node) is None:
+        return []
+    start_s, end_s = int(window.start.timestamp()), int(window.end.timestamp())
+    claims = queries.claims_overlapping(change.connection, [node], start_s, end_s)
+    cuts = {start_s, end_s}
+    for claim in claims:
+        cuts |= {at for at in (claim.start_s, claim.end_s) if start_s < at < end_s}
+    ordered = [datetime.fromtimestamp(at, window.start.tzinfo) for at in sorted(cuts)]
+    return [Window(a, b) for a, b in pairwise(ordered)]
+
+
+def mark_moved(change: Change, preemption: Preemption, window: Window) -> Preemption:
+    """Write where a booking that gives way before its start lies now."""
+    table = models.Preemption
+    change.connection.execute(
+        update(table)
+        .where(col(table.id) == preemption.id)
+        .values(state=PreemptionState.MOVED.value, new_start=window.start, new_end=window.end)
+    )
+    return replace(preemption, state=PreemptionState.MOVED, new_window=window)

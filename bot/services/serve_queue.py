@@ -1,0 +1,25 @@
+"""Gaps for the short queue come by time alone: a booking ends, and the next begins later."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from bot.domain.waitlist import find_room
+from bot.services.changing import changing
+from bot.services.serve_waitlist import serve
+from bot.services.site import Site
+from bot.store import queries
+
+
+def serve_queue(site: Site, *, now: datetime) -> int:
+    """Begin or offer the queue runs that a gap fits now, in their order; return how many."""
+    with site.database.snapshot() as connection:
+        queued = [entry for entry in queries.waiting(connection) if entry.is_queued]
+        if not queued:
+            return 0
+        calendar = site.calendars.fresh(connection, now).calendar
+        if not any(find_room(calendar, entry, now=now) for entry in queued):
+            return 0
+    with changing(site, now) as change:
+        waiting = queries.waiting(change.connection)
+        return sum(serve(change, entry) for entry in waiting if entry.is_queued)

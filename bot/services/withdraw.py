@@ -1,0 +1,206 @@
+"""When a preemption comes to nothing: the preemptor gives up, or a holder does so first."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+
+from bot.domain.actor import GPUBOT, Actor
+from bot.domain.booking import Booking, BookingState, Placement
+from bot.domain.errors import N_
+from bot.domain.preemption_notice import Preemption, PreemptionState
+from bot.domain.request import BookingRequest
+from bot.domain.window import Window
+from bot.services.change import Change
+from bot.services.preemption_rows import (
+    hold_again,
+    open_preemption,
+    pending_preemptions,
+    take_back,
+    update_preemption,
+)
+from bot.services.record import record_booking
+from bot.services.rows import insert_booking, load_booking, update_booking
+from bot.services.transfer import overtake_transfer
+from bot.store import queries
+
+
+def let_go(change: Change, actor: Actor, booking: Booking, was: Booking) -> None:
+    """What the end of a booking means to others: `booking` is over, `was` is what it was.
+
+    An open offer to hand it over is withdrawn. If it was urgent and nothing was reclaimed for it,
+    those who gave way get everything back; if it gave way itself, its preemptor may begin sooner.
+    """
+    overtake_transfer(change, actor, booking)
+    if was.state is BookingState.RESERVED and change.now < was.window.end:
+        withdraw_preemptions(change, actor, booking)
+    overtake_preemptions(change, booking)
+
+
+def withdraw_preemptions(change: Change, actor: Actor, preemptor: Booking) -> None:
+    """Give everybody back what the preemptor, which has let go already, would have taken."""
+    pending = pending_preemptions(change, preemptor.id)
+    for preemption in pending:
+        change.give_back("hold", preemption.id)
+    instead = [_lay_aside(change, preemption) for preemption in pending]
+    for preemption, again in zip(pending, instead, strict=True):
+        _restore(change, actor, preemption, again)
+
+
+def release_holds(change: Change, preemptor: Booking) -> None:
+    """The preemptor begins: what was kept for a withdrawal is free for everybody."""
+    for preemption in pending_preemptions(change, preemptor.id):
+        change.give_back("hold", preemption.id)
+
+
+def overtake_preemptions(change: Change, booking: Booking) -> None:
+    """A booking that gave way has ended, or went elsewhere, by its owner's doing."""
+    warned = open_preemption(change, booking.id)
+    if warned is not None:
+        update_preemption(change, warned, state=PreemptionState.RELEASED)
+        settle_start(change, warned.preemptor)
+    for preemption in queries.preemptions_of(change.connection, preemptee=booking.id):
+        if preemption.state is PreemptionState.MOVED:
+            change.give_back("hold", preemption.id)
+            update_preemption(change, preemption, state=PreemptionState.OVERTAKEN)
+
+
+def settle_start(change: Change, preemptor_id: int) -> None:
+    """Have an urgent booking begin as soon as everybody it waits for is gone."""
+    preemptor = load_booking(change, preemptor_id)
+    if not preemptor.is_upcoming(change.now):
+        return
+    pending = pending_preemptions(change, preemptor_id)
+    waits = [p.reclaim_at for p in pending if p.state is PreemptionState.WARNED]
+    asked = [p.asked_start for p in pending]
+    start = max([change.now, *asked, *waits])
+    if start >= preemptor.window.start:
+        return
+    # What was kept of holders who have let go is what it begins on.
+    held = [p for p in pending if p.state is not PreemptionState.WARNED]
+    for preemption in held:
+        change.give_back("hold", preemption.id)
+    gap = Placement(Window(start, preemptor.window.start), preemptor.shares)
+    if change.calendar.fits(gap):
+        change.take(preemptor.id, gap)
+        after = update_booking(change, preemptor, window=Window(start, preemptor.window.end))
+        record_booking(change, GPUBOT, "brought_forward", before=preemptor, after=after)
+    for preemption in held:
+        hold_again(change, preemption)
+
+
+def _lay_aside(change: Change, preemption: Preemption) -> Booking | None:
+    """Free what was booked in place of the loss, for those who get back what they had there."""
+    if preemption.again is None:
+        return None
+    again = load_booking(change, preemption.again)
+    if not again.is_upcoming(change.now):
+        return None
+    change.give_back("booking", again.id)
+    return again
+
+
+def _undo_again(change: Change, again: Booking) -> None:
+    """What was booked in place of the loss is not needed any more."""
+    after = update_booking(change, again, state=BookingState.CANCELLED)
+    record_booking(
+        change,
+        GPUBOT,
+        "cancelled",
+        before=again,
+        after=after,
+        reason=N_("the urgent work was called off"),
+        told=True,
+    )
+    overtake_transfer(change, GPUBOT, after)
+
+
+def _restore(change: Change, actor: Actor, preemption: Preemption, again: Booking | None) -> None:
+    """Give one back what they had; who cannot have it keeps what was booked in its place."""
+    booking = load_booking(change, preemption.preemptee)
+    restored = {
+        PreemptionState.WARNED: _keep_running,
+        PreemptionState.RELEASED: _run_on,
+        PreemptionState.MOVED: _move_back,
+        PreemptionState.LOST: _revive,
+    }[preemption.state](change, preemption, booking)
+    kept = again is not None and restored is None and take_back(change, again.id, _all_of(again))
+    if again is not None and not kept:
+        _undo_again(change, again)
+    if restored is None:
+        update_preemption(change, preemption, state=PreemptionState.OVERTAKEN)
+        return
+    record_booking(change, actor, "restored", before=booking, after=restored, told=True)
+    fresh = restored.id if restored.id != booking.id else None
+    update_preemption(change, preemption, state=PreemptionState.WITHDRAWN, again=fresh)
+
+
+def _keep_running(change: Change, preemption: Preemption, booking: Booking) -> Booking | None:
+    """It runs on to its old end, with the GPUs that it has now."""
+    if not booking.state.is_live or preemption.old_window.end <= booking.window.end:
+        return None
+    more = Placement(Window(booking.window.end, preemption.old_window.end), booking.shares)
+    if not take_back(change, booking.id, more):
+        return None
+    return update_booking(
+        change, booking, window=Window(booking.window.start, preemption.old_window.end)
+    )
+
+
+def _run_on(change: Change, preemption: Preemption, booking: Booking) -> Booking | None:
+    """Its GPUs were given back already: a new booking has what is left of its time.
+
+    Before the instant of reclaiming somebody else may have them by now.
+    """
+    kept = max(change.now, preemption.reclaim_at)
+    chances = [_rest(preemption, start) for start in (change.now, kept)]
+    rest = next((c for c in chances if c is not None and change.calendar.fits(c)), None)
+    if rest is None:
+        return None
+    request = BookingRequest(
+        shape=replace(booking.shape, gpus=rest.gpus),
+        window=rest.window,
+        priority=booking.priority,
+        preemptible=booking.preemptible,
+        team=booking.team,
+        purpose=booking.purpose,
+    )
+    fresh = insert_booking(change, request, rest, owner=booking.owner, team=booking.team)
+    change.take(fresh.id, rest)
+    return fresh
+
+
+def _move_back(change: Change, preemption: Preemption, booking: Booking) -> Booking | None:
+    """To its old window, unless its owner is content with the new one or has changed it."""
+    old = _rest(preemption, change.now)
+    untouched = booking.is_upcoming(change.now) and booking.window == preemption.new_window
+    if preemption.kept or not untouched or old is None:
+        return None
+    change.give_back("booking", booking.id)
+    if not change.calendar.fits(old):
+        change.reclaim(booking.id, booking.shares, booking.window)
+        return None
+    change.take(booking.id, old)
+    return update_booking(change, booking, window=old.window, shares=old.shares)
+
+
+def _revive(change: Change, preemption: Preemption, booking: Booking) -> Booking | None:
+    old = _rest(preemption, change.now)
+    if old is None or not change.calendar.fits(old):
+        return None
+    change.take(booking.id, old)
+    return update_booking(
+        change, booking, state=BookingState.RESERVED, window=old.window, shares=old.shares
+    )
+
+
+def _all_of(booking: Booking) -> Placement:
+    return Placement(booking.window, booking.shares)
+
+
+def _rest(preemption: Preemption, now: datetime) -> Placement | None:
+    """What is left of what it had; None when its time is over."""
+    window = preemption.old_window
+    if window.end <= now:
+        return None
+    return Placement(Window(max(window.start, now), window.end), preemption.old_shares)
