@@ -15,11 +15,13 @@ from typing import NamedTuple
 from dateutil import tz
 
 from bot.config.settings import Settings
+from bot.demo_clock import DemoClock
 from bot.domain.actor import Actor
 from bot.domain.cluster import Cluster, Node, Team
 from bot.domain.request import parse_reserve
 from bot.main import Bot, run_until_signal
 from bot.sandbox import Sandbox, SandboxChannel, SandboxClock, SandboxUser
+from bot.services.no_show import still_needed
 from bot.services.reserve import reserve
 from bot.services.site import Site
 from bot.slack.outbox import PACE
@@ -108,6 +110,7 @@ class Demo:
         )
         self._folder, self._over_http, self._pace = folder, over_http, pace
         self.bot: Bot | None = None
+        self._follower: DemoClock | None = None
 
     def start(self, port: int | None = 0) -> None:
         """Start both, and wait until they talk.
@@ -122,9 +125,13 @@ class Demo:
         if self._over_http:
             self.sandbox.request_url = f"{self.bot.address}/slack/events"
         self.sandbox.wait_for(lambda: self.sandbox.connected, timeout=CONNECTED_WITHIN_S)
+        self._follower = DemoClock(self.clock, self.bot, self._pace)
+        self._follower.start()
 
     def stop(self) -> None:
         """End both; also what was only half started."""
+        if self._follower is not None:
+            self._follower.stop()
         if self.bot is not None:
             self.bot.stop()
         self.sandbox.stop()
@@ -145,6 +152,7 @@ class Demo:
             slack_api_url=self.sandbox.api_url,
             database_url=f"sqlite:///{self._folder / 'gpubot.db'}",
             port=0,
+            base_url="",
         )
 
 
@@ -191,4 +199,7 @@ def book_samples(site: Site, clock: SandboxClock) -> None:
     for sample in SAMPLES:
         now = (clock.now() - sample.ago).replace(microsecond=0)
         request = parse_reserve(sample.text, now=now, zone=site.cluster.zone, cluster=site.cluster)
-        reserve(site, Actor(sample.user), request, now=now)
+        booked = reserve(site, Actor(sample.user), request, now=now)
+        if booked.is_running(clock.now()):
+            # Its owner is at work on it, and need not be asked about it.
+            still_needed(site, Actor(sample.user), booked.id, now=clock.now())

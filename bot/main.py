@@ -21,12 +21,12 @@ from bot.config.problems import load_cluster
 from bot.config.settings import ConfigError, Settings
 from bot.domain.cluster import Cluster
 from bot.services import receipts
-from bot.services.answer_transfer import expire_transfers
 from bot.services.delivery import Delivery
+from bot.services.digest import write_digests
+from bot.services.keep_time import keep_time
 from bot.services.nodes import sync_nodes
-from bot.services.resume import expire_drains
+from bot.services.recover import note_alive, recover
 from bot.services.site import Site
-from bot.services.turn_over import turn_over
 from bot.slack import announcements, home
 from bot.slack.answers import Answers
 from bot.slack.app import Listeners, build_app
@@ -69,8 +69,9 @@ class Bot:
         self.settings = settings
         self.clock = clock or SystemClock()
         upgrade(settings.database_url)
-        self.site = Site.open(Database(settings.database_url), cluster)
+        self.site = Site.open(Database(settings.database_url), cluster, self._public_address)
         sync_nodes(self.site, now=self._now())
+        recover(self.site, now=self._now())
         interactive, background = interactive_client(settings), background_client(settings)
         self._workers = Workers("replies", threads=4, capacity=200)
         self._profiles = Profiles(self.site, interactive, self.clock)
@@ -88,8 +89,10 @@ class Bot:
         )
         self._socket = SocketLink(app, settings) if settings.socket_mode else None
         self._probe = Probe(background)
+        self._due = self._due_by_the_clock()
         self._ticks = Ticks(self._table())
-        web = build_web(app if settings.signing_secret else None, self.problems)
+        bolt = app if settings.signing_secret else None
+        web = build_web(bolt, self.problems, self.site, self._now)
         self._web = WebServer(web, settings.host, settings.port)
 
     @property
@@ -122,6 +125,20 @@ class Bot:
         self.site.database.close()
         log.info("gpubot has ended")
 
+    def run_ticks(self) -> None:
+        """Do now what is due by the bot's clock, for a clock that moves faster than the ticks."""
+        for tick in self._due:
+            self._ticks.run(tick)
+
+    def deliver(self, timeout: float) -> bool:
+        """Wait, at most `timeout` seconds, until Slack has what it takes now; whether it has."""
+        return self._deliverer.wait_until_idle(timeout)
+
+    def set_pace(self, pace: timedelta) -> None:
+        """Leave at least `pace` of real time between posts to a channel from now on."""
+        self._deliverer.pace = pace
+        self._deliverer.wake()
+
     def problems(self) -> list[str]:
         """Why gpubot is not ready to serve; empty when it is."""
         found = [_database_problem(self.site.database), self._probe.problem()]
@@ -130,13 +147,19 @@ class Bot:
         found.append(self._ticks.problem())
         return [problem for problem in found if problem is not None]
 
+    def _due_by_the_clock(self) -> tuple[Tick, ...]:
+        """What becomes due by the bot's clock, in the order in which it happens at one instant."""
+        return (
+            _tick("due", 5, lambda: keep_time(self.site, now=self._now())),
+            _tick("digests", 60, lambda: write_digests(self.site, now=self._now())),
+        )
+
     def _table(self) -> tuple[Tick, ...]:
-        """What runs by the clock. Anything due is done within 15 s (design, section 4)."""
+        """Everything that runs again and again. What is due is done within 15 s (design, 4)."""
         return (
             _tick("outbox", 5, self._deliverer.wake),
-            _tick("bookings", 5, lambda: turn_over(self.site, now=self._now())),
-            _tick("transfers", 10, lambda: expire_transfers(self.site, now=self._now())),
-            _tick("drains", 10, lambda: expire_drains(self.site, now=self._now())),
+            *self._due,
+            _tick("alive", 30, lambda: note_alive(self.site, now=self._now())),
             _tick("homes", 3, self._homes.refresh),
             _tick("slots", 5, self._homes.new_slot),
             _tick("profiles", 30, self._refresh_profiles),
@@ -146,6 +169,9 @@ class Bot:
 
     def _now(self) -> datetime:
         return self.clock.now().replace(microsecond=0)
+
+    def _public_address(self) -> str:
+        return self.settings.base_url or self.address
 
     def _refresh_profiles(self) -> None:
         cluster = self.site.cluster

@@ -5,7 +5,7 @@ The demo gives the bot this clock, so that a day of bookings can be watched in a
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 
 
@@ -26,6 +26,11 @@ class SandboxClock:
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._lock = threading.Lock()
+        #: Held on the way from one instant to another; whoever goes next waits for their turn.
+        self._travelling = threading.Lock()
+        self._standing = False
+        self._stops: Callable[[datetime, datetime], Iterable[datetime]] = _no_stops
+        self._at_stop: Callable[[], None] = _do_nothing
         self._monotonic = monotonic
         self._listeners: list[Callable[[], None]] = []
         self._speed = _checked_speed(speed)
@@ -44,16 +49,25 @@ class SandboxClock:
 
     def jump(self, to: datetime) -> None:
         """Go to an instant, forwards or backwards."""
-        with self._lock:
-            self._rebase(_aware(to))
-        self._tell()
+        there = _aware(to)
+        self._travel(lambda _here: there)
 
     def shift(self, by: timedelta | float) -> None:
         """Go forwards (or backwards) by an amount; a number is seconds."""
         step = by if isinstance(by, timedelta) else timedelta(seconds=by)
-        with self._lock:
-            self._rebase(self._now() + step)
-        self._tell()
+        self._travel(lambda here: here + step)
+
+    def stop_on_the_way(
+        self,
+        stops: Callable[[datetime, datetime], Iterable[datetime]],
+        at_stop: Callable[[], None],
+    ) -> None:
+        """From now on, let every jump and shift stop at `stops(here, there)` and call `at_stop`.
+
+        The clock stands still there until `at_stop` is back, and the jump is over when it has
+        been everywhere. `at_stop` must not move the clock itself.
+        """
+        self._stops, self._at_stop = stops, at_stop
 
     def set_speed(self, factor: float) -> None:
         """Run `factor` times as fast as real time from now on; 0 freezes the clock."""
@@ -66,7 +80,29 @@ class SandboxClock:
         """Call `listener` after each jump, shift or change of speed."""
         self._listeners.append(listener)
 
+    def _travel(self, destination: Callable[[datetime], datetime]) -> None:
+        with self._travelling:
+            here = self.now()
+            there = destination(here)
+            try:
+                for stop in self._stops(here, there):
+                    self._stand_at(stop)
+                    self._tell()
+                    self._at_stop()
+            finally:
+                with self._lock:
+                    self._rebase(there)
+                    self._standing = False
+        self._tell()
+
+    def _stand_at(self, stop: datetime) -> None:
+        with self._lock:
+            self._rebase(stop)
+            self._standing = True
+
     def _now(self) -> datetime:
+        if self._standing:
+            return self._base
         elapsed = (self._monotonic() - self._since) * self._speed
         return self._base + timedelta(seconds=elapsed)
 
@@ -77,6 +113,14 @@ class SandboxClock:
     def _tell(self) -> None:
         for listener in list(self._listeners):
             listener()
+
+
+def _no_stops(_here: datetime, _there: datetime) -> Iterable[datetime]:
+    return ()
+
+
+def _do_nothing() -> None:
+    """What is done at a stop where nothing is."""
 
 
 def _aware(instant: datetime) -> datetime:

@@ -19,7 +19,7 @@ from bot.domain.transfer import Transfer, TransferState
 from bot.services import look, people
 from bot.services.record import AuditRecord
 from bot.services.site import Site
-from bot.slack import phrases
+from bot.slack import digests, offers, phrases, preemptions, reminders
 from bot.slack.blocks import history, notices
 from bot.slack.blocks.bookings import card, struck_card
 from bot.slack.blocks.build import actions, button, message
@@ -81,7 +81,8 @@ def _card(row: Row, site: Site, now: datetime, reader: Reader) -> Message | None
         return _living(
             struck_card(reader, site.cluster, booking, _how_it_ended(site, booking, reader))
         )
-    return _living(card(reader, site.cluster, booking, look.drained_nodes(site), now))
+    warned = preemptions.warnings_of(site, [booking], now).get(booking.id)
+    return _living(card(reader, site.cluster, booking, look.drained_nodes(site), now, warned))
 
 
 def _moved_on(cluster: Cluster, booking: Booking, channel: str) -> Team | None:
@@ -205,4 +206,12 @@ TOPICS: Mapping[str, Callable[[Row, Site, datetime, Reader], Message | None]] = 
     "notice": _notice,
     "transfer": _transfer,
     "node": _node,
+    "offer": offers.offer_message,
+    "entry": offers.entry_message,
+    "warning": preemptions.told_to_preemptee,
+    "moved": preemptions.told_to_preemptee,
+    "reminder": reminders.reminder,
+    "idle": reminders.idle,
+    "digest": digests.digest,
+    "weekly": digests.weekly,
 }

@@ -38,13 +38,13 @@ class Draft:
 def first_draft(call: Call, request: BookingRequest | None) -> Draft:
     """The draft to begin with: one GPU for a slot from now, or what `request` asks for."""
     if request is None:
-        return Draft(length=_compact(call.site.cluster.policy.slot))
+        return Draft(length=compact(call.site.cluster.policy.slot))
     return Draft(
         gpus=request.shape.gpus,
         model=request.shape.model or "",
         node=request.shape.node or "",
         start=request.window.start if request.window.start > call.now else None,
-        length=_compact(asked_length(request.window, call.site.cluster.grid)),
+        length=compact(asked_length(request.window, call.site.cluster.grid)),
         priority=request.priority,
         preemptible="yes" if request.preemptible else "no",
         team=request.team or "",
@@ -69,7 +69,7 @@ def worded_draft(call: Call, text: str) -> Draft:
         model=cluster.model(said.model or "") or "",
         node=node.name if node else "",
         start=start,
-        length=_compact(length or cluster.policy.slot),
+        length=compact(length or cluster.policy.slot),
         priority=Priority.P2 if said.priority is None else said.priority,
         preemptible={True: "yes", False: "no", None: ""}[said.preemptible],
         team=team.name if team else "",
@@ -78,7 +78,7 @@ def worded_draft(call: Call, text: str) -> Draft:
     )
 
 
-def _compact(length: timedelta) -> str:
+def compact(length: timedelta) -> str:
     """A length as it is typed: "20h", "90m"."""
     minutes = int(length.total_seconds()) // 60
     return f"{minutes // 60}h" if minutes % 60 == 0 else f"{minutes}m"
@@ -109,7 +109,7 @@ def to_request(call: Call, draft: Draft) -> BookingRequest:
     return build_request(
         gpus=draft.gpus,
         start=draft.start,
-        length=_length(draft.length),
+        length=length_of(draft.length),
         node=draft.node or None,
         model=draft.model or None,
         spread=draft.spread,
@@ -122,7 +122,8 @@ def to_request(call: Call, draft: Draft) -> BookingRequest:
     )
 
 
-def _length(text: str) -> timedelta:
+def length_of(text: str) -> timedelta:
+    """The length typed into a form. Raises InputError at its field."""
     try:
         return parse_length(text)
     except BookingError as error:

@@ -43,6 +43,34 @@ class ActionId(StrEnum):
     MINE_PAGE = "mine_page"
     DRAIN = "drain"
     RESUME = "resume"
+    #: Opens the preview of a preemption, for the request in its value.
+    PREEMPT = "preempt"
+    #: A preemptee's answers; their values are preemption ids.
+    RELEASE_NOW = "release_now"
+    MORE_TIME = "more_time"
+    BOOK_AGAIN = "book_again"
+    KEEP_TIME = "keep_time"
+    #: Answers "is it still needed?", also before it is asked.
+    STILL_NEEDED = "still_needed"
+    #: Gives a booking back that nobody seems to use.
+    NOT_NEEDED = "not_needed"
+    #: Says that a run is alive, so that it may overrun.
+    LET_FINISH = "let_finish"
+    #: Opens the form to wait; its value may hold a wish, or words, to begin with.
+    WAIT = "wait"
+    #: Joins the waitlist with the wish in its value.
+    JOIN_WAITLIST = "join_waitlist"
+    #: Opens the form to wait with what an entry asks for, to change it.
+    WAIT_CHANGE = "wait_change"
+    WAIT_LEAVE = "wait_leave"
+    OFFER_ACCEPT = "offer_accept"
+    OFFER_DECLINE = "offer_decline"
+    #: Declines the offer and leaves the waitlist.
+    OFFER_LEAVE = "offer_leave"
+    #: Opens the form to queue short work; its value may hold words to begin with.
+    QUEUE = "queue"
+    #: Queues the work in its value.
+    QUEUE_NOW = "queue_now"
     #: An input that is only read when its form is submitted.
     FIELD = "field"
 
@@ -56,6 +84,9 @@ class CallbackId(StrEnum):
     TRANSFER = "transfer"
     GIVE_UP = "give_up"
     DRAIN = "drain"
+    PREEMPT = "preempt"
+    WAIT = "wait"
+    QUEUE = "queue"
     #: A window that only tells something.
     TOLD = "told"
 
@@ -78,6 +109,9 @@ class BlockId(StrEnum):
     REASON = "reason"
     RECEIVER = "receiver"
     UNTIL = "until"
+    EARLIEST = "earliest"
+    LATEST = "latest"
+    COMMAND = "command"
     #: The line that says whether what is filled in is free.
     AVAILABILITY = "availability"
     #: What went wrong with the form as a whole.

@@ -20,6 +20,7 @@ import json
 import logging
 import random
 import threading
+import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from http.client import HTTPException
@@ -56,6 +57,8 @@ LATE = timedelta(minutes=15)
 SETTLE_TRIES, SETTLE_PAUSE_S = 10, 2.0
 #: How long the loop sleeps when nothing wakes it.
 IDLE = timedelta(seconds=5)
+#: How often somebody who waits for an idle outbox looks again when nobody tells them, in seconds.
+LOOK_AGAIN_S = 0.05
 
 #: Slack's errors that pass by themselves, or when an operator repairs the app's installation.
 #: Every other error concerns the message or its recipient and will not change by waiting.
@@ -91,8 +94,9 @@ class Deliverer:
 
     `client` has a timeout and no retry handlers (they would sleep). `render` makes the message
     of a row, given the bot's now. `clock` is the bot's; `wall` tells the real time, aware UTC,
-    for pauses and pacing. `pace` is the least time between two calls about one recipient.
-    `chance` spreads retries, so that many rows do not come back at one instant.
+    for pauses and pacing. `pace` is the least time between two calls about one recipient; it may
+    be changed at any time. `chance` spreads retries, so that many rows do not come back at one
+    instant.
     """
 
     def __init__(
@@ -111,12 +115,13 @@ class Deliverer:
         self._render = render
         self._clock = clock
         self._wall = wall
-        self._pace = pace
+        self.pace = pace
         self._chance = chance or random.Random()  # noqa: S311 - spreads retries, guards nothing
-        self._paced_until: dict[str, datetime] = {}
+        self._called_at: dict[str, datetime] = {}
         self._busy: set[str] = set()
         self._lock = threading.Lock()
         self._awake = threading.Event()
+        self._freed = threading.Event()
         self._stopping = threading.Event()
         self._workers = Workers("outbox", threads=4, capacity=1000)
         self._loop = threading.Thread(target=self._run, name="outbox", daemon=True)
@@ -139,6 +144,29 @@ class Deliverer:
         if self._loop.is_alive():
             self._loop.join(1)
 
+    def wait_until_idle(self, timeout: float) -> bool:
+        """Wait until nothing more can be sent now; False when `timeout` seconds were not enough.
+
+        What Slack wants to have later is not waited for.
+        """
+        deadline = time.monotonic() + timeout
+        while self._is_sending():
+            left = deadline - time.monotonic()
+            if left <= 0 or self._stopping.is_set():
+                return False
+            self._freed.wait(min(left, LOOK_AGAIN_S))
+            self._freed.clear()
+        return True
+
+    def _is_sending(self) -> bool:
+        # In this order: a row that is claimed after the first look is busy at the second.
+        heads = box.heads(self._site, now=self._clock.now())
+        wall = self._wall()
+        if any(retry_at is None or retry_at <= wall for retry_at in heads.values()):
+            return True
+        with self._lock:
+            return bool(self._busy)
+
     def run_once(self) -> int:
         """Try the due head of each recipient, one after another; return how many were tried."""
         due, _ = self._due()
@@ -147,7 +175,9 @@ class Deliverer:
     def deliver_to(self, recipient: str) -> bool:
         """Try the head of one recipient's queue; False when there was nothing to try."""
         try:
-            delivery = box.claim(self._site, recipient, wall=self._wall(), lease=LEASE)
+            delivery = box.claim(
+                self._site, recipient, now=self._clock.now(), wall=self._wall(), lease=LEASE
+            )
         except (OperationalError, Busy) as error:
             log.warning("outbox to %s: the database did not answer: %s", recipient, error)
             return False
@@ -159,12 +189,12 @@ class Deliverer:
             self._postpone(delivery, error)
         except Refused as error:
             log.error("outbox %s to %s: Slack refused: %s", delivery.ids, recipient, error)
-            box.settle(self._site, delivery, Outcome.FAILED, error=str(error))
+            self._fail(delivery, str(error))
         except (OperationalError, Busy) as error:
             log.warning("outbox %s: the database did not answer: %s", delivery.ids, error)
         except Exception as error:
             log.exception("outbox %s to %s cannot be sent", delivery.ids, recipient)
-            box.settle(self._site, delivery, Outcome.FAILED, error=repr(error))
+            self._fail(delivery, repr(error))
         return True
 
     def _deliver(self, delivery: Delivery) -> None:
@@ -180,15 +210,19 @@ class Deliverer:
 
     def _settle(self, delivery: Delivery, outcome: Outcome, place: Place | None = None) -> None:
         """Note what became of a delivery; what Slack has taken must not be sent once more."""
+        now = self._clock.now()
         for _ in range(SETTLE_TRIES - 1):
             try:
-                box.settle(self._site, delivery, outcome, place=place)
+                box.settle(self._site, delivery, outcome, now=now, place=place)
             except (OperationalError, Busy) as error:
                 log.warning("outbox %s: the database did not answer: %s", delivery.ids, error)
                 self._stopping.wait(SETTLE_PAUSE_S)
             else:
                 return
-        box.settle(self._site, delivery, outcome, place=place)
+        box.settle(self._site, delivery, outcome, now=now, place=place)
+
+    def _fail(self, delivery: Delivery, error: str) -> None:
+        box.settle(self._site, delivery, Outcome.FAILED, now=self._clock.now(), error=error)
 
     def _show(self, delivery: Delivery, message: Message) -> Place:
         """Bring the living message up to date: edit it, or post it when there is none."""
@@ -239,7 +273,7 @@ class Deliverer:
     def _call(self, recipient: str, method: Callable[..., Any], **arguments: Any) -> Any:
         """Call Slack; raise TryLater or Refused for everything that can go wrong."""
         with self._lock:
-            self._paced_until[recipient] = self._wall() + self._pace
+            self._called_at[recipient] = self._wall()
         try:
             return method(**arguments)
         except SlackApiError as error:
@@ -268,11 +302,12 @@ class Deliverer:
         """Recipients to try now, and when to look again."""
         wall = self._wall()
         due, look_again = [], wall + IDLE
-        for recipient, retry_at in box.heads(self._site).items():
+        for recipient, retry_at in box.heads(self._site, now=self._clock.now()).items():
             with self._lock:
                 if recipient in self._busy:
                     continue
-                at = max(retry_at or wall, self._paced_until.get(recipient, wall))
+                called_at = self._called_at.get(recipient)
+            at = max(retry_at or wall, called_at + self.pace if called_at else wall)
             if at <= wall:
                 due.append(recipient)
             else:
@@ -308,6 +343,7 @@ class Deliverer:
     def _free(self, recipient: str) -> None:
         with self._lock:
             self._busy.discard(recipient)
+        self._freed.set()
 
 
 def _content(message: Message) -> dict[str, Any]:

@@ -14,7 +14,9 @@ from typing import Any
 from bot.domain.booking import Priority, Shape
 from bot.domain.cluster import Cluster
 from bot.domain.errors import N_, InputError
+from bot.domain.queue_request import QueueRequest, build_queue
 from bot.domain.request import BookingRequest, build_request
+from bot.domain.wait_request import WaitRequest, build_wait
 from bot.domain.window import GRACE, Window, asked_length
 
 #: No calendar reaches further, and no `datetime` overflows.
@@ -39,18 +41,22 @@ def pack_requests(requests: Iterable[BookingRequest], *, at_once: bool = False) 
     """
     requests = tuple(requests)
     first = requests[0]
-    fields = {
-        "n": first.shape.gpus,
-        "on": first.shape.node,
-        "m": first.shape.model,
-        "s": int(first.shape.spread),
-        "w": [[_stamp(r.window.start), _stamp(r.window.end)] for r in requests],
-        "p": int(first.priority),
-        "e": int(first.preemptible),
-        "t": first.team,
-        "u": first.purpose,
-        "now": int(at_once),
-    }
+    return _pack(
+        **_shape_fields(first.shape),
+        w=[[_stamp(r.window.start), _stamp(r.window.end)] for r in requests],
+        p=int(first.priority),
+        e=int(first.preemptible),
+        t=first.team,
+        u=first.purpose,
+        now=int(at_once),
+    )
+
+
+def _shape_fields(shape: Shape) -> dict[str, Any]:
+    return {"n": shape.gpus, "on": shape.node, "m": shape.model, "s": int(shape.spread)}
+
+
+def _pack(**fields: Any) -> str:
     kept = {name: value for name, value in fields.items() if value not in (None, "", 0)}
     return json.dumps(kept, ensure_ascii=False, separators=(",", ":"))
 
@@ -123,6 +129,81 @@ def _sketched(common: dict[str, Any], window: Window) -> BookingRequest:
     )
 
 
+def pack_wish(wish: WaitRequest) -> str:
+    """A wish for GPUs between two instants, as a button's value."""
+    return _pack(
+        **_shape_fields(wish.shape),
+        l=int(wish.length.total_seconds()),
+        a=None if wish.earliest is None else _stamp(wish.earliest),
+        b=None if wish.latest is None else _stamp(wish.latest),
+        p=int(wish.priority),
+        e=int(wish.preemptible),
+        t=wish.team,
+        u=wish.purpose,
+    )
+
+
+def unpack_wish(value: str, *, now: datetime, cluster: Cluster) -> WaitRequest:
+    """The wish in a button's value, within today's bounds; what has begun counts from now on.
+
+    Raises InputError: InThePast or WindowTooSmall when too little of its time is left.
+    """
+    fields = _wish_fields(value)
+    earliest = fields.pop("earliest")
+    begun = earliest is None or earliest <= now
+    return build_wait(**fields, earliest=None if begun else earliest, now=now, cluster=cluster)
+
+
+def sketch_wish(value: str) -> WaitRequest | None:
+    """The wish in a value as it was packed, to begin anew with; None: nothing usable."""
+    try:
+        fields = _wish_fields(value)
+    except InputError:
+        return None
+    shape = Shape(*(fields.pop(name) for name in ("gpus", "node", "model", "spread")))
+    return WaitRequest(shape=shape, **fields)
+
+
+def _wish_fields(value: str) -> dict[str, Any]:
+    fields = _object(value)
+    try:
+        return {
+            **_common(fields),
+            "length": _span(fields["l"]),
+            "earliest": None if fields.get("a") is None else _instant(fields["a"]),
+            "latest": None if fields.get("b") is None else _instant(fields["b"]),
+        }
+    except (KeyError, TypeError, ValueError) as error:
+        raise StaleButton from error
+
+
+def pack_queued(work: QueueRequest) -> str:
+    """Short work for a gap, as a button's value."""
+    return _pack(
+        **_shape_fields(work.shape),
+        l=int(work.length.total_seconds()),
+        p=int(work.priority),
+        t=work.team,
+        u=work.command,
+    )
+
+
+def unpack_queued(value: str, *, cluster: Cluster) -> QueueRequest:
+    """The short work in a button's value, within today's bounds. Raises InputError."""
+    fields = _object(value)
+    try:
+        length, common = _span(fields["l"]), _common(fields)
+    except (KeyError, TypeError, ValueError) as error:
+        raise StaleButton from error
+    names = ("gpus", "node", "model", "priority", "team")
+    return build_queue(
+        **{name: common[name] for name in names},
+        length=length,
+        command=common["purpose"],
+        cluster=cluster,
+    )
+
+
 def pack(booking: int, what: datetime | timedelta | None = None) -> str:
     """A booking, and maybe an instant or a length, as a button's value."""
     if what is None:
@@ -132,7 +213,7 @@ def pack(booking: int, what: datetime | timedelta | None = None) -> str:
 
 
 def unpack_id(value: str) -> int:
-    """The id of a booking or transfer. Raises StaleButton."""
+    """The id of a booking, transfer, waitlist entry or offer. Raises StaleButton."""
     if len(value) > ID_DIGITS:
         raise StaleButton
     return _digits(value)
@@ -190,6 +271,13 @@ def _name(value: object) -> str | None:
     if value is not None and not isinstance(value, str):
         raise TypeError(value)
     return value
+
+
+def _span(seconds: object) -> timedelta:
+    length = timedelta(seconds=min(max(_whole(seconds), 0), LATEST_STAMP))
+    if length > LONGEST:
+        raise StaleButton
+    return length
 
 
 def _stamp(instant: datetime) -> int:

@@ -11,7 +11,9 @@ from bot.domain.booking import Booking, BookingState, Placement, Shape, Share, b
 from bot.domain.cluster import Cluster
 from bot.domain.drain import Drain
 from bot.domain.errors import N_, UserId
+from bot.domain.preemption_notice import Preemption, PreemptionState
 from bot.domain.transfer import Transfer
+from bot.domain.window import Window
 from bot.slack.reader import Mrkdwn, Reader
 from bot.slack.wording import cut
 
@@ -67,6 +69,35 @@ def nodes(reader: Reader, shares: Sequence[Share]) -> str:
     )
 
 
+def where(reader: Reader, booking: Booking) -> str:
+    """Its nodes, and which of their GPUs once that is settled: "gpu-03 (GPUs 0–3)"; plain text."""
+    settled = booking.gpu_ids
+    if not settled or not booking.state.is_live or len(settled) > NAMED_NODES:
+        return nodes(reader, booking.shares)
+    return ", ".join(
+        reader.many_plain("{node} (GPU {ids})", "{node} (GPUs {ids})", len(ids), node=node,
+                          ids=ranges(ids))
+        for node, ids in settled
+    )  # fmt: skip
+
+
+def ranges(ids: Sequence[int]) -> str:
+    """Numbers in order, as in "0–3" or "0, 2–3"."""
+    runs: list[tuple[int, int]] = []
+    for number in sorted(ids):
+        if runs and number == runs[-1][1] + 1:
+            runs[-1] = (runs[-1][0], number)
+        else:
+            runs.append((number, number))
+    return ", ".join(f"{a}" if a == b else f"{a}–{b}" for a, b in runs)
+
+
+def promised(booking: Booking) -> Window:
+    """Its window without the overrun, which is no promise."""
+    start, end = booking.window.start, booking.window.end
+    return Window(start, min(booking.overrun_from or end, end))
+
+
 def held(reader: Reader, cluster: Cluster, shares: Sequence[Share]) -> str:
     """As in "4 × V100 on gpu-01"; plain text."""
     what, where = gpus(cluster, shares), nodes(reader, shares)
@@ -101,13 +132,29 @@ def because(reader: Reader, reason: str) -> Mrkdwn:
     return reader.text(N_(": “{reason}”"), reason=reason) if reason else Mrkdwn("")
 
 
-def state(reader: Reader, booking: Booking, now: datetime) -> Mrkdwn:
-    """Where the booking is in its life, in a word or two."""
+def state(
+    reader: Reader, booking: Booking, now: datetime, preemption: Preemption | None = None
+) -> Mrkdwn:
+    """Where the booking is in its life, in a few words; `preemption` is its latest as preemptee."""
     if booking.is_upcoming(now):
         return reader.text(N_("reserved"))
     if booking.is_running(now):
-        return reader.text(N_("running"))
+        return _running(reader, booking, now, preemption)
     return reader.text(ENDS.get(booking.state, N_("ended")))
+
+
+def _running(
+    reader: Reader, booking: Booking, now: datetime, preemption: Preemption | None
+) -> Mrkdwn:
+    if preemption is not None and preemption.state is PreemptionState.WARNED:
+        at = reader.clock(preemption.reclaim_at, now)
+        return reader.text(N_("being reclaimed at {at} for urgent work"), at=at)
+    if booking.overrun_from is not None and booking.overrun_from <= now:
+        end = reader.clock(booking.window.end, now)
+        return reader.text(
+            N_("running over, until {end} at most, while nobody needs its GPUs"), end=end
+        )
+    return reader.text(N_("running"))
 
 
 #: How a booking that holds nothing any more came to its end.
@@ -161,11 +208,12 @@ def other_team(reader: Reader, cluster: Cluster, booking: Booking, transfer: Tra
 
 def line(reader: Reader, cluster: Cluster, booking: Booking) -> Mrkdwn:
     """A booking in one line: id, GPUs, node, window."""
+    what, lies = gpus(cluster, booking.shares), where(reader, booking)
     return reader.text(
         N_("*{label}* {held}, {window}"),
         label=label(booking),
-        held=held(reader, cluster, booking.shares),
-        window=booking.window,
+        held=reader.plain(N_("{what} on {where}"), what=what, where=lies),
+        window=promised(booking),
     )
 
 

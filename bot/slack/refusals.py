@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from bot.domain.booking import parse_booking_id
 from bot.domain.errors import (
@@ -18,7 +18,8 @@ from bot.domain.errors import (
     TooShort,
     WrongState,
 )
-from bot.domain.request import parse_reserve
+from bot.domain.queue_request import QueueRequest
+from bot.domain.request import BookingRequest, parse_reserve
 from bot.domain.window import asked_length
 from bot.services.look import get_booking
 from bot.slack.blocks import modal
@@ -26,7 +27,7 @@ from bot.slack.blocks.bookings import give_up_form_button
 from bot.slack.blocks.build import VALUE, actions, button, message, section
 from bot.slack.context import Block, Call, Form, FormAnswer, FormErrors, FormUpdate, Reply
 from bot.slack.ids import ActionId
-from bot.slack.payload import pack_requests
+from bot.slack.payload import pack_queued, pack_requests
 
 #: What Slack shows under a field without cutting it.
 FIELD_ERROR = 500
@@ -41,9 +42,13 @@ def reply(call: Call, error: BookingError, text: str = "") -> Reply:
     return message(said, actions(*buttons), title=call.reader.plain("Not possible"))
 
 
+#: Forms that begin with the words that were typed.
+WORDED = (ActionId.RESERVE, ActionId.WAIT, ActionId.QUEUE)
 #: Where a command that cannot be read can be said by a form instead.
 FORMS = {
     "reserve": ActionId.RESERVE,
+    "wait": ActionId.WAIT,
+    "queue": ActionId.QUEUE,
     "extend": ActionId.EXTEND,
     "move": ActionId.MOVE,
     "transfer": ActionId.TRANSFER,
@@ -57,9 +62,9 @@ def _the_form(call: Call, text: str) -> list[Block]:
     verb, _, rest = text.strip().partition(" ")
     form = FORMS.get(verb.casefold())
     booking_id = parse_booking_id(rest.strip().partition(" ")[0])
-    if form is None or (booking_id is None and form is not ActionId.RESERVE):
+    if form is None or (booking_id is None and form not in WORDED):
         return []
-    value = rest.strip() if form is ActionId.RESERVE else str(booking_id)
+    value = rest.strip() if form in WORDED else str(booking_id)
     # Too many words for a button are no words to begin a form with.
     return [button(call.reader.plain("Use the form…"), form, value if len(value) <= VALUE else "")]
 
@@ -72,6 +77,30 @@ def in_form(form: Form, error: BookingError) -> FormAnswer:
         return FormErrors({str(field): said[:FIELD_ERROR]})
     said = form.reader.text(error.template, **error.fields)
     return FormUpdate(modal.with_banner(form.view, section(f":warning: {said}")))
+
+
+def _queue_it(call: Call, error: BookingError, text: str) -> list[Block]:
+    """Less than a slot: it may run in a gap instead."""
+    if not isinstance(error, TooShort):
+        return []
+    if error.rounded is None:
+        verb, _, rest = text.strip().partition(" ")
+        words = rest.strip()
+        if verb.casefold() != "wait" or len(words) > VALUE:
+            return []
+        return [button(call.reader.plain("Queue it…"), ActionId.QUEUE, words)]
+    work = _as_queued(error.rounded, error.fields["length"])
+    # A gap is one place: work on any nodes at once is not queued.
+    if work.shape.spread or work.length >= call.site.cluster.policy.slot:
+        return []
+    return [button(call.reader.plain("Queue it now"), ActionId.QUEUE_NOW, pack_queued(work))]
+
+
+def _as_queued(request: BookingRequest, length: object) -> QueueRequest:
+    """The same work for a gap; a purpose is no command, so its owner is asked before it begins."""
+    assert isinstance(length, timedelta)
+    whole = -(-length // timedelta(minutes=1)) * timedelta(minutes=1)
+    return QueueRequest(request.shape, whole, request.priority, request.team, "")
 
 
 def _book_a_slot(call: Call, error: BookingError, _text: str) -> list[Block]:
@@ -170,6 +199,7 @@ def _with_count(call: Call, words: str, asked: int, count: int) -> str:
 
 
 _REMEDIES: tuple[Callable[[Call, BookingError, str], list[Block]], ...] = (
+    _queue_it,
     _book_a_slot,
     _say_which_time,
     _whole_nodes,

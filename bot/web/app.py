@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from typing import Annotated
 
 from fastapi import Depends, FastAPI, HTTPException, Request, Response
@@ -10,6 +11,9 @@ from fastapi.responses import JSONResponse
 from slack_bolt import App as BoltApp
 from slack_bolt.request import BoltRequest
 from slack_bolt.response import BoltResponse
+
+from bot.services.site import Site
+from bot.web.notice import notice_routes
 
 #: Slack's payloads are well under this; anything larger is not Slack.
 LARGEST_BODY = 1_000_000
@@ -31,14 +35,20 @@ async def read_body(request: Request) -> str:
 Body = Annotated[str, Depends(read_body)]
 
 
-def build_web(bolt: BoltApp | None, problems: Callable[[], Sequence[str]]) -> FastAPI:
+def build_web(
+    bolt: BoltApp | None,
+    problems: Callable[[], Sequence[str]],
+    site: Site,
+    now: Callable[[], datetime],
+) -> FastAPI:
     """The web application.
 
     `bolt` answers `/slack/events`; None refuses everything there, because without a signing
     secret nothing can be proved to come from Slack. `problems` says why gpubot is not ready;
-    empty when it is.
+    empty when it is. `now` is the bot's clock, aware UTC.
     """
     web = FastAPI(title="gpubot", openapi_url=None, docs_url=None, redoc_url=None)
+    web.include_router(notice_routes(site, now))
 
     # A plain function runs in FastAPI's thread pool, so requests do not queue on the event loop.
     @web.post("/slack/events")

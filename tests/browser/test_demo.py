@@ -77,7 +77,7 @@ def test_the_form_books_and_shows_mistakes_at_their_field(visit: Visit) -> None:
     count.fill("2")
     page.get_by_test_id("modal-submit").click()
     expect(modal).to_be_hidden()
-    expect(private_answer(page)).to_contain_text("Booked")
+    expect(private_answer(page)).to_contain_text("预订成功")
 
 
 def test_home_shows_my_bookings_and_refreshes_when_something_changes(visit: Visit) -> None:
@@ -120,7 +120,7 @@ def test_escape_closes_a_form_and_its_focus_outlives_refusals_and_updates(visit:
     length = modal.locator("[data-block-id=length][data-action-id]")
     count.fill("1")
     length.fill("4h")
-    expect(modal).to_contain_text("5 h 23 min")
+    expect(modal).to_contain_text("5 小时 23 分钟")
     expect(length).to_be_focused()
     page.evaluate("document.activeElement.blur()")
     page.keyboard.press("Escape")
@@ -140,6 +140,6 @@ def test_a_submitted_form_reports_no_change_of_a_field_afterwards(visit: Visit) 
     page.get_by_test_id("modal-submit").click()
     expect(modal).to_be_hidden()
     page.clock.run_for(1000)
-    expect(private_answer(page)).to_contain_text("Booked")
+    expect(private_answer(page)).to_contain_text("预订成功")
     assert "submit" in sent
     assert "action" not in sent

@@ -34,6 +34,12 @@ def lab(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Lab]:
 
 
 @pytest.fixture
+def lab_over_http(tmp_path: Path) -> Iterator[Lab]:
+    """A lab of the test's own, for what does not depend on the way Slack reaches the bot."""
+    yield from running(tmp_path, "HTTP")
+
+
+@pytest.fixture
 def lab_that_cannot_read_bob(tmp_path: Path) -> Iterator[Lab]:
     """A lab in which Slack does not tell who bob is."""
     yield from running(tmp_path, "Socket Mode", hidden=BOB)

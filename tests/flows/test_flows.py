@@ -85,7 +85,8 @@ def test_every_change_edits_the_one_card_and_is_told_in_its_thread(lab: Lab) -> 
 
 def test_somebody_elses_change_needs_a_reason_and_reaches_the_owner_directly(lab: Lab) -> None:
     label, _ = lab.books(BOB, f"2 {FAR} 4h")
-    assert "Only its owner" in lab.types(CHEN, f"cancel {label} mine").text
+    # Chen reads Chinese.
+    assert "只有预订人" in lab.types(CHEN, f"cancel {label} mine").text
     form = lab.window(ALICE, f"cancel {label}")
     assert "reason" in lab.slack.submit(ALICE, form).errors
     assert lab.slack.submit(ALICE, form, {"reason": "node needed"}).ok
@@ -117,7 +118,8 @@ def test_card_and_home_follow_the_clock(lab: Lab) -> None:
     lab.sees(lambda: label in str(lab.slack.home(ALICE) or {}))
     assert "running" in str(lab.card(label).blocks)
     lab.demo.clock.shift(timedelta(days=1))
-    lab.sees(lambda: "ended" in lab.card(label).text)
+    # Whether its owner could be asked in time depends on the machine; it is over either way.
+    lab.sees(lambda: f"~{label}" in lab.card(label).text)
     lab.sees(lambda: label not in str(lab.slack.home(ALICE).blocks))
 
 

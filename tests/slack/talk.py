@@ -22,6 +22,8 @@ from bot.slack.reader import Reader
 
 _keys = itertools.count(1)
 
+Shown = Reply | Message | Mapping[str, Any]
+
 
 @dataclass
 class Talk:
@@ -47,30 +49,27 @@ class Talk:
         assert self.window is not None
         return self.window
 
-    def presses(
-        self, where: Reply | Mapping[str, Any], caption: str, *, key: str | None = None
-    ) -> Reply | None:
+    def presses(self, where: Shown, caption: str, *, key: str | None = None) -> Reply | None:
         """Press the button that begins with `caption`."""
         element = find(where, caption)
         return self.acts(where, element["action_id"], element.get("value", ""), key=key)
 
     def acts(
         self,
-        where: Reply | Mapping[str, Any],
+        where: Shown,
         action_id: str,
         value: str,
         *,
         key: str | None = None,
     ) -> Reply | None:
-        """An action from a message (a Reply) or a window."""
-        in_message = isinstance(where, Reply)
+        """An action from a message (a Reply, or a Message, which stays) or a window."""
         press = self._call(
             Press,
             key=key,
             action_id=action_id,
             value=value,
-            view=None if in_message else where,
-            replaceable=in_message,
+            view=where if isinstance(where, Mapping) else None,
+            replaceable=isinstance(where, Reply),
             update_view=self._update,
         )
         reply = router.run_action(press)
@@ -130,9 +129,6 @@ def reader(site: Site, user: str) -> Reader:
     """That person, with a profile in the cluster's own zone."""
     cluster = site.cluster
     return Reader(user, cluster.zone, cluster.zone_name, "en-US", name_of=lambda u: u[2:].title())
-
-
-Shown = Reply | Message | Mapping[str, Any]
 
 
 def blocks_of(where: Shown) -> Sequence[dict[str, Any]]:

@@ -42,7 +42,7 @@ def test_where_nothing_fits_any_more_the_form_is_offered(alice: Talk, admin: Tal
     fresh = alice.presses(offer, "Book 8 × A100 at")
     assert fresh is not None
     assert "No window for 8 × A100" in words(fresh)
-    assert captions(fresh) == ["Change…"]
+    assert captions(fresh) == ["Join waitlist", "Change…"]
 
 
 @pytest.mark.parametrize("hours", [1, 5, 30])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 
@@ -11,19 +12,27 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.domain.errors import BookingError, InThePast
+from bot.domain.booking import Priority
+from bot.domain.errors import BookingError, InThePast, WindowTooSmall
+from bot.domain.queue_request import build_queue
+from bot.domain.wait_request import WaitRequest, build_wait
 from bot.domain.window import Window, asked_length
 from bot.slack.payload import (
     StaleButton,
     pack,
     pack_page,
+    pack_queued,
     pack_requests,
+    pack_wish,
     sketch,
+    sketch_wish,
     unpack_id,
     unpack_length,
     unpack_moment,
     unpack_page,
+    unpack_queued,
     unpack_requests,
+    unpack_wish,
 )
 
 CLUSTER = builders.cluster()
@@ -101,7 +110,7 @@ def test_an_altered_request_is_refused(changes: dict[str, object]) -> None:
 
 @given(st.text(max_size=60) | st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=5),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from("nwpeu"), inner),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from("nwpeulab"), inner),
 ).map(json.dumps))  # fmt: skip
 def test_whatever_comes_back_is_read_or_refused_and_nothing_else(value: str) -> None:
     sketch(value)
@@ -110,10 +119,66 @@ def test_whatever_comes_back_is_read_or_refused_and_nothing_else(value: str) -> 
             unpack(value)
         except StaleButton:
             continue
-    try:
-        unpack_requests(value, now=builders.NOW, cluster=CLUSTER)
-    except BookingError:
-        return
+    sketch_wish(value)
+    for unpack_more in (unpack_requests, unpack_wish):
+        with suppress(BookingError):
+            unpack_more(value, now=builders.NOW, cluster=CLUSTER)
+    with suppress(BookingError):
+        unpack_queued(value, cluster=CLUSTER)
+
+
+def wish(**changes: object) -> WaitRequest:
+    """Four V100 for 8 h between tonight and tomorrow night."""
+    return build_wait(
+        **{
+            "gpus": 4,
+            "length": timedelta(hours=8),
+            "earliest": builders.TONIGHT,
+            "latest": builders.TONIGHT + timedelta(days=1),
+            "model": "V100",
+            "priority": Priority.P1,
+            "preemptible": True,
+            "team": "vision",
+            "purpose": '“train” "x" <y>',
+            "now": builders.NOW,
+            "cluster": CLUSTER,
+            **changes,
+        }  # type: ignore[arg-type]
+    )
+
+
+@pytest.mark.parametrize("changes", [{}, {"earliest": None, "latest": None, "team": None}])
+def test_a_wish_comes_back_as_it_was(changes: dict[str, object]) -> None:
+    asked = wish(**changes)
+    back = unpack_wish(pack_wish(asked), now=builders.NOW, cluster=CLUSTER)
+    assert back == sketch_wish(pack_wish(asked)) == asked
+
+
+def test_a_wish_whose_first_time_has_passed_counts_from_now_on() -> None:
+    now = builders.TONIGHT + timedelta(hours=3)
+    back = unpack_wish(pack_wish(wish()), now=now, cluster=CLUSTER)
+    assert (back.earliest, back.latest) == (None, wish().latest)
+
+
+def test_a_wish_with_too_little_time_left_is_refused() -> None:
+    with pytest.raises(WindowTooSmall):
+        unpack_wish(pack_wish(wish()), now=builders.TONIGHT + timedelta(hours=17), cluster=CLUSTER)
+    with pytest.raises(InThePast):
+        unpack_wish(pack_wish(wish()), now=builders.TONIGHT + timedelta(days=2), cluster=CLUSTER)
+
+
+def test_short_work_comes_back_as_it_was() -> None:
+    work = build_queue(
+        gpus=2, length=timedelta(minutes=45), model="A100", priority=Priority.P1, team="vision",
+        command='python "a  b".py <in\n&', cluster=CLUSTER,
+    )  # fmt: skip
+    assert unpack_queued(pack_queued(work), cluster=CLUSTER) == work
+
+
+def test_the_longest_wish_and_command_fit_into_a_button() -> None:
+    work = build_queue(gpus=1, length=timedelta(minutes=5), command='"' * 300, cluster=CLUSTER)
+    assert len(pack_queued(work)) <= 2000
+    assert len(pack_wish(wish(purpose='"' * 300))) <= 2000
 
 
 def test_small_references_come_back_as_they_were() -> None:

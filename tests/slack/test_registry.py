@@ -58,7 +58,7 @@ def test_a_request_without_its_verb_is_asked_about_too(alice: Talk) -> None:
     assert captions(reply) == ["/gpu reserve 2 tonight 8h"]
 
 
-@pytest.mark.parametrize("text", ["xyzzy <!here>", "wait 3 2h", "help foo"])
+@pytest.mark.parametrize("text", ["xyzzy <!here>", "ponder 3 2h", "help foo"])
 def test_nonsense_leads_to_the_help(alice: Talk, text: str) -> None:
     reply = alice.types(text)
     assert "I do not know" in words(reply)
@@ -94,6 +94,7 @@ WORDS = st.sampled_from([
     "99999999h", "fri", "9am", "now", "until", "on", "gpu-01", "model", "A100", "spread", "p0",
     "p7", "drain", "resume", "<@U0BOB|bob>", "<@", "{x}", "{", "}", "%s", "`", "“", '"', "&amp;",
     "\x00", "明天22:00", "20小时", "12/31", "2026-02-30", "9999-12-31", "→", "team", "nlp",
+    "from", "by", "sat", "45m", "w1", "spread",
 ])  # fmt: skip
 
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from talk import Talk
 
 from bot.sandbox.blocks import checked_blocks
+from bot.services import delivery as box
+from bot.services.delivery import Outcome
 from bot.services.site import Site
 from bot.slack.announcements import render
 from bot.slack.context import Message
@@ -42,3 +45,12 @@ def last(site: Site, talk: Talk, topic: str, recipient: str) -> Message:
     assert messages
     assert messages[-1] is not None
     return messages[-1]
+
+
+def delivered(site: Site, talk: Talk) -> None:
+    """Have all that was written so far reach Slack now."""
+    while heads := box.heads(site, now=talk.now):
+        for recipient in heads:
+            row = box.claim(site, recipient, now=talk.now, wall=talk.now, lease=timedelta(0))
+            assert row is not None
+            box.settle(site, row, Outcome.SENT, now=talk.now)

@@ -21,6 +21,8 @@ from slack_sdk import WebClient
 from bot.config.settings import Settings
 from bot.main import Bot, WebServer
 from bot.sandbox import Sandbox, SandboxChannel, SandboxUser
+from bot.services.site import Site
+from bot.store.database import Database
 from bot.web.app import LARGEST_BODY, build_web
 
 MANIFEST = Path(__file__).parents[2] / "manifest.yml"
@@ -65,7 +67,8 @@ def served(
     bolt: App | None, problems: Callable[[], Sequence[str]] = list
 ) -> Iterator[httpx.Client]:
     """A client of the web side, which listens on a free port."""
-    server = WebServer(build_web(bolt, problems), "127.0.0.1", 0)
+    site = Site.open(Database("sqlite:///never-opened.db"), builders.cluster())
+    server = WebServer(build_web(bolt, problems, site, lambda: builders.NOW), "127.0.0.1", 0)
     server.start()
     try:
         with httpx.Client(base_url=server.address, trust_env=False) as client:

@@ -10,6 +10,7 @@ from bot.domain.cluster import Cluster
 from bot.domain.drain import Drain
 from bot.domain.errors import N_
 from bot.domain.notes import Note
+from bot.domain.preemption_notice import Preemption
 from bot.slack import phrases
 from bot.slack.blocks.build import (
     actions,
@@ -83,13 +84,17 @@ def row(
     booking: Booking,
     drains: Mapping[str, Drain],
     now: datetime,
+    preemption: Preemption | None = None,
 ) -> tuple[Block, ...]:
-    """One's own booking in a list, with everything that can be done with it."""
+    """One's own booking in a list, with everything that can be done with it.
+
+    `preemption` is its latest as preemptee.
+    """
     text = reader.text(
         N_("{line}\n{about}"),
         line=phrases.line(reader, cluster, booking),
         about=phrases.joined(
-            phrases.state(reader, booking, now),
+            phrases.state(reader, booking, now, preemption),
             phrases.kind(reader, booking),
             phrases.out_of_service(reader, booking, drains, now),
             phrases.purpose(reader, booking.purpose),
@@ -128,18 +133,19 @@ def card(
     booking: Booking,
     drains: Mapping[str, Drain],
     now: datetime,
+    preemption: Preemption | None = None,
 ) -> Reply:
-    """The living message about a booking in its team's channel."""
+    """The living message about a booking in its team's channel; see `row` for `preemption`."""
     text = reader.text(
         N_("*{label}* · {owner} · *{gpus}* on {nodes}\n{window}"),
         label=phrases.label(booking),
         owner=phrases.person_in_bold(reader, booking.owner),
         gpus=phrases.gpus(cluster, booking.shares),
-        nodes=phrases.nodes(reader, booking.shares),
-        window=booking.window,
+        nodes=phrases.where(reader, booking),
+        window=phrases.promised(booking),
     )
     about = phrases.joined(
-        phrases.state(reader, booking, now),
+        phrases.state(reader, booking, now, preemption),
         phrases.kind(reader, booking),
         phrases.team(reader, booking.team),
         phrases.out_of_service(reader, booking, drains, now),

@@ -13,10 +13,12 @@ from bot.domain.request import BookingRequest
 from bot.services.change import OPEN_END
 from bot.slack import phrases
 from bot.slack.blocks.build import actions, button, message
+from bot.slack.blocks.waitlist import join_button
 from bot.slack.context import Block, Reply
 from bot.slack.ids import ActionId
 from bot.slack.payload import pack_requests
 from bot.slack.reader import Mrkdwn, Reader
+from bot.slack.wishes import instead_of
 
 #: One line for each way in which an alternative differs.
 KINDS = {
@@ -36,11 +38,16 @@ def conflict_reply(
     blockers: Sequence[Blocker],
     alternatives: Sequence[Alternative],
     now: datetime,
+    more: Sequence[Block] = (),
 ) -> Reply:
-    """Never only "no": who holds the GPUs, and buttons that book what is free near it."""
+    """Never only "no": who holds the GPUs, and buttons that book what is free near it.
+
+    `more` are further buttons; the one to choose otherwise stays the last.
+    """
     said = conflict_text(reader, cluster, request, blockers, alternatives)
-    buttons = offer_buttons(reader, cluster, request, alternatives, now)
-    return message(said, actions(*buttons), replace=True, title=reader.plain("Not free"))
+    *buttons, other = offer_buttons(reader, cluster, request, alternatives, now)
+    title = reader.plain("Not free")
+    return message(said, actions(*buttons, *more, other), replace=True, title=title)
 
 
 def conflict_text(
@@ -71,6 +78,8 @@ def _taken(reader: Reader, request: BookingRequest) -> Mrkdwn:
 
 def blocker(reader: Reader, held: Blocker) -> Mrkdwn:
     """Who holds GPUs, until when, and at which priority."""
+    if held.held_until is not None:
+        return _held(reader, held)
     if held.booking is None:
         return _drained(reader, held)
     return reader.text(
@@ -82,6 +91,17 @@ def blocker(reader: Reader, held: Blocker) -> Mrkdwn:
         gpus=reader.many_plain("{n} GPU", "{n} GPUs", held.gpus),
         end=held.window.end,
         priority=Priority(held.priority if held.priority is not None else Priority.P2),
+    )
+
+
+def _held(reader: Reader, held: Blocker) -> Mrkdwn:
+    return reader.text(
+        N_("• {node}: {gpus} are held for {owner} (team {team}) until {until}"),
+        node=held.node,
+        gpus=reader.many_plain("{n} GPU", "{n} GPUs", held.gpus),
+        owner=UserId(held.owner or ""),
+        team=held.team or "–",
+        until=held.held_until,
     )
 
 
@@ -118,7 +138,7 @@ def offer_buttons(
     found: Sequence[Alternative],
     now: datetime,
 ) -> list[Block]:
-    """A button for each alternative, and one to choose otherwise."""
+    """A button for each alternative, one to wait for what was asked, one to choose otherwise."""
     buttons = [
         button(
             _caption(reader, cluster, alternative, now),
@@ -128,7 +148,8 @@ def offer_buttons(
         for i, alternative in enumerate(found)
     ]
     other = button(reader.plain("Change…"), ActionId.RESERVE, pack_requests([request]))
-    return [*buttons, other]
+    wait = join_button(reader, instead_of(request, cluster.grid))
+    return [*buttons, wait, other]
 
 
 def _value(request: BookingRequest, found: Alternative, now: datetime) -> str:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from bot.domain.actor import GPUBOT
 from bot.domain.booking import booking_label
 from bot.domain.errors import N_
+from bot.domain.waitlist import EntryKind, entry_label
 from bot.domain.window import Window
 from bot.services.record import AuditRecord
 from bot.slack import phrases
@@ -141,6 +142,133 @@ def _drained(reader: Reader, record: AuditRecord, actor: object) -> Mrkdwn:
     )
 
 
+def _took(reader: Reader, record: AuditRecord, actor: object) -> Mrkdwn:
+    after = record.after or {}
+    preemptees = [booking_label(booking) for booking in after.get("preemptees", ())]
+    return reader.text(
+        N_("{what}, for urgent work; making room: {preemptees}"),
+        what=_reserved(reader, record, actor),
+        preemptees=preemptees or "–",
+    )
+
+
+def _by_preemptor(template: str, alone: str) -> Callable[[Reader, AuditRecord, object], Mrkdwn]:
+    """A sentence that names the urgent booking, in `{preemptor}`, where the record has it."""
+
+    def say(reader: Reader, record: AuditRecord, actor: object) -> Mrkdwn:
+        before, after = _both(record)
+        preemptor = after.get("preemptor")
+        until = after.get("reclaim_at", after.get("end", before.get("end")))
+        fields = {
+            "actor": actor,
+            "preemptor": "–" if preemptor is None else booking_label(int(preemptor)),
+            "at": "–" if until is None else _instant(until),
+        }
+        return reader.text(alone if preemptor is None else template, **fields)
+
+    return say
+
+
+def _moved_for_urgent(reader: Reader, record: AuditRecord, _actor: object) -> Mrkdwn:
+    before, after = _both(record)
+    return reader.text(
+        N_("It made room for urgent work: it moved from {old} to {new}{place}"),
+        old=_instant(before["start"]),
+        new=_instant(after["start"]),
+        place=_new_place(reader, before, after),
+    )
+
+
+def _restored(reader: Reader, record: AuditRecord, _actor: object) -> Mrkdwn:
+    return reader.text(
+        N_("The urgent work was called off: it has everything back, {window}"),
+        window=window_of(record.after or record.before or {}),
+    )
+
+
+def _at_end(template: str) -> Callable[[Reader, AuditRecord, object], Mrkdwn]:
+    """A sentence with the start and the end that the booking has now."""
+
+    def say(reader: Reader, record: AuditRecord, actor: object) -> Mrkdwn:
+        window = window_of(record.after or record.before or {})
+        return reader.text(template, actor=actor, start=window.start, end=window.end)
+
+    return say
+
+
+def _more_time(reader: Reader, record: AuditRecord, actor: object) -> Mrkdwn:
+    end = window_of(record.after or {}).end
+    if record.actor == GPUBOT.name:
+        said = N_("The warning came late, so it keeps its GPUs until {end}")
+        return reader.text(said, end=end)
+    said = N_("{actor} asked for more time to save a checkpoint: until {end}")
+    return reader.text(said, actor=actor, end=end)
+
+
+def _booked_again(reader: Reader, record: AuditRecord, actor: object) -> Mrkdwn:
+    after = record.after or {}
+    lost = after.get("preemptee")
+    return reader.text(
+        N_("{actor} booked {gpus} on {nodes}, {window}, in place of {label}"),
+        actor=actor,
+        gpus=reader.many_plain("{n} GPU", "{n} GPUs", int(after.get("gpus", 0))),
+        nodes=_nodes(after),
+        window=window_of(after),
+        label="–" if lost is None else booking_label(int(lost)),
+    )
+
+
+def _wish(template: str) -> Callable[[Reader, AuditRecord, object], Mrkdwn]:
+    """A sentence about a wish on the waitlist: its id, owner, GPUs and length."""
+
+    def say(reader: Reader, record: AuditRecord, actor: object) -> Mrkdwn:
+        after = record.after or {}
+        return reader.text(
+            template,
+            actor=actor,
+            entry=entry_label(int(after["entry"])),
+            owner=phrases.person(reader, after["owner"]),
+            gpus=reader.many_plain("{n} GPU", "{n} GPUs", int(after["gpus"])),
+            length=timedelta(seconds=int(after["length_s"])),
+        )
+
+    return say
+
+
+def _wait_joined(reader: Reader, record: AuditRecord, actor: object) -> Mrkdwn:
+    if (record.after or {}).get("kind") == EntryKind.QUEUE:
+        return _wish(N_("{actor} queued *{entry}*: {gpus} for {length}"))(reader, record, actor)
+    template = N_("{actor} joined the waitlist with *{entry}*: {gpus} for {length}")
+    return _wish(template)(reader, record, actor)
+
+
+def _wait_left(reader: Reader, record: AuditRecord, actor: object) -> Mrkdwn:
+    if record.actor == (record.after or {}).get("owner"):
+        return _wish(N_("{actor} left the waitlist: *{entry}*"))(reader, record, actor)
+    return _wish(N_("{actor} took *{entry}* off the waitlist"))(reader, record, actor)
+
+
+def _offer_accepted(reader: Reader, record: AuditRecord, actor: object) -> Mrkdwn:
+    after = record.after or {}
+    return reader.text(
+        N_("{actor} accepted from the waitlist: {gpus} on {nodes}, {window}"),
+        actor=actor,
+        gpus=reader.many_plain("{n} GPU", "{n} GPUs", int(after["gpus"])),
+        nodes=_nodes(after),
+        window=window_of(after),
+    )
+
+
+def _queued_run(reader: Reader, record: AuditRecord, _actor: object) -> Mrkdwn:
+    after = record.after or {}
+    return reader.text(
+        N_("It began in a gap: {gpus} on {nodes}, {window}"),
+        gpus=reader.many_plain("{n} GPU", "{n} GPUs", int(after["gpus"])),
+        nodes=_nodes(after),
+        window=window_of(after),
+    )
+
+
 def _other(reader: Reader, record: AuditRecord, actor: object) -> Mrkdwn:
     return reader.text(N_("{actor}: {action}"), actor=actor, action=record.action)
 
@@ -164,6 +292,46 @@ SENTENCES: Mapping[str, Callable[[Reader, AuditRecord, object], Mrkdwn]] = {
     "node_back": _simple(N_("{node} is back in service, so it can start as planned")),
     "node_drained": _drained,
     "node_resumed": _simple(N_("{actor} brought {node} back into service")),
+    "took": _took,
+    "brought_forward": _at_end(
+        N_("It can start earlier, at {start}, because its GPUs were given back early")
+    ),
+    "postponed": _at_end(
+        N_("It starts at {start}, so that those who make room can save their work")
+    ),
+    "warned": _by_preemptor(
+        N_("Its GPUs are needed for urgent work, {preemptor}, and are reclaimed at {at}"),
+        N_("Its GPUs are needed for urgent work and are reclaimed at {at}"),
+    ),
+    "moved_for_urgent": _moved_for_urgent,
+    "lost_to_urgent": _by_preemptor(
+        N_("It made room for urgent work, {preemptor}; no other window fits"),
+        N_("It made room for urgent work; no other window fits"),
+    ),
+    "more_time": _more_time,
+    "released_early": _simple(N_("{actor} saved a checkpoint and gave its GPUs back early")),
+    "reclaimed": _by_preemptor(
+        N_("Its GPUs were reclaimed for urgent work, {preemptor}"),
+        N_("Its GPUs were reclaimed for urgent work"),
+    ),
+    "restored": _restored,
+    "kept_new_time": _at_end(N_("{actor} keeps the new time, {start}")),
+    "booked_again": _booked_again,
+    "overran": _at_end(N_("Its run may finish, until {end} at most, while nobody needs its GPUs")),
+    "overrun_ended": _at_end(N_("Its GPUs are needed, so its run has until {end} to finish")),
+    "asked_idle": _simple(N_("Nobody seemed to use it, so its owner was asked about it")),
+    "still_needed": _simple(N_("{actor} said that it is still needed")),
+    "no_show": _simple(N_("Nobody used it, so its GPUs were given back")),
+    "queued_run": _queued_run,
+    "wait_joined": _wait_joined,
+    "wait_changed": _wish(N_("{actor} changed *{entry}*: {gpus} for {length}")),
+    "wait_left": _wait_left,
+    "wait_expired": _wish(N_("Nothing was free in time for *{entry}* of {owner}")),
+    "offered": _wish(N_("{owner} was offered GPUs for *{entry}*")),
+    "offer_accepted": _offer_accepted,
+    "offer_declined": _wish(N_("{actor} declined the offer for *{entry}*")),
+    "offer_expired": _wish(N_("{owner} did not answer the offer for *{entry}*")),
+    "offer_withdrawn": _wish(N_("The offer for *{entry}* was withdrawn")),
 }
 
 

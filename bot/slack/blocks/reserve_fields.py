@@ -19,7 +19,11 @@ LONGEST_PURPOSE = 300
 
 def reserve_fields(call: Call, draft: Draft) -> list[Block]:
     """All fields, filled in from `draft`."""
-    return [*_what_and_when(call, draft), *_where(call, draft), *_how(call, draft)]
+    return [
+        *_what_and_when(call, draft),
+        *where_fields(call, draft, live=True),
+        *how_fields(call, draft),
+    ]
 
 
 def _what_and_when(call: Call, draft: Draft) -> list[Block]:
@@ -44,23 +48,36 @@ def _what_and_when(call: Call, draft: Draft) -> list[Block]:
     ]
 
 
-def _where(call: Call, draft: Draft) -> list[Block]:
+def where_fields(call: Call, draft: Draft, *, live: bool) -> list[Block]:
+    """Model, node, and whether the GPUs may lie on any nodes."""
     reader = call.reader
     spread = option(reader.plain("Take them from any nodes"), "spread")
     return [
-        inputs.field(BlockId.MODEL, reader.plain("Model"), _models(call, draft), live=True),
-        inputs.field(BlockId.NODE, reader.plain("Node"), _nodes(call, draft), live=True),
+        model_field(call, draft, live=live),
+        node_field(call, draft, live=live),
         inputs.field(
             BlockId.SPREAD,
             reader.plain("Over several nodes"),
             inputs.checkbox(spread, checked=draft.spread),
             optional=True,
-            live=True,
+            live=live,
         ),
     ]
 
 
-def _how(call: Call, draft: Draft) -> list[Block]:
+def model_field(call: Call, draft: Draft, *, live: bool) -> Block:
+    """One model, or any."""
+    label, menu = call.reader.plain("Model"), _models(call, draft)
+    return inputs.field(BlockId.MODEL, label, menu, live=live)
+
+
+def node_field(call: Call, draft: Draft, *, live: bool) -> Block:
+    """One node, or any."""
+    return inputs.field(BlockId.NODE, call.reader.plain("Node"), _nodes(call, draft), live=live)
+
+
+def how_fields(call: Call, draft: Draft) -> list[Block]:
+    """Priority, whether it may be evicted, team and purpose."""
     reader = call.reader
     evict = reader.plain("May urgent work evict it?")
     usual = reader.plain("As usual means: P2 may be evicted, P1 and P0 may not.")
@@ -68,7 +85,7 @@ def _how(call: Call, draft: Draft) -> list[Block]:
     return [
         inputs.field(BlockId.PRIORITY, reader.plain("Priority"), _priorities(call, draft)),
         inputs.field(BlockId.PREEMPTIBLE, evict, _firm(call, draft), hint=usual),
-        *_team(call, draft),
+        *team_field(call, draft),
         inputs.field(BlockId.PURPOSE, reader.plain("Purpose"), purpose, optional=True),
     ]
 
@@ -117,7 +134,7 @@ def _firm(call: Call, draft: Draft) -> Block:
     return inputs.select(options, f"={draft.preemptible}")
 
 
-def _team(call: Call, draft: Draft) -> list[Block]:
+def team_field(call: Call, draft: Draft) -> list[Block]:
     """The teams one may book for; left out for somebody who is in none."""
     teams: tuple[Team, ...] = call.site.cluster.teams_of(call.actor.name)
     if call.site.cluster.is_admin(call.actor.name):

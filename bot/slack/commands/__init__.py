@@ -9,13 +9,14 @@ from bot.slack.registry import VERBS
 #: Every module that registers something.
 MODULES = (
     "reserve", "reserve_form", "free", "status", "mine", "show", "extend", "move", "give_up",
-    "transfer", "node", "audit", "help",
+    "transfer", "node", "audit", "help", "wait", "wait_form", "waitlist", "queue", "offers",
+    "preempt", "reclaim", "still_needed",
 )  # fmt: skip
 
 #: The order in which help lists the verbs.
 ORDER = (
-    "reserve", "free", "status", "mine", "show", "extend", "move", "cancel", "release",
-    "transfer", "node", "audit", "help",
+    "reserve", "free", "wait", "waitlist", "queue", "status", "mine", "show", "extend", "move",
+    "cancel", "release", "transfer", "node", "audit", "help",
 )  # fmt: skip
 
 

@@ -10,18 +10,21 @@ from bot.domain.lengths import parse_length
 from bot.domain.request import parse_extend, parse_id_and_rest
 from bot.services.extend import ExtendConflict
 from bot.services.extend import extend as extend_booking
+from bot.services.look import get_booking
 from bot.slack import forms
 from bot.slack.blocks import inputs, modal
 from bot.slack.blocks.bookings import changed
 from bot.slack.blocks.build import actions, button, message, outcome, section
 from bot.slack.blocks.conflict import blocker
 from bot.slack.blocks.reason import reason_field
+from bot.slack.blocks.waitlist import join_button
 from bot.slack.blocks.which import about, booking_of, data_of
 from bot.slack.changeable import changeable
 from bot.slack.context import Block, Call, Form, FormAnswer, FormUpdate, Press, Reply
 from bot.slack.ids import ActionId, BlockId, CallbackId
 from bot.slack.payload import pack, unpack_id, unpack_length
 from bot.slack.registry import Group, action, submission, verb
+from bot.slack.wishes import after
 
 EXAMPLE = "/gpu extend B142 4h"
 
@@ -137,13 +140,17 @@ def _done(call: Call, booking: Booking) -> Reply:
 
 
 def _conflict(call: Call, conflict: ExtendConflict) -> tuple[str, list[Block]]:
-    """Why not, who comes next, and the longest that is possible as a button."""
+    """Why not, who comes next, the longest that is possible, and the waitlist for the rest."""
     reader = call.reader
     lines = [reader.text(conflict.template, **conflict.fields)]
     lines += [blocker(reader, held) for held in conflict.blockers]
-    said = "\n".join(lines)
-    if conflict.longest <= timedelta(0):
-        return said, []
-    caption = reader.plain(N_("Extend by {length}"), length=conflict.longest)
-    value = pack(conflict.booking, conflict.longest)
-    return said, [actions(button(caption, ActionId.EXTEND_BY, value, style="primary"))]
+    buttons = []
+    if conflict.longest > timedelta(0):
+        caption = reader.plain(N_("Extend by {length}"), length=conflict.longest)
+        value = pack(conflict.booking, conflict.longest)
+        buttons.append(button(caption, ActionId.EXTEND_BY, value, style="primary"))
+    booking = get_booking(call.site, conflict.booking)
+    if booking.owner == call.actor.name:
+        wish = after(booking, conflict.window, call.site.cluster.grid)
+        buttons.append(join_button(reader, wish))
+    return "\n".join(lines), [actions(*buttons)] if buttons else []

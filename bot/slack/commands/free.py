@@ -16,11 +16,13 @@ from bot.services.look import FreeWindow, free_windows
 from bot.services.site import Site
 from bot.slack import phrases
 from bot.slack.blocks.build import actions, button, context, message, section
+from bot.slack.blocks.waitlist import join_button
 from bot.slack.context import Block, Call, Reply
 from bot.slack.ids import ActionId
 from bot.slack.payload import pack_requests
 from bot.slack.reader import Mrkdwn, Reader
 from bot.slack.registry import Group, verb
+from bot.slack.wishes import searched, whenever
 
 #: Models listed on the App Home.
 MODELS_SHOWN = 6
@@ -56,7 +58,8 @@ def free(call: Call, text: str) -> Reply:
         for i, window in enumerate(found)
     ]
     small_print = [context(*notes)] if notes else []
-    return message(said, *rows, *small_print, title=call.reader.plain("Free GPUs"))
+    wait = [] if found else [actions(join_button(call.reader, searched(asked)))]
+    return message(said, *rows, *wait, *small_print, title=call.reader.plain("Free GPUs"))
 
 
 def windows_instead(call: Call, past: Sequence[BookingRequest]) -> Reply:
@@ -75,9 +78,10 @@ def windows_instead(call: Call, past: Sequence[BookingRequest]) -> Reply:
         for i, (wanted, free) in enumerate(zip(again, found, strict=True))
     ]
     other = button(reader.plain("Change…"), ActionId.RESERVE, pack_requests([request]))
+    wait = [] if found else [join_button(reader, whenever(request, length))]
     title = reader.plain("Free GPUs")
     notes = [context(*(reader.note(note) for note in _rounding(found, length)))]
-    return message(said, *rows, *notes, actions(other), replace=True, title=title)
+    return message(said, *rows, *notes, actions(*wait, other), replace=True, title=title)
 
 
 def _rounding(found: Sequence[FreeWindow], asked: timedelta) -> list[Note]:

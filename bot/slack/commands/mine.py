@@ -9,6 +9,7 @@ from bot.slack.blocks.build import actions, button, message
 from bot.slack.context import Call, Press, Reply
 from bot.slack.ids import ActionId
 from bot.slack.payload import pack_page, unpack_page
+from bot.slack.preemptions import warnings_of
 from bot.slack.registry import Group, action, verb
 
 #: Two blocks a booking leave room for the heading and the buttons within Slack's 50.
@@ -49,7 +50,12 @@ def mine_page(call: Call, page: int) -> Reply:
     shown = found[page * PER_PAGE :][:PER_PAGE]
     said = reader.many("*You have {n} booking.*", "*You have {n} bookings.*", len(found))
     drains = drained_nodes(call.site)
-    rows = [block for b in shown for block in row(reader, call.site.cluster, b, drains, call.now)]
+    warned, cluster = warnings_of(call.site, shown, call.now), call.site.cluster
+    rows = [
+        block
+        for b in shown
+        for block in row(reader, cluster, b, drains, call.now, warned.get(b.id))
+    ]
     turn = [
         button(
             reader.plain(N_("Page {n} of {pages}"), n=other + 1, pages=pages),

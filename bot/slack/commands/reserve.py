@@ -12,6 +12,7 @@ from bot.domain.window import Window
 from bot.services.conflict import conflict_over
 from bot.services.reserve import reserve_all
 from bot.slack.blocks.conflict import conflict_reply
+from bot.slack.blocks.preemption import preempt_button
 from bot.slack.commands.free import windows_instead
 from bot.slack.commands.reserve_form import confirmed, open_form
 from bot.slack.context import Call, Press, Reply
@@ -89,7 +90,10 @@ def book(call: Call, requests: Sequence[BookingRequest]) -> Reply:
         booked = reserve_all(call.site, call.actor, requests, now=call.now, key=call.key)
     except Conflict as conflict:
         wanted, found = _whole(call, requests, conflict)
-        return conflict_reply(reader, cluster, wanted, found.blockers, found.alternatives, call.now)
+        return conflict_reply(
+            reader, cluster, wanted, found.blockers, found.alternatives, call.now,
+            more=preempt_button(call, wanted),
+        )  # fmt: skip
     notes = [note for request in requests for note in request.notes]
     return confirmed(call, booked, notes)
 

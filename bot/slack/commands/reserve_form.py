@@ -15,6 +15,7 @@ from bot.slack.blocks import modal
 from bot.slack.blocks.bookings import confirmation
 from bot.slack.blocks.build import actions, outcome, section
 from bot.slack.blocks.conflict import conflict_text, offer_buttons
+from bot.slack.blocks.preemption import likely_preempt_button
 from bot.slack.blocks.reserve_fields import reserve_fields
 from bot.slack.context import Block, Call, Form, FormAnswer, FormUpdate, Press, Reply, View
 from bot.slack.draft import Draft, first_draft, read_draft, to_request
@@ -105,6 +106,7 @@ def _instead(call: Call, request: BookingRequest, found: Availability) -> list[B
     said = conflict_text(reader, cluster, request, found.blockers, found.alternatives)
     # The form itself is where one chooses otherwise, so the last button is left out.
     buttons = offer_buttons(reader, cluster, request, found.alternatives, call.now)[:-1]
+    buttons += likely_preempt_button(call, request, found.blockers)
     blocks = [_line(reader.text(N_(":red_circle: {said}"), said=said))]
     offered = actions(*buttons, block_id=f"{BlockId.AVAILABILITY}:offers")
     return [*blocks, offered] if buttons else blocks

@@ -6,13 +6,15 @@ from bot.domain.booking import Booking
 from bot.domain.errors import N_, UserId
 from bot.domain.request import parse_id_and_rest
 from bot.services.look import drained_nodes, get_booking, history, may_change, open_transfer
+from bot.services.notice import notice_token
 from bot.slack import phrases
 from bot.slack.blocks.bookings import row_buttons
-from bot.slack.blocks.build import actions, button, divider, message, sections
+from bot.slack.blocks.build import actions, button, context, divider, message, sections
 from bot.slack.blocks.history import dated
 from bot.slack.context import Block, Call, Press, Reply
 from bot.slack.ids import ActionId
 from bot.slack.payload import unpack_id
+from bot.slack.preemptions import warnings_of
 from bot.slack.reader import Mrkdwn
 from bot.slack.registry import Group, action, verb
 
@@ -46,6 +48,7 @@ def whole(call: Call, booking_id: int) -> Reply:
     return message(
         _about(call, booking),
         *_buttons(call, booking),
+        *_script_line(call, booking),
         divider(),
         *sections([call.reader.text(N_("*History*")), *past]),
         title=phrases.label(booking),
@@ -54,13 +57,14 @@ def whole(call: Call, booking_id: int) -> Reply:
 
 def _about(call: Call, booking: Booking) -> Mrkdwn:
     reader, cluster = call.reader, call.site.cluster
+    warned = warnings_of(call.site, [booking], call.now)
     lines = [
         phrases.line(reader, cluster, booking),
         phrases.joined(
             reader.text(N_("{owner}"), owner=UserId(booking.owner)),
             phrases.team(reader, booking.team),
             phrases.kind(reader, booking),
-            phrases.state(reader, booking, call.now),
+            phrases.state(reader, booking, call.now, warned.get(booking.id)),
             phrases.out_of_service(reader, booking, drained_nodes(call.site), call.now),
         ),
         phrases.purpose(reader, booking.purpose, WHOLE_PURPOSE),
@@ -92,3 +96,16 @@ def _buttons(call: Call, booking: Booking) -> list[Block]:
         caption = call.reader.plain("Withdraw the offer")
         buttons.append(button(caption, ActionId.TRANSFER_WITHDRAW, str(transfer.id)))
     return [actions(*buttons)]
+
+
+def _script_line(call: Call, booking: Booking) -> list[Block]:
+    """How a training script asks when to save its checkpoint; for those who may stop it anyway."""
+    address = call.site.address()
+    is_over = booking.is_over(call.now)
+    if not address or is_over or not may_change(call.site, call.actor, booking):
+        return []
+    token = notice_token(call.site, booking.id)
+    url = f"{address}/api/v1/bookings/{phrases.label(booking)}/notice"
+    command = f"curl -sH 'Authorization: Bearer {token}' {url}"
+    said = N_("A script can ask when to save its checkpoint: `{command}`")
+    return [context(call.reader.text(said, command=command))]

@@ -60,7 +60,13 @@ class Post:
     written: int = 0
 
     def write(
-        self, recipient: str, text: str, *, topic: str = "notice", subject: str = "booking:1"
+        self,
+        recipient: str,
+        text: str,
+        *,
+        topic: str = "notice",
+        subject: str = "booking:1",
+        held_until: datetime | None = None,
     ) -> int:
         """Write one row; return its id."""
         self.written += 1
@@ -73,11 +79,14 @@ class Post:
                     subject=subject,
                     data=json.dumps({"text": text}),
                     created_at=self.wall.at,
+                    held_until=held_until,
                 )
             )
         return int(result.inserted_primary_key[0])
 
-    def deliverer(self, *, pace: timedelta = timedelta(), timeout: float = 5) -> Deliverer:
+    def deliverer(
+        self, *, pace: timedelta = timedelta(), timeout: float = 5, clock: Wall | None = None
+    ) -> Deliverer:
         """A process's deliverer; its retries come at the longest pause that chance allows."""
         client = WebClient(
             token=self.slack.bot_token,
@@ -92,7 +101,7 @@ class Post:
             self.site,
             client,
             self.render,
-            self.wall,
+            clock or self.wall,
             wall=self.wall,
             pace=pace,
             chance=chance,

@@ -7,7 +7,7 @@ from typing import Any
 
 import builders
 import pytest
-from mailing import SECOND, Post, say_what_it_is_about
+from mailing import SECOND, Post, Wall, say_what_it_is_about
 from sqlalchemy.exc import IntegrityError
 
 from bot.services.delivery import Delivery, claim
@@ -67,7 +67,8 @@ def test_a_row_being_sent_by_one_process_is_left_alone_by_the_other(post: Post) 
 
 def test_the_claim_of_a_process_that_died_ends_by_itself(post: Post) -> None:
     post.write("C0VISION", "hello")
-    assert claim(post.site, "C0VISION", wall=post.wall.at, lease=LEASE) is not None
+    wall = post.wall.at
+    assert claim(post.site, "C0VISION", now=wall, wall=wall, lease=LEASE) is not None
     post.deliver_all()
     assert post.texts("C0VISION") == []
     post.wall.at += LEASE
@@ -117,3 +118,50 @@ def test_a_commit_wakes_the_deliverer_in_the_background(post: Post) -> None:
         post.slack.wait_for(lambda: post.texts("C0VISION") == ["first", "second"])
     finally:
         deliverer.stop(5)
+
+
+def test_a_row_is_held_by_the_bots_clock_and_not_by_real_time(post: Post) -> None:
+    clock = Wall(post.wall.at)
+    held = post.write(builders.ALICE, "held", held_until=clock.at + 60 * SECOND)
+    sent = post.write(builders.ALICE, "at once")
+    deliverer = post.deliverer(clock=clock)
+    assert [deliverer.run_once(), deliverer.run_once()] == [1, 0]
+    post.wall.advance(hours=1)
+    assert deliverer.run_once() == 0
+    clock.advance(seconds=60)
+    assert deliverer.run_once() == 1
+    assert [m.text for m in post.slack.direct_messages(builders.ALICE)] == ["at once", "held"]
+    assert post.row(sent).settled_at == clock.at - 60 * SECOND
+    assert post.row(held).settled_at == clock.at
+
+
+def test_somebody_can_wait_until_everything_has_arrived(post: Post) -> None:
+    for number in range(3):
+        post.write("C0VISION", str(number))
+    deliverer = post.deliverer()
+    assert not deliverer.wait_until_idle(0)
+    deliverer.start()
+    try:
+        assert deliverer.wait_until_idle(20)
+        assert post.states() == ["sent"] * 3
+    finally:
+        deliverer.stop(5)
+
+
+def test_nobody_waits_for_what_slack_wants_later_or_what_is_held(post: Post) -> None:
+    post.write("C0VISION", "slow")
+    post.write(builders.ALICE, "held", held_until=post.wall.at + SECOND)
+    post.slack.faults.add(method="chat.postMessage", kind="rate_limited", retry_after=30, times=1)
+    deliverer = post.deliverer()
+    assert deliverer.run_once() == 1
+    assert deliverer.wait_until_idle(0)
+
+
+def test_a_new_pace_holds_from_the_next_call_on(post: Post) -> None:
+    for number in range(3):
+        post.write("C0VISION", str(number))
+    deliverer = post.deliverer(pace=60 * SECOND)
+    assert [deliverer.run_once(), deliverer.run_once()] == [1, 0]
+    deliverer.pace = SECOND
+    post.wall.advance(seconds=1)
+    assert [deliverer.run_once(), deliverer.run_once()] == [1, 0]
