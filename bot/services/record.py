@@ -161,7 +161,8 @@ def record_booking(
     subject = f"booking:{after.id}"
     for channel in _channels(change, before, after):
         post(change, "card", channel, subject, f"card:{after.id}:{after.revision}:{channel}:{seq}")
-        if before is not None and not quiet:
+        # A booking that was just made says itself what it is, unless it was made for a reason.
+        if (before is not None or reason) and not quiet:
             post(change, "event", channel, subject, f"event:{seq}:{channel}", audit=seq)
     if before is not None and before.revision != after.revision:
         _refresh_transfer(change, after)

@@ -471,7 +471,10 @@ def test_the_threads_of_both_sides_tell_what_happened(
     dana.presses(last(busy, dana, "moved", builders.DANA), "Keep")
     lines = {plain(m.text) for t, _, m in told(busy, bob) if t == "event" and m}
     reason = ": “customer demo”"
-    assert lines == {
+    (took,) = [line for line in lines if "making room" in line]
+    assert took.startswith(f"<@{builders.ALICE}> reserved 8 GPUs on gpu-03")
+    assert took.endswith("for urgent work; making room: B1, B2" + reason)
+    assert lines - {took} == {
         f"Its GPUs are needed for urgent work, B3, and are reclaimed at Wed 25 Nov 11:07{reason}",
         "It made room for urgent work: it moved from Wed 25 Nov 22:00 to Thu 26 Nov 08:00" + reason,
         f"{BOB} asked for more time to save a checkpoint: until Wed 25 Nov 11:17",
