@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import Select
 from sqlmodel import col
 
+from bot.domain import policy
 from bot.domain.actor import GPUBOT, Actor
 from bot.domain.booking import Booking, Placement, booking_label
 from bot.domain.errors import N_, WrongState
@@ -57,6 +58,7 @@ def accept_offer(site: Site, actor: Actor, offer_id: int, *, now: datetime) -> B
         if offer.state is OfferState.ACCEPTED and offer.booking is not None:
             return load_booking(change, offer.booking)
         _check_open(_fairly(change, offer), change.now)
+        policy.check_priority(change.cluster, entry.owner, entry.priority)
         placement = _from_now(offer, entry, change.now)
         change.give_back("offer", offer.id)
         check_quotas(change, entry.owner, entry.team, placement.window, placement.gpus)

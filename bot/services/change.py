@@ -6,7 +6,7 @@ runs, preemptors. It refuses what does not fit, so no use-case can forget to che
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from sqlalchemy import Connection, Insert, insert, select, update
@@ -39,8 +39,9 @@ class Change:
         self.now = now
         self.calendar: Calendar = cached.calendar.fork()
         self.revisions = dict(cached.revisions)
-        #: Whether something was given up, so that somebody who waits may be served.
-        self.has_grown = False
+        #: From when to when, in epoch seconds, something was given up that somebody who waits
+        #: may be served from; None: nothing was.
+        self.grown: tuple[int, int] | None = None
         self._touched: set[str] = set()
 
     def insert(self, statement: Insert) -> int:
@@ -99,7 +100,8 @@ class Change:
             self.calendar.add(Claim(claim_id, share.node, start_s, end_s, share.gpus))
 
     def _drop_claim(self, claim: Claim) -> None:
-        self.has_grown = True
+        start, end = self.grown or (claim.start, claim.end)
+        self.grown = min(start, claim.start), max(end, claim.end)
         self.connection.execute(
             update(models.Claim)
             .where(col(models.Claim.id) == claim.id)
@@ -139,3 +141,22 @@ def claims_of(connection: Connection, kind: str, holder: int | None) -> list[Cla
         ).where(col(claim.kind) == kind, col(claim.holder) == holder, col(claim.gone).is_(None))
     )
     return [Claim(row[0] or 0, *row[1:]) for row in rows]
+
+
+def claims_by_holder(
+    connection: Connection, kind: str, holders: Iterable[int]
+) -> dict[int, tuple[Claim, ...]]:
+    """What several bookings claim, by their ids."""
+    claim = models.Claim
+    found: dict[int, list[Claim]] = {holder: [] for holder in holders}
+    rows = connection.execute(
+        select(
+            col(claim.holder), col(claim.id), col(claim.node), col(claim.start_s),
+            col(claim.end_s), col(claim.gpus),
+        ).where(
+            col(claim.kind) == kind, col(claim.holder).in_(found), col(claim.gone).is_(None)
+        )
+    )  # fmt: skip
+    for row in rows:
+        found[row[0]].append(Claim(row[1] or 0, *row[2:]))
+    return {holder: tuple(claims) for holder, claims in found.items()}

@@ -25,7 +25,7 @@ def changing(site: Site, now: datetime) -> Iterator[Change]:
         cached = site.calendars.fresh(connection, now)
         change = Change(site, connection, cached, now)
         yield change
-        if change.has_grown:
-            serve_waitlist(change)
+        if change.grown is not None:
+            serve_waitlist(change, *change.grown)
     if change.revisions != cached.revisions:
         site.calendars.adopt(CachedCalendar(change.calendar, change.revisions, cached.origin))

@@ -86,10 +86,10 @@ def leave_waitlist(
 def expire_entries(site: Site, *, now: datetime) -> int:
     """Close the wishes whose time has passed, with a word to their owners; return how many."""
     with site.database.snapshot() as connection:
-        if not any(entry.is_past(now) for entry in queries.waiting(connection)):
+        if not queries.waiting_in_vain(connection, now):
             return 0
     with changing(site, now) as change:
-        past = [e for e in queries.waiting(change.connection) if e.is_past(change.now)]
+        past = queries.waiting_in_vain(change.connection, change.now)
         for entry in past:
             after = end_entry(change, GPUBOT, entry, EntryState.EXPIRED)
             tell_entry(change, after)

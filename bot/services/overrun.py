@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
+from sqlmodel import col
+
 from bot.domain.actor import GPUBOT
 from bot.domain.booking import Booking, BookingState, Placement, Shape
 from bot.domain.calendar import Calendar
@@ -14,7 +16,7 @@ from bot.domain.window import Window
 from bot.services.change import Change, claims_of
 from bot.services.record import record_booking
 from bot.services.rows import update_booking
-from bot.store import queries
+from bot.store import models, queries
 
 _MINUTE = timedelta(minutes=1)
 
@@ -83,13 +85,17 @@ def place_over_overruns(
 
 def _overrunning(change: Change, window: Window) -> list[Booking]:
     """Bookings that finish during the window; the shortest rest first."""
-    start_s, end_s = int(window.start.timestamp()), int(window.end.timestamp())
-    names = [node.name for node in change.cluster.nodes]
-    claims = queries.claims_overlapping(change.connection, names, start_s, end_s)
-    ids = {claim.holder for claim in claims if claim.kind == "booking"}
-    found = queries.bookings_by_id(change.connection, ids).values()
-    finishing = [b for b in found if b.overrun_from is not None and b.state is BookingState.ACTIVE]
-    return sorted(finishing, key=lambda b: (b.window.end, b.id))
+    table = models.Booking
+    finishing = (
+        queries.columns(table)
+        .where(
+            col(table.state) == BookingState.ACTIVE.value,
+            col(table.end_at) > window.start,
+            col(table.overrun_from).is_not(None),
+        )
+        .order_by(col(table.end_at), col(table.id))
+    )
+    return [queries.to_booking(row) for row in change.connection.execute(finishing)]
 
 
 def _remove(calendar: Calendar, change: Change, bookings: Iterable[Booking]) -> None:

@@ -30,12 +30,12 @@ from bot.domain.shape_rules import check_shape
 from bot.domain.window import Grid, Window, asked_length
 from bot.domain.words import clean_text
 from bot.services import receipts
-from bot.services.change import Change, claims_of
+from bot.services.change import Change, claims_by_holder
 from bot.services.changing import changing
 from bot.services.conflict import conflict_over, hints_for
 from bot.services.evict import Eviction
 from bot.services.overrun import place_over_overruns
-from bot.services.preemption_rows import load_preemption, open_preemption
+from bot.services.preemption_rows import load_preemption
 from bot.services.quota import check_quotas
 from bot.services.record import record_booking
 from bot.services.rows import insert_booking, load_booking
@@ -283,12 +283,15 @@ def _candidates(change: Change, request: BookingRequest, window: Window) -> list
     start_s, end_s = int(window.start.timestamp()), int(window.end.timestamp())
     rows = queries.claims_overlapping(change.connection, nodes, start_s, end_s)
     ids = {row.holder for row in rows if row.kind == "booking"}
+    ids -= queries.warned(change.connection)
     found = queries.bookings_by_id(change.connection, ids)
-    return [
-        Candidate(booking, tuple(claims_of(change.connection, "booking", booking.id)))
-        for _, booking in sorted(found.items())
-        if may_be_preempted(booking, Priority.P0) and open_preemption(change, booking.id) is None
-    ]
+    evictable = {
+        number: booking
+        for number, booking in sorted(found.items())
+        if may_be_preempted(booking, Priority.P0)
+    }
+    claims = claims_by_holder(change.connection, "booking", evictable)
+    return [Candidate(booking, claims[number]) for number, booking in evictable.items()]
 
 
 def _losses(change: Change, preemptees: Collection[Booking]) -> list[Loss]:

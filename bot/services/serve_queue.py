@@ -14,12 +14,11 @@ from bot.store import queries
 def serve_queue(site: Site, *, now: datetime) -> int:
     """Begin or offer the queue runs that a gap fits now, in their order; return how many."""
     with site.database.snapshot() as connection:
-        queued = [entry for entry in queries.waiting(connection) if entry.is_queued]
+        queued = queries.waiting_for_a_gap(connection)
         if not queued:
             return 0
         calendar = site.calendars.fresh(connection, now).calendar
         if not any(find_room(calendar, entry, now=now) for entry in queued):
             return 0
     with changing(site, now) as change:
-        waiting = queries.waiting(change.connection)
-        return sum(serve(change, entry) for entry in waiting if entry.is_queued)
+        return sum(serve(change, entry) for entry in queries.waiting_for_a_gap(change.connection))

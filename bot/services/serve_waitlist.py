@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Row
+from sqlmodel import col
 
 from bot.domain.actor import GPUBOT
 from bot.domain.booking import Booking, Placement
 from bot.domain.errors import BookingError
 from bot.domain.waitlist import EntryState, WaitlistEntry, find_room
-from bot.domain.window import Window
-from bot.services.change import Change
+from bot.domain.window import GRACE, Window
+from bot.services.change import OPEN_END, Change
 from bot.services.quota import check_quotas
 from bot.services.record import record_booking
 from bot.services.rows import insert_booking
@@ -22,34 +27,54 @@ from bot.services.wait_rows import (
     tell_entry,
     update_entry,
 )
-from bot.store import queries
+from bot.store import models, queries
 
 #: A gap is offered for a queue run when it leaves at least this long for the answer.
 SHORTEST_ANSWER = timedelta(minutes=5)
 
 
-def serve_waitlist(change: Change) -> int:
-    """Offer GPUs to whoever waits and now fits, by priority, then age; return how many are served.
+def serve_waitlist(change: Change, start_s: int, end_s: int) -> int:
+    """Offer what was given up in `[start_s, end_s)` to those who wait; return how many are served.
 
-    An entry that does not fit blocks nobody behind it (design: "Waitlist").
+    By priority, then age; an entry that does not fit blocks nobody behind it (design: "Waitlist").
+    Times are epoch seconds.
     """
     #: Wishes that found nothing; a later one that asks the same finds nothing either.
     in_vain: set[object] = set()
     served = 0
-    for entry in queries.waiting(change.connection):
-        wish = _wish(entry)
-        if entry.is_past(change.now) or wish in in_vain:
+    for row in _could_be_served(change, start_s, end_s):
+        wish = (
+            (row.gpus, row.asked_node, row.asked_model, row.spread, row.length_s, row.kind),
+            (row.not_before, row.earliest_at, row.latest_at),
+        )
+        if wish in in_vain:
+            continue
+        entry = queries.to_entry(row)
+        if entry.is_past(change.now):
             continue
         if serve(change, entry):
             served += 1
         elif find_room(change.calendar, entry, now=change.now) is None:
+            # Who asks decides only whether they may have it, not whether there is room.
             in_vain.add(wish)
     return served
 
 
-def _wish(entry: WaitlistEntry) -> object:
-    """What decides whether there is room; who asks decides only whether they may have it."""
-    return entry.shape, entry.length, entry.kind, entry.not_before, entry.latest
+def _could_be_served(change: Change, start_s: int, end_s: int) -> Sequence[Row[Any]]:
+    """The wishes whose time overlaps what was given up."""
+    table = models.WaitlistEntry
+    # What an open end gives up lies beyond every wish, and beyond some databases' calendars.
+    end = change.now + timedelta(days=400) if end_s >= OPEN_END else _instant(end_s)
+    return queries.waiting(
+        change.connection,
+        col(table.last_start_at) >= change.now - GRACE,
+        col(table.earliest_at) < end,
+        col(table.latest_at) > _instant(start_s),
+    )
+
+
+def _instant(second: int) -> datetime:
+    return datetime.fromtimestamp(second, UTC)
 
 
 def serve(change: Change, entry: WaitlistEntry) -> bool:

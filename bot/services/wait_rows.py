@@ -72,6 +72,7 @@ def _wish(
         "length_s": int(length.total_seconds()),
         "earliest_at": earliest,
         "latest_at": latest,
+        "last_start_at": latest - length,
     }
 
 

@@ -204,6 +204,8 @@ class WaitlistEntry(SQLModel, table=True):
     length_s: int
     earliest_at: datetime
     latest_at: datetime
+    #: latest_at less the length.
+    last_start_at: datetime
     #: Nothing that starts earlier is offered.
     not_before: datetime
     priority: int

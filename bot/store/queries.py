@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, func, select
+from sqlalchemy import ColumnElement, Connection, Row, Select, func, or_, select
 from sqlmodel import SQLModel, col
 
 from bot.domain.actor import Person
@@ -112,23 +112,44 @@ def open_transfer(connection: Connection, booking_id: int) -> Transfer | None:
     return None if row is None else to_transfer(row)
 
 
-def waiting(connection: Connection) -> list[WaitlistEntry]:
-    """The wishes without an offer, in the order in which they are served."""
-    return _entries(connection, (EntryState.WAITING.value,))
+def waiting(connection: Connection, *conditions: ColumnElement[bool]) -> Sequence[Row[Any]]:
+    """Rows of the wishes without an offer, in the order in which they are served."""
+    table = models.WaitlistEntry
+    statement = (
+        columns(table)
+        .where(col(table.state) == EntryState.WAITING.value, *conditions)
+        .order_by(col(table.priority), col(table.created_at), col(table.id))
+    )
+    return connection.execute(statement).all()
+
+
+def waiting_for_a_gap(connection: Connection) -> list[WaitlistEntry]:
+    """Those of them that wait for a gap."""
+    for_a_gap = col(models.WaitlistEntry.kind) == EntryKind.QUEUE.value
+    return [to_entry(row) for row in waiting(connection, for_a_gap)]
+
+
+def waiting_in_vain(connection: Connection, now: datetime) -> list[WaitlistEntry]:
+    """Those of them whose time has passed."""
+    table = models.WaitlistEntry
+    late = or_(col(table.last_start_at) < now, col(table.not_before) > col(table.last_start_at))
+    found = [to_entry(row) for row in waiting(connection, late)]
+    return [entry for entry in found if entry.is_past(now)]
+
+
+def warned(connection: Connection) -> set[int]:
+    """The bookings that give way already, and have been told so."""
+    table = models.Preemption
+    statement = select(col(table.preemptee)).where(col(table.state) == PreemptionState.WARNED.value)
+    return set(connection.execute(statement).scalars())
 
 
 def open_entries(connection: Connection, owner: str | None = None) -> list[WaitlistEntry]:
     """The wishes that wait for GPUs or for an answer, in the order in which they are served."""
-    return _entries(connection, OPEN_ENTRY, owner)
-
-
-def _entries(
-    connection: Connection, states: Sequence[str], owner: str | None = None
-) -> list[WaitlistEntry]:
     table = models.WaitlistEntry
     statement = (
         columns(table)
-        .where(col(table.state).in_(states))
+        .where(col(table.state).in_(OPEN_ENTRY))
         .order_by(col(table.priority), col(table.created_at), col(table.id))
     )
     if owner is not None:

@@ -76,6 +76,7 @@ def _waitlist() -> None:
         sa.Column("length_s", sa.Integer(), nullable=False),
         sa.Column("earliest_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("latest_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("last_start_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("not_before", sa.DateTime(timezone=True), nullable=False),
         sa.Column("priority", sa.Integer(), nullable=False),
         sa.Column("preemptible", sa.Boolean(), nullable=False),
