@@ -200,14 +200,18 @@ def post(
 def announce(change: Change, topic: str, subject: str, state: str, team: str, user: str) -> None:
     """Bring a living message up to date in the team's channel and at the person concerned.
 
-    Where it stands is policy (design: "Where warnings and offers go"). `state` tells this version
-    of the message from every other one.
+    Where it stands is policy (design: "Where warnings and offers go"), and wherever it stood
+    before, such as at a former owner. `state` tells this version of the message from every other
+    one.
     """
     notify, found = change.cluster.policy.notify, change.cluster.team(team)
-    recipients = [user] if notify is not Notify.CHANNEL or found is None else []
+    recipients = {user} if notify is not Notify.CHANNEL or found is None else set()
     if notify is not Notify.DIRECT and found is not None:
-        recipients.append(found.channel)
-    for recipient in recipients:
+        recipients.add(found.channel)
+    box = models.Outbox
+    before = select(col(box.recipient)).where(col(box.subject) == subject, col(box.topic) == topic)
+    recipients.update(change.connection.execute(before).scalars())
+    for recipient in sorted(recipients):
         post(change, topic, recipient, subject, f"{topic}:{subject}:{state}:{recipient}")
 
 

@@ -60,7 +60,9 @@ def overtake_preemptions(change: Change, booking: Booking) -> None:
         update_preemption(change, warned, state=PreemptionState.RELEASED)
         settle_start(change, warned.preemptor)
     for preemption in queries.preemptions_of(change.connection, preemptee=booking.id):
-        if preemption.state is PreemptionState.MOVED:
+        # Once the urgent work has begun there is nothing left to undo.
+        is_open = load_booking(change, preemption.preemptor).state is BookingState.RESERVED
+        if preemption.state is PreemptionState.MOVED and is_open:
             change.give_back("hold", preemption.id)
             update_preemption(change, preemption, state=PreemptionState.OVERTAKEN)
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
 from builders import ADMIN, ALICE, BOB, CHEN, DANA, NODES, NOW, actor, cluster, request
-from sqlalchemy import text
+from promises import check_cache, check_promises
 
 from bot.domain.errors import BookingError
 from bot.services import look
@@ -21,10 +21,7 @@ from bot.services.move import move
 from bot.services.release import release
 from bot.services.reserve import reserve
 from bot.services.resume import resume
-from bot.services.site import Site
 from bot.services.transfer import offer_transfer
-from bot.store import queries
-from bot.store.calendars import CalendarCache
 
 HOUR = timedelta(hours=1)
 PEOPLE = (ALICE, BOB, CHEN, DANA)
@@ -74,41 +71,6 @@ def act(site, rng, now):
     except BookingError:
         return None
     return name
-
-
-def check_promises(site):
-    """No node is over-promised, and each live booking has exactly the claims it shows."""
-    with site.database.snapshot() as connection:
-        claims = connection.execute(
-            text("SELECT * FROM claim WHERE gone IS NULL AND kind = 'booking'")
-        ).all()
-        bookings = queries.open_bookings(connection, after=datetime.min.replace(tzinfo=UTC))
-    for booking in bookings:
-        start_s, end_s = (int(t.timestamp()) for t in (booking.window.start, booking.window.end))
-        held = [c for c in claims if c.holder == booking.id and c.end_s > start_s]
-        last = max(c.start_s for c in held)
-        at_end = {c.node: c.gpus for c in held if c.end_s == end_s}
-        assert at_end == {share.node: share.gpus for share in booking.shares}
-        assert min(c.start_s for c in held) == start_s
-        for at in range(start_s, end_s, 1800):
-            here = sum(c.gpus for c in held if c.start_s <= at < c.end_s)
-            assert here == booking.gpus if at >= last else here >= booking.gpus
-    for node in site.cluster.nodes:
-        here = [c for c in claims if c.node == node.name]
-        for at in {c.start_s for c in here}:
-            assert sum(c.gpus for c in here if c.start_s <= at < c.end_s) <= node.gpus
-
-
-def check_cache(site, now):
-    """The calendar kept up to date by each write equals one loaded afresh."""
-    cold = Site(site.database, site.cluster, CalendarCache(site.cluster))
-    for hours in range(-2, 60, 3):
-        window = request(1, now + hours * HOUR, 3).window
-        with site.database.snapshot() as connection:
-            warm = site.calendars.fresh(connection, now).calendar
-            fresh = cold.calendars.fresh(connection, now).calendar
-        for node in site.cluster.nodes:
-            assert warm.free(node.name, window) == fresh.free(node.name, window)
 
 
 @pytest.mark.parametrize("seed", range(3))

@@ -190,7 +190,7 @@ def test_the_history_of_a_preemption_holds_no_english(
     preempt(alice)
     bob.presses(last(busy, bob, "warning", builders.BOB), "再给我 10 分钟")
     lines = [m for topic, _, m in told(busy, bob) if topic == "event" and m is not None]
-    assert len(lines) == 4
+    assert len(lines) == 5
     for line in lines:
         assert english(plain(line.text)) == [], line.text
     cards = [m for topic, _, m in told(busy, bob) if topic == "card" and m is not None]
