@@ -16,7 +16,7 @@ from bot.domain.booking import BookingState
 from bot.domain.waitlist import OfferState, answer_until
 from bot.services.change import Change
 from bot.services.changing import changing
-from bot.services.record import tell_owner
+from bot.services.record import post, tell_owner
 from bot.services.site import Site
 from bot.services.wait_rows import load_entry, update_offer
 from bot.store import models, queries
@@ -41,8 +41,8 @@ def recover(site: Site, *, now: datetime) -> timedelta | None:
     """Call at a start, before anything due is done: how long gpubot was away, if it was."""
     with site.database.snapshot() as connection:
         last = _last_alive(connection)
-    note_alive(site, now=now)
     if last is None or now - last < AWAY:
+        note_alive(site, now=now)
         return None
     log.warning("gpubot was away from %s to %s", last.isoformat(), now.isoformat())
     with changing(site, now) as change:
@@ -56,7 +56,17 @@ def recover(site: Site, *, now: datetime) -> timedelta | None:
                 until = answer_until(entry, offer.window, change.now, expires)
                 update_offer(change, offer, expires_at=max(offer.expires_at, until))
         _ask_anew(change, last)
+        _tell_operators(change, last)
+    note_alive(site, now=now)
     return now - last
+
+
+def _tell_operators(change: Change, last: datetime) -> None:
+    channel = change.cluster.ops_channel
+    if channel is not None:
+        subject = f"away:{int(last.timestamp())}"
+        instants = {"since": last.isoformat(), "until": change.now.isoformat()}
+        post(change, "away", channel, subject, subject, **instants)
 
 
 def _ask_anew(change: Change, last: datetime) -> None:

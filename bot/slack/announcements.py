@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from bot.domain.booking import Booking, booking_label
@@ -26,6 +26,8 @@ from bot.slack.blocks.build import actions, button, message
 from bot.slack.context import Message, Reply
 from bot.slack.ids import ActionId
 from bot.slack.reader import Mrkdwn, Reader
+
+_MINUTE = timedelta(minutes=1)
 
 
 class Row(Protocol):
@@ -182,6 +184,22 @@ def _node(row: Row, site: Site, now: datetime, reader: Reader) -> Message | None
     return _living(message(said, actions(resume)))
 
 
+def _away(row: Row, _site: Site, _now: datetime, reader: Reader) -> Message | None:
+    """To the operators, after a time in which nobody was served."""
+    since, until = (datetime.fromisoformat(row.data[name]) for name in ("since", "until"))
+    return Message(
+        reader.text(
+            N_(
+                "gpubot was away from {since} to {until} ({length}). What was due meanwhile is "
+                "done now, late; offers and questions that nobody could answer start anew."
+            ),
+            since=since,
+            until=until,
+            length=(until - since) // _MINUTE * _MINUTE,
+        )
+    )
+
+
 def _until(reader: Reader, end: datetime | None) -> Mrkdwn:
     if end is None:
         return reader.text(N_("until it is resumed"))
@@ -206,6 +224,7 @@ TOPICS: Mapping[str, Callable[[Row, Site, datetime, Reader], Message | None]] = 
     "notice": _notice,
     "transfer": _transfer,
     "node": _node,
+    "away": _away,
     "offer": offers.offer_message,
     "entry": offers.entry_message,
     "warning": preemptions.told_to_preemptee,

@@ -32,7 +32,27 @@ def sentence(reader: Reader, record: AuditRecord) -> Mrkdwn:
     # gpubot's own reasons are sentences of ours; people's are what they typed.
     own = record.actor == GPUBOT.name and record.reason
     reason = str(reader.text(record.reason)) if own else record.reason
-    return Mrkdwn(say(reader, record, actor) + phrases.because(reader, reason))
+    said = say(reader, record, actor)
+    return Mrkdwn(said + lateness(reader, record) + phrases.because(reader, reason))
+
+
+#: What is due at an instant of the booking's window, and after how long it is late.
+DUE = {"started": "start", "ended": "end", "reclaimed": "end"}
+LATE = timedelta(minutes=2)
+
+
+def lateness(reader: Reader, record: AuditRecord) -> Mrkdwn:
+    """That something due came late, because gpubot or its database was away; else nothing."""
+    if record.action not in DUE:
+        return Mrkdwn("")
+    late = record.at - _instant((record.after or {})[DUE[record.action]])
+    if late < LATE:
+        return Mrkdwn("")
+    return reader.text(N_(" ({length} late: gpubot was away)"), length=_minutes(late))
+
+
+def _minutes(length: timedelta) -> timedelta:
+    return timedelta(minutes=length // timedelta(minutes=1))
 
 
 def _reserved(reader: Reader, record: AuditRecord, actor: object) -> Mrkdwn:
