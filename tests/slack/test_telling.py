@@ -208,7 +208,7 @@ def test_beginning_and_ending_stand_in_the_history(alice: Talk, site: Site) -> N
     alice.types("reserve 4 now 2h")
     alice.now += timedelta(hours=4)
     turn_over(site, now=builders.NOW)
-    turn_over(site, now=alice.now)
+    turn_over(site, now=get_booking(site, 1).window.end)
     shown = words(alice.types("show B1"))
     assert ": It started\n" in shown
     assert shown.endswith(": It ended")
