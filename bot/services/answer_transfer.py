@@ -42,7 +42,8 @@ def accept_transfer(site: Site, actor: Actor, transfer_id: int, *, now: datetime
             change, transfer.receiver, team, booking.window, booking.gpus, besides=booking.id
         )
         _end(change, transfer, TransferState.ACCEPTED)
-        after = update_booking(change, booking, owner=transfer.receiver, team=team)
+        # Whoever takes it over needs it, and was not asked whether they do.
+        after = update_booking(change, booking, owner=transfer.receiver, team=team, asked_at=None)
         record_booking(
             change,
             actor,

@@ -135,7 +135,7 @@ def _is_written(connection: Connection, day: date) -> bool:
     memory = models.Memory
     statement = select(col(memory.value)).where(col(memory.name) == LAST_DAY)
     last = connection.execute(statement).scalar_one_or_none()
-    return last is not None and date.fromisoformat(last) >= day
+    return last is not None and date.fromisoformat(last) == day
 
 
 def _remember(connection: Connection, day: date) -> None:

@@ -119,7 +119,11 @@ def _drain(
     moved: list[Booking] = []
     stranded: list[Booking] = []
     running: list[Booking] = []
-    for booking in in_the_way:
+    for found in in_the_way:
+        # Whoever got back what was taken by one before them may lie elsewhere by now.
+        booking = load_booking(change, found.id)
+        if node.name not in booking.nodes:
+            continue
         after = None if booking.is_running(change.now) else _elsewhere(change, booking)
         record_booking(
             change,

@@ -45,7 +45,7 @@ def change_entry(
         check_may_answer(change.cluster, actor, entry)
         _check_open(entry)
         team = check_wish(change.cluster, entry.owner, request, change.now)
-        withdraw_offer(change, entry)
+        entry = withdraw_offer(change, entry)
         earliest, latest = span_of(change.cluster, request, change.now)
         after = update_entry(
             change,
@@ -78,7 +78,7 @@ def leave_waitlist(
         if entry.state is EntryState.LEFT:
             return entry
         _check_open(entry)
-        withdraw_offer(change, entry)
+        entry = withdraw_offer(change, entry)
         reason = clean_text(reason, "reason", policy.LONGEST_REASON)
         return end_entry(change, actor, entry, EntryState.LEFT, reason)
 
@@ -106,13 +106,16 @@ def end_entry(
     return after
 
 
-def withdraw_offer(change: Change, entry: WaitlistEntry) -> None:
-    """Give back what is on offer for the wish."""
+def withdraw_offer(change: Change, entry: WaitlistEntry) -> WaitlistEntry:
+    """Give back what is on offer for the wish, if anything is; return the wish, which waits on."""
     offer = queries.open_offer(change.connection, entry.id)
-    if offer is not None:
-        change.give_back("offer", offer.id)
-        update_offer(change, offer, state=OfferState.WITHDRAWN)
-        record_entry(change, GPUBOT, "offer_withdrawn", entry)
+    if offer is None:
+        return entry
+    change.give_back("offer", offer.id)
+    update_offer(change, offer, state=OfferState.WITHDRAWN)
+    waiting = update_entry(change, entry, state=EntryState.WAITING)
+    record_entry(change, GPUBOT, "offer_withdrawn", waiting, before=entry)
+    return waiting
 
 
 def withdraw_offers_on(change: Change, node: str, start_s: int, end_s: int) -> None:
@@ -121,7 +124,6 @@ def withdraw_offers_on(change: Change, node: str, start_s: int, end_s: int) -> N
     for offer_id in sorted({claim.holder for claim in claims if claim.kind == "offer"}):
         entry = load_entry(change, load_offer(change, offer_id).entry)
         withdraw_offer(change, entry)
-        update_entry(change, entry, state=EntryState.WAITING)
 
 
 def check_may_answer(cluster: Cluster, actor: Actor, entry: WaitlistEntry) -> None:

@@ -20,6 +20,8 @@ from bot.services.quota import check_quotas
 from bot.services.record import record_booking
 from bot.services.rows import load_booking, update_booking
 from bot.services.site import Site
+from bot.services.withdraw import overtake_preemptions
+from bot.store import queries
 
 EXAMPLE = "/gpu extend B142 4h the run is slow"
 
@@ -71,6 +73,7 @@ def extend(
             reason = policy.check_reason(actor, booking, reason, example=EXAMPLE)
             after = _extend(change, booking, until)
             record_booking(change, actor, "extended", before=booking, after=after, reason=reason)
+            overtake_preemptions(change, after)
             receipts.keep(change, key, booking.id)
             return after
     except DoesNotFit:
@@ -97,6 +100,8 @@ def _check(change: Change, actor: Actor, booking: Booking, length: timedelta) ->
 
 
 def _extend(change: Change, booking: Booking, until: datetime) -> Booking:
+    if booking.id in queries.warned(change.connection):
+        raise DoesNotFit  # Its end is when urgent work takes over, whatever else is free then.
     added = Placement(Window(booking.window.end, until), booking.shares)
     window = Window(booking.window.start, until)
     if change.calendar.fits(added):
@@ -115,8 +120,10 @@ def _extend(change: Change, booking: Booking, until: datetime) -> Booking:
 
 def _conflict(site: Site, booking: Booking, until: datetime, now: datetime) -> ExtendConflict:
     with site.database.snapshot() as connection:
-        calendar = site.calendars.fresh(connection, now).calendar
-        longest = _longest_extension(calendar, site.cluster.grid, booking, until)
+        longest = timedelta(0)
+        if booking.id not in queries.warned(connection):
+            calendar = site.calendars.fresh(connection, now).calendar
+            longest = _longest_extension(calendar, site.cluster.grid, booking, until)
         conflict = ExtendConflict(booking, until, longest)
         conflict.blockers = blockers_on(
             connection, booking.nodes, conflict.window, besides=booking.id

@@ -9,19 +9,21 @@ from bot.domain import policy
 from bot.domain.actor import Actor
 from bot.domain.booking import Booking, Placement
 from bot.domain.cluster import Cluster, Team
-from bot.domain.errors import N_, BookingError, PastHorizon, TooLong
+from bot.domain.errors import N_, BookingError, InThePast, PastHorizon, TooLong, WindowTooSmall
 from bot.domain.queue_request import QueueRequest
 from bot.domain.shape_rules import check_shape
-from bot.domain.wait_request import WaitRequest, default_latest
+from bot.domain.wait_request import WAIT_EXAMPLE, WaitRequest, default_latest
 from bot.domain.waitlist import EntryKind, EntryState, WaitlistEntry, find_room
+from bot.domain.window import GRACE
 from bot.services import receipts
 from bot.services.change import Change
 from bot.services.changing import changing
 from bot.services.quota import check_quotas
 from bot.services.rows import load_booking
-from bot.services.serve_waitlist import begin_run
+from bot.services.serve_waitlist import begin_run, serve
 from bot.services.site import Site
 from bot.services.wait_rows import insert_entry, load_entry, record_entry
+from bot.store import queries
 
 
 class FreeAlready(BookingError):
@@ -92,11 +94,20 @@ def join_queue(
         )
         record_entry(change, actor, "wait_joined", entry)
         receipts.keep(change, key, entry.id)
+        _serve_those_ahead(change, entry)
         found = find_room(change.calendar, entry, now=change.now)
         if found is not None:
             check_quotas(change, actor.name, team.name, found.window, found.gpus)
             begin_run(change, entry, found)
         return _queued(change, load_entry(change, entry.id))
+
+
+def _serve_those_ahead(change: Change, entry: WaitlistEntry) -> None:
+    """A gap that came by time since the last tick is for those who were in line before."""
+    for other in queries.waiting_for_a_gap(change.connection):
+        if other.id == entry.id:
+            return
+        serve(change, other)
 
 
 def _queued(change: Change, entry: WaitlistEntry) -> Queued:
@@ -113,6 +124,7 @@ def check_wish(cluster: Cluster, user: str, request: WaitRequest, now: datetime)
     longest = cluster.policy.max_length[request.priority]
     if request.length > longest:
         raise TooLong(length=request.length, longest=longest, priority=request.priority.name)
+    _check_time(cluster, request, now)
     horizon = now + cluster.policy.horizon
     if request.earliest is not None and request.earliest > horizon:
         raise PastHorizon(
@@ -122,6 +134,16 @@ def check_wish(cluster: Cluster, user: str, request: WaitRequest, now: datetime)
             form_field="earliest",
         )
     return team
+
+
+def _check_time(cluster: Cluster, request: WaitRequest, now: datetime) -> None:
+    """Raise InThePast or WindowTooSmall when nothing could be granted in time any more."""
+    earliest, latest = span_of(cluster, request, now)
+    if latest <= earliest:
+        raise InThePast(start=latest, now=now, form_field="latest")
+    if request.length > latest - earliest + GRACE:
+        window = latest - earliest
+        raise WindowTooSmall(length=request.length, window=window, example=WAIT_EXAMPLE)
 
 
 def span_of(cluster: Cluster, request: WaitRequest, now: datetime) -> tuple[datetime, datetime]:

@@ -17,6 +17,7 @@ from bot.services.no_show import ask_idle, release_unused
 from bot.services.reclaim import postpone_unwarned
 from bot.services.remind import remind
 from bot.services.resume import expire_drains
+from bot.services.serve_again import serve_again
 from bot.services.serve_queue import serve_queue
 from bot.services.site import Site
 from bot.services.turn_over import turn_over
@@ -34,6 +35,7 @@ STEPS: tuple[Callable[..., int], ...] = (
     ask_idle,
     expire_transfers,
     expire_entries,
+    serve_again,
     serve_queue,
 )
 

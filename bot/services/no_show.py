@@ -16,6 +16,7 @@ from bot.services.change import Change
 from bot.services.changing import changing
 from bot.services.preemption_rows import open_preemption
 from bot.services.record import record_booking, tell_owner
+from bot.services.recover import back_since
 from bot.services.release import end_now
 from bot.services.rows import load_booking, update_booking
 from bot.services.site import Site
@@ -33,7 +34,7 @@ def ask_idle(site: Site, *, now: datetime) -> int:
     With the policy "release" they are released without a question.
     """
     rule = site.cluster.policy.no_show
-    if rule is NoShow.OFF or not _any(site, _silent(site, now)):
+    if rule is NoShow.OFF or not _any(site, _silent(site, now)) or _is_just_back(site, now):
         return 0
     with changing(site, now) as change:
         found = change.connection.execute(_silent(site, change.now)).all()
@@ -50,7 +51,7 @@ def ask_idle(site: Site, *, now: datetime) -> int:
 
 def release_unused(site: Site, *, now: datetime) -> int:
     """Release the bookings whose owners did not answer the question; return how many."""
-    if not _any(site, _unanswered(site, now)):
+    if site.cluster.policy.no_show is NoShow.OFF or not _any(site, _unanswered(site, now)):
         return 0
     with changing(site, now) as change:
         period = site.cluster.policy.no_show_after
@@ -84,6 +85,13 @@ def still_needed(site: Site, actor: Actor, booking_id: int, *, now: datetime) ->
 def _any(site: Site, statement: Select[tuple[object, ...]]) -> bool:
     with site.database.snapshot() as connection:
         return connection.execute(statement.limit(1)).first() is not None
+
+
+def _is_just_back(site: Site, now: datetime) -> bool:
+    """Whether signs of use may have been missed: nobody could give any while gpubot was away."""
+    with site.database.snapshot() as connection:
+        back = back_since(connection)
+    return back is not None and back <= now < back + site.cluster.policy.no_show_after
 
 
 def _silent(site: Site, now: datetime) -> Select[tuple[object, ...]]:

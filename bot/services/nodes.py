@@ -9,7 +9,9 @@ from sqlalchemy import Connection, insert, update
 from sqlmodel import col
 
 from bot.domain.cluster import Node
+from bot.services.change import OPEN_END
 from bot.services.changing import changing
+from bot.services.serve_waitlist import serve_waitlist
 from bot.services.site import Site
 from bot.store import models, queries
 
@@ -23,7 +25,7 @@ def sync_nodes(site: Site, *, now: datetime) -> None:
     """
     with site.database.transaction() as connection:
         _write(connection, site.cluster.nodes)
-    _close_drained_nodes_wholly(site, now)
+    _settle(site, now)
     with site.database.snapshot() as connection:
         _warn_of_broken_promises(site, connection, now)
 
@@ -41,13 +43,15 @@ def _write(connection: Connection, nodes: tuple[Node, ...]) -> None:
     connection.execute(update(table).where(col(table.name).in_(left_out)).values(retired=True))
 
 
-def _close_drained_nodes_wholly(site: Site, now: datetime) -> None:
-    """A drain holds all GPUs of its node, also those that it got since."""
+def _settle(site: Site, now: datetime) -> None:
+    """A drain holds all GPUs of its node, also those that it got since; who waits gets the rest."""
     with changing(site, now) as change:
         for found in queries.open_drains(change.connection).values():
             node = site.cluster.node(found.node)
             if node is not None and (found.end is None or found.end > now):
                 change.close_node(found.id, node, found.start, found.end)
+        # Nodes may be new or larger, and quotas higher.
+        serve_waitlist(change, int(change.now.timestamp()), OPEN_END)
 
 
 def _warn_of_broken_promises(site: Site, connection: Connection, now: datetime) -> None:

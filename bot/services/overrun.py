@@ -91,7 +91,8 @@ def _overrunning(change: Change, window: Window) -> list[Booking]:
         .where(
             col(table.state) == BookingState.ACTIVE.value,
             col(table.end_at) > window.start,
-            col(table.overrun_from).is_not(None),
+            # Not null, and never before the promised end: the clock may have been put back.
+            col(table.overrun_from) <= window.start,
         )
         .order_by(col(table.end_at), col(table.id))
     )

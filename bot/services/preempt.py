@@ -13,9 +13,7 @@ from datetime import datetime
 from bot.domain import policy
 from bot.domain.actor import Actor
 from bot.domain.booking import Booking, Placement, Priority
-from bot.domain.calendar import Calendar
 from bot.domain.errors import N_, BookingError, Conflict, ReasonNeeded
-from bot.domain.placement import place
 from bot.domain.preemption import (
     Candidate,
     Plan,
@@ -213,8 +211,11 @@ def _checked(change: Change, actor: Actor, request: BookingRequest) -> tuple[Boo
 
 
 def _from_now_on(window: Window, grid: Grid, now: datetime) -> Window:
-    """The window, or one as long from now on: people take their time over a preview."""
-    if window.start >= now:
+    """The window, or one as long from now on: people take their time over a preview.
+
+    What would be over by now stays as it is, to be refused: nobody means that any more.
+    """
+    if window.start >= now or window.end <= now:
         return window
     return Window(now, grid.round_end(now + asked_length(window, grid)))
 
@@ -240,36 +241,27 @@ def _plan(change: Change, request: BookingRequest) -> tuple[Window, Plan]:
     hints = hints_for(change.connection, request.team or "", window)
     if (free := place_over_overruns(change, request.shape, window, hints)) is not None:
         return window, Plan(free, ())
-    candidates = _candidates(change, request, window)
-    plan = choose_preemptees(
-        change.calendar, request.shape, window, candidates, now=now, hints=hints
-    )
+    plan = _cheapest(change, request, window)
+    if plan is None or not any(booking.is_running(now) for booking in plan.preemptees):
+        sooner = _cheapest(change, request, asked, only_upcoming=True)
+        if sooner is not None:
+            return asked, sooner
     if plan is None:
         raise _NoPlan
-    sooner = _at_the_asked_time(change, request, plan, candidates)
-    return (asked, sooner) if sooner is not None else (window, plan)
+    return window, plan
 
 
-def _at_the_asked_time(
-    change: Change, request: BookingRequest, plan: Plan, candidates: Collection[Candidate]
+def _cheapest(
+    change: Change, request: BookingRequest, window: Window, *, only_upcoming: bool = False
 ) -> Plan | None:
-    """The plan at the asked start, when nobody who gives way needs a warning."""
-    if any(booking.is_running(change.now) for booking in plan.preemptees):
-        return None
-    without = change.calendar.fork()
-    gone = {booking.id for booking in plan.preemptees}
-    for candidate in candidates:
-        for claim in candidate.claims if candidate.booking.id in gone else ():
-            without.remove(claim)
-    placement = _place(change, without, request, request.window)
-    return None if placement is None else Plan(placement, plan.preemptees)
-
-
-def _place(
-    change: Change, calendar: Calendar, request: BookingRequest, window: Window
-) -> Placement | None:
+    """Who gives way during `window`; with `only_upcoming` nobody who would need a warning."""
+    candidates = _candidates(change, request, window)
+    if only_upcoming:
+        candidates = [c for c in candidates if not c.booking.is_running(change.now)]
     hints = hints_for(change.connection, request.team or "", window)
-    return place(calendar, request.shape, window, hints)
+    return choose_preemptees(
+        change.calendar, request.shape, window, candidates, now=change.now, hints=hints
+    )
 
 
 def _candidates(change: Change, request: BookingRequest, window: Window) -> list[Candidate]:

@@ -25,22 +25,22 @@ log = logging.getLogger(__name__)
 
 #: Name of the fact in the table of memories: when gpubot last was alive, ISO 8601.
 ALIVE = "alive_at"
+#: Name of another: when gpubot last came back after having been away, ISO 8601.
+BACK = "back_at"
 #: A pause of less is no absence: a restart, an upgrade.
 AWAY = timedelta(minutes=2)
 
 
 def note_alive(site: Site, *, now: datetime) -> None:
     """Remember that gpubot is alive."""
-    table = models.Memory
     with site.database.transaction() as connection:
-        connection.execute(delete(table).where(col(table.name) == ALIVE))
-        connection.execute(insert(table).values(name=ALIVE, value=now.isoformat()))
+        _remember(connection, ALIVE, now)
 
 
 def recover(site: Site, *, now: datetime) -> timedelta | None:
     """Call at a start, before anything due is done: how long gpubot was away, if it was."""
     with site.database.snapshot() as connection:
-        last = _last_alive(connection)
+        last = _recall(connection, ALIVE)
     if last is None or now - last < AWAY:
         note_alive(site, now=now)
         return None
@@ -51,12 +51,14 @@ def recover(site: Site, *, now: datetime) -> timedelta | None:
         open_offers = queries.columns(table).where(col(table.state) == OfferState.OPEN.value)
         for row in change.connection.execute(open_offers).all():
             offer = queries.to_offer(row)
-            if offer.created_at <= last and offer.window.end > now:
+            if offer.window.end > now:
                 entry = load_entry(change, offer.entry)
                 until = answer_until(entry, offer.window, change.now, expires)
                 update_offer(change, offer, expires_at=max(offer.expires_at, until))
-        _ask_anew(change, last)
+        _ask_anew(change)
+        _remember(change.connection, BACK, now)
         _tell_operators(change, last)
+    # Last, so that whoever is killed before it finds at the next start that all of it is to do.
     note_alive(site, now=now)
     return now - last
 
@@ -69,10 +71,15 @@ def _tell_operators(change: Change, last: datetime) -> None:
         post(change, "away", channel, subject, subject, **instants)
 
 
-def _ask_anew(change: Change, last: datetime) -> None:
+def back_since(connection: Connection) -> datetime | None:
+    """Since when gpubot has been there without a pause; None: always, as far as is known."""
+    return _recall(connection, BACK)
+
+
+def _ask_anew(change: Change) -> None:
     """Give those who were asked whether they need their GPUs their time again."""
     table = models.Booking
-    asked = (col(table.state) == BookingState.ACTIVE.value) & (col(table.asked_at) <= last)
+    asked = (col(table.state) == BookingState.ACTIVE.value) & col(table.asked_at).is_not(None)
     rows = change.connection.execute(queries.columns(table).where(asked)).all()
     change.connection.execute(update(table).where(asked).values(asked_at=change.now))
     for row in rows:
@@ -80,7 +87,13 @@ def _ask_anew(change: Change, last: datetime) -> None:
         tell_owner(change, "idle", f"idle:{row.id}", state, row.team, row.owner)
 
 
-def _last_alive(connection: Connection) -> datetime | None:
-    statement = select(col(models.Memory.value)).where(col(models.Memory.name) == ALIVE)
+def _remember(connection: Connection, name: str, instant: datetime) -> None:
+    table = models.Memory
+    connection.execute(delete(table).where(col(table.name) == name))
+    connection.execute(insert(table).values(name=name, value=instant.isoformat()))
+
+
+def _recall(connection: Connection, name: str) -> datetime | None:
+    statement = select(col(models.Memory.value)).where(col(models.Memory.name) == name)
     found = connection.execute(statement).scalar_one_or_none()
     return None if found is None else datetime.fromisoformat(found)

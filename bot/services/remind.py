@@ -81,7 +81,7 @@ def _post(change: Change, booking: Booking, state: str) -> None:
 
 
 def _to_nudge(connection: Connection, site: Site, now: datetime) -> list[Preemption]:
-    """Warnings that come true soon and were given well before the last notice of them is due."""
+    """Warnings that come true soon and were heard well before the last notice of them is due."""
     table = models.Preemption
     warning = site.cluster.policy.warning
     soon = queries.columns(table).where(
@@ -92,4 +92,9 @@ def _to_nudge(connection: Connection, site: Site, now: datetime) -> list[Preempt
         col(table.extended).is_(False),
     )
     found = [queries.to_preemption(row) for row in connection.execute(soon)]
-    return [p for p in found if p.created_at + JUST_TOLD < p.reclaim_at - warning]
+    return [p for p in found if _heard_long_before(connection, p, p.reclaim_at - warning)]
+
+
+def _heard_long_before(connection: Connection, preemption: Preemption, at: datetime) -> bool:
+    heard = queries.first_delivered(connection, "warning", f"preemption:{preemption.id}")
+    return heard is not None and heard + JUST_TOLD < at

@@ -85,6 +85,8 @@ def _end(change: Change, booking: Booking) -> None:
         return
     after = update_booking(change, booking, state=BookingState.ENDED)
     _record(change, "ended", booking, after)
+    if booking.state is BookingState.RESERVED:
+        release_holds(change, after)  # gpubot was away for the whole of it
     let_go(change, GPUBOT, after, booking)
 
 

@@ -115,6 +115,7 @@ def _undo_again(change: Change, again: Booking) -> None:
         told=True,
     )
     overtake_transfer(change, GPUBOT, after)
+    overtake_preemptions(change, after)
 
 
 def _restore(change: Change, actor: Actor, preemption: Preemption, again: Booking | None) -> None:
@@ -139,8 +140,10 @@ def _restore(change: Change, actor: Actor, preemption: Preemption, again: Bookin
 
 def _keep_running(change: Change, preemption: Preemption, booking: Booking) -> Booking | None:
     """It runs on to its old end, with the GPUs that it has now."""
-    if not booking.state.is_live or preemption.old_window.end <= booking.window.end:
+    if not booking.state.is_live:
         return None
+    if preemption.old_window.end <= booking.window.end:
+        return booking  # More time to save a checkpoint was all the time it had.
     more = Placement(Window(booking.window.end, preemption.old_window.end), booking.shares)
     if not take_back(change, booking.id, more):
         return None

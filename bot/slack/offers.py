@@ -16,6 +16,7 @@ from bot.domain.waitlist import (
     WaitlistEntry,
     entry_label,
 )
+from bot.domain.window import Window
 from bot.services import look, look_waiting
 from bot.services.site import Site
 from bot.slack import phrases
@@ -38,18 +39,12 @@ def offer_message(row: Row, site: Site, now: datetime, reader: Reader) -> Messag
     if made.is_open(now):
         return _living(_open(site, reader, entry, made, now))
     say = _outcome_to_owner if reader.user else _outcome_to_channel
-    return _living(message(say(site, reader, entry, made)))
+    return _living(message(say(site, reader, entry, made, now)))
 
 
 def _open(site: Site, reader: Reader, entry: WaitlistEntry, made: Offer, now: datetime) -> Reply:
     """What is free, until when it is held, and the buttons; in a channel it calls the person."""
-    said = reader.many(
-        "*{held}* is free for you: {window}.",
-        "*{held}* are free for you: {window}.",
-        made.placement.gpus,
-        held=phrases.held(reader, site.cluster, made.shares),
-        window=made.window,
-    )
+    said = _free_for_you(site, reader, entry, made)
     if not reader.user:
         said = reader.text(N_("{owner} {said}"), owner=UserId(made.owner), said=said)
     until = reader.text(
@@ -62,6 +57,26 @@ def _open(site: Site, reader: Reader, entry: WaitlistEntry, made: Offer, now: da
     return message(f"{said}\n{until}", wish, actions(*buttons))
 
 
+def _free_for_you(site: Site, reader: Reader, entry: WaitlistEntry, made: Offer) -> Mrkdwn:
+    gpus, held = made.placement.gpus, phrases.held(reader, site.cluster, made.shares)
+    if entry.is_queued:
+        # What is held is longer than the run, so that it fits whenever it is accepted.
+        return reader.many(
+            "*{held}* is free for you, for {length} from when you accept.",
+            "*{held}* are free for you, for {length} from when you accept.",
+            gpus,
+            held=held,
+            length=entry.length,
+        )
+    return reader.many(
+        "*{held}* is free for you: {window}.",
+        "*{held}* are free for you: {window}.",
+        gpus,
+        held=held,
+        window=made.window,
+    )
+
+
 def _wish(reader: Reader, entry: WaitlistEntry, now: datetime) -> Mrkdwn:
     """What was asked for, which the offer answers."""
     what = command(reader, entry.purpose) if entry.is_queued else Mrkdwn("")
@@ -70,7 +85,9 @@ def _wish(reader: Reader, entry: WaitlistEntry, now: datetime) -> Mrkdwn:
     return phrases.joined(asked, why)
 
 
-def _outcome_to_channel(site: Site, reader: Reader, entry: WaitlistEntry, made: Offer) -> Mrkdwn:
+def _outcome_to_channel(
+    site: Site, reader: Reader, entry: WaitlistEntry, made: Offer, _now: datetime
+) -> Mrkdwn:
     """One short line; it calls nobody, because it is over."""
     owner = phrases.person(reader, made.owner)
     held = phrases.held(reader, site.cluster, made.shares)
@@ -80,7 +97,7 @@ def _outcome_to_channel(site: Site, reader: Reader, entry: WaitlistEntry, made: 
             label=_booking(site, made),
             owner=owner,
             held=held,
-            window=made.window,
+            window=_granted(site, made),
         )
     return reader.text(
         N_("~{label} · {owner} · {held}~ · {what}"),
@@ -91,7 +108,7 @@ def _outcome_to_channel(site: Site, reader: Reader, entry: WaitlistEntry, made: 
     )
 
 
-EXPIRED = N_("nobody answered by {at}, so it went to the next in line")
+EXPIRED = N_("nobody answered by {at}, so the next in line may have it")
 #: What became of an offer, to those who only look on.
 ENDS: Mapping[OfferState, str] = {
     OfferState.DECLINED: N_("declined"),
@@ -99,18 +116,20 @@ ENDS: Mapping[OfferState, str] = {
 }
 
 
-def _outcome_to_owner(site: Site, reader: Reader, entry: WaitlistEntry, made: Offer) -> Mrkdwn:
+def _outcome_to_owner(
+    site: Site, reader: Reader, entry: WaitlistEntry, made: Offer, now: datetime
+) -> Mrkdwn:
     by_reader = made.answered_by in (None, reader.user)
     said = reader.text(
         (ANSWERED if by_reader else ANSWERED_BY).get(made.state, UNANSWERED),
         held=phrases.held(reader, site.cluster, made.shares),
-        window=made.window,
+        window=_granted(site, made),
         label=_booking(site, made),
         by=UserId(made.answered_by or made.owner),
         at=made.expires_at,
     )
-    waits_on = made.state in (OfferState.DECLINED, OfferState.EXPIRED) and entry.is_open
-    if not waits_on:
+    unserved = made.state in (OfferState.DECLINED, OfferState.EXPIRED)
+    if not unserved or not entry.is_open or entry.is_past(now):
         return said
     stays = reader.text(N_("{label} waits on."), label=entry_label(entry.id))
     if made.state is OfferState.EXPIRED:
@@ -122,7 +141,7 @@ def _outcome_to_owner(site: Site, reader: Reader, entry: WaitlistEntry, made: Of
     return Mrkdwn(f"{said} {stays}")
 
 
-UNANSWERED = N_("You did not answer by {at}, so {held} went to the next in line.")
+UNANSWERED = N_("You did not answer by {at}, so the next in line may have {held}.")
 #: What became of an offer, to its owner who answered it, or for whom somebody else did.
 ANSWERED: Mapping[OfferState, str] = {
     OfferState.ACCEPTED: N_("You accepted: *{label}* {held}, {window}."),
@@ -140,6 +159,13 @@ ANSWERED_BY: Mapping[OfferState, str] = {
 def _booking(site: Site, made: Offer) -> str:
     """The label of what the offer led to; empty when it led to nothing."""
     return "" if made.booking is None else phrases.label(look.get_booking(site, made.booking))
+
+
+def _granted(site: Site, made: Offer) -> Window:
+    """The window that was booked; a queue run is shorter than what was held for it."""
+    if made.booking is None:
+        return made.window
+    return phrases.promised(look.get_booking(site, made.booking))
 
 
 def entry_message(row: Row, site: Site, now: datetime, reader: Reader) -> Message | None:
@@ -176,14 +202,18 @@ def _left(_site: Site, reader: Reader, found: WaitlistEntry, now: datetime) -> R
 
 
 def _expired(_site: Site, reader: Reader, found: WaitlistEntry, now: datetime) -> Reply:
-    """Nothing was free in time."""
+    """Nothing was free in time, or nothing that its owner took."""
+    was_offered = found.unanswered > 0 or found.not_before > found.earliest
     said = reader.text(
-        N_("Nothing was free in time for {line}. It is off the waitlist; I am sorry."),
+        OUT_OF_TIME if was_offered else NOTHING_FREE,
         line=line(reader, found, now),
     )
     other = button(reader.plain("Wait for GPUs…"), ActionId.WAIT)
     return message(said, actions(other))
 
+
+NOTHING_FREE = N_("Nothing was free in time for {line}. It is off the waitlist; I am sorry.")
+OUT_OF_TIME = N_("The time for {line} is over, so it is off the waitlist.")
 
 TELL: Mapping[EntryState, Callable[[Site, Reader, WaitlistEntry, datetime], Reply]] = {
     EntryState.BOOKED: _began,

@@ -206,9 +206,9 @@ def _again_line(scene: Scene) -> list[Mrkdwn]:
         again = get_booking(scene.site, scene.preemption.again)
     except NotFound:
         return []
-    line = phrases.line(scene.reader, scene.site.cluster, again)
     if again.is_over(scene.now):
         return []
+    line = phrases.line(scene.reader, scene.site.cluster, again)
     return [scene.reader.text(N_("Booked again: {line}"), line=line)]
 
 
@@ -276,12 +276,12 @@ def _made_room(scene: Scene) -> Mrkdwn:
     window = preemption.new_window or scene.booking.window
     return scene.said(
         N_(
-            "Your {label} had to make room for urgent work of {taker}{because}. It is held for "
-            "you at {new} instead of {old}. {rest}"
+            "Your {label} had to make room for urgent work of {taker}{because}. It is kept for "
+            "you: it starts {new} instead of {old}. {rest}"
         ),
         N_(
-            "{owner}: {label} had to make room for urgent work of {taker}{because}. It is held "
-            "for you at {new} instead of {old}. {rest}"
+            "{owner}: {label} had to make room for urgent work of {taker}{because}. It is kept "
+            "for you: it starts {new} instead of {old}. {rest}"
         ),
         label=phrases.label(scene.booking),
         taker=phrases.person(reader, scene.taker),

@@ -55,7 +55,8 @@ def idle(row: Row, site: Site, now: datetime, reader: Reader) -> Message:
     if booking.state is BookingState.NO_SHOW:
         outcome = N_("*{label}* was released: nobody used it.")
     elif booking.is_over(now):
-        outcome = N_("*{label}* was given back.")
+        answered = booking.asked_at is None
+        outcome = N_("*{label}* has ended.") if answered else N_("*{label}* was given back.")
     elif booking.asked_at is None:
         outcome = N_("*{label}* is still needed, until {end}.")
     if outcome is not None:

@@ -198,6 +198,20 @@ def test_a_wish_whose_time_passed_is_told_directly(taken: Talk, bob: Talk, site:
     assert bob.window is not None
 
 
+def test_an_offer_that_ran_out_with_its_wish_promises_nothing_more(
+    taken: Talk, bob: Talk, site: Site
+) -> None:
+    offered(site, taken, bob)
+    delivered(site, bob.now)
+    bob.now = builders.TONIGHT + timedelta(hours=1)
+    expire_offers(site, now=bob.now)
+    unanswered = words(last(site, bob, "offer", builders.BOB))
+    assert unanswered.endswith("so the next in line may have 8 × A100 on gpu-03.")
+    expire_entries(site, now=bob.now)
+    over = words(last(site, bob, "entry", builders.BOB))
+    assert over.startswith("The time for *W1* 8 × A100")
+
+
 def test_two_offers_without_an_answer_end_the_wish_which_can_be_made_again(
     taken: Talk, bob: Talk, site: Site
 ) -> None:

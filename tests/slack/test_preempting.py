@@ -107,7 +107,7 @@ def test_the_preview_tells_whose_work_would_go_and_what_is_only_moved(
     held = "8 × A100 on gpu-03"
     assert (
         f"• *B1* {BOB} (team vision), {held}, until Wed 25 Nov 20:00: would stop at "
-        "Wed 25 Nov 11:30, after 3.1 GPU-hours done so far"
+        "Wed 25 Nov 11:30; 3.1 GPU-hours done so far"
     ) in shown
     assert (
         f"• *B2* {DANA} (team nlp), {held}, not started: only moves, from Wed 25 Nov 22:00 to "
@@ -257,7 +257,9 @@ def test_cancelling_in_time_gives_everything_back(
 ) -> None:
     said = preempted(alice)
     alice.presses(said, "Cancel…")
-    alice.submits(reason="the demo is off")
+    done = alice.submits(reason="the demo is off")
+    assert isinstance(done, Reply)
+    assert "B3 is cancelled. Whoever made room for it has everything back." in plainly(done)
     assert get_booking(busy, 2).window.start == builders.TONIGHT
     for recipient, begins in ((builders.BOB, "You keep"), ("C0VISION", f"{BOB} keeps")):
         warning = last(busy, bob, "warning", recipient)
@@ -471,19 +473,19 @@ def test_the_threads_of_both_sides_tell_what_happened(
     dana.presses(last(busy, dana, "moved", builders.DANA), "Keep")
     lines = {plain(m.text) for t, _, m in told(busy, bob) if t == "event" and m}
     reason = ": “customer demo”"
-    (took,) = [line for line in lines if "making room" in line]
+    (took,) = [line for line in lines if line.endswith("made room" + reason)]
     assert took.startswith(f"<@{builders.ALICE}> reserved 8 GPUs on gpu-03")
-    assert took.endswith("for urgent work; making room: B1, B2" + reason)
+    assert took.endswith("for urgent work; B1, B2 made room" + reason)
     assert lines - {took} == {
-        f"Its GPUs are needed for urgent work, B3, and are reclaimed at Wed 25 Nov 11:07{reason}",
+        f"Its GPUs are needed for urgent work, B3, and are reclaimed Wed 25 Nov 11:07{reason}",
         "It made room for urgent work: it moved from Wed 25 Nov 22:00 to Thu 26 Nov 08:00" + reason,
         f"{BOB} asked for more time to save a checkpoint: until Wed 25 Nov 11:17",
-        "It starts at Wed 25 Nov 11:17, so that those who make room can save their work",
+        "It starts Wed 25 Nov 11:17, so that those who make room can save their work",
         f"{BOB} saved a checkpoint and gave its GPUs back early",
-        "It can start earlier, at Wed 25 Nov 10:37, because its GPUs were given back early",
+        "It starts earlier, Wed 25 Nov 10:37, because its GPUs were given back early",
         f"{DANA} keeps the new time, Thu 26 Nov 08:00",
     }
-    assert "for urgent work; making room: B1, B2: “customer demo”" in words(alice.types("show B3"))
+    assert "for urgent work; B1, B2 made room: “customer demo”" in words(alice.types("show B3"))
 
 
 # What was moved, and what was lost
@@ -496,7 +498,8 @@ def test_a_moved_booking_is_told_with_both_times_and_three_ways_to_go_on(
     direct = last(busy, alice, "moved", builders.DANA)
     assert plain(direct.text) == (
         f"Your B2 had to make room for urgent work of <@{builders.ALICE}>: “customer demo”. It is "
-        "held for you at Thu 26 Nov 08:00 instead of Wed 25 Nov 22:00. Nothing else changes."
+        "kept for you: it starts Thu 26 Nov 08:00 instead of Wed 25 Nov 22:00. Nothing else "
+        "changes."
     )
     public = last(busy, alice, "moved", "C0NLP")
     assert public.text.startswith(f"{DANA}: B2 had to make room for urgent work")

@@ -71,8 +71,10 @@ def test_short_work_without_a_command_is_offered_instead(
     assert "In the first gap that is long enough, I hold them for you for 15 min" in said
     alice.types("release B1 2")
     offer = last(site, bob, "offer", builders.BOB)
-    assert "1 × A100 on gpu-03* is free for you" in words(offer)
+    promised = "1 × A100 on gpu-03* is free for you, for 45 min from when you accept."
+    assert promised in words(offer)
     assert bob.presses(shown(offer), "Accept") is not None
+    assert "(45 min)" in words(last(site, bob, "offer", builders.BOB))
     assert len(bookings_of(site, builders.BOB, now=builders.NOW)) == 1
 
 

@@ -291,6 +291,13 @@ def test_an_answer_settles_the_question_everywhere(idle: Site, bob: Talk) -> Non
     assert f"{BOB} said that it is still needed" in words(bob.types("show B1"))
 
 
+def test_a_booking_that_was_needed_has_ended_and_was_not_given_back(idle: Site, bob: Talk) -> None:
+    pressed(bob, asked(bob, builders.BOB), "Yes, I need it")
+    bob.now += timedelta(days=1)
+    keep_time(idle, now=bob.now)
+    assert asked(bob, builders.BOB).text == "*B1* has ended."
+
+
 def test_what_is_not_needed_is_given_back_at_once(idle: Site, bob: Talk) -> None:
     question = asked(bob, builders.BOB)
     assert "B1 is released. Thank you!" in pressed(bob, question, "Release now")

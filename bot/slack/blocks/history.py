@@ -166,7 +166,7 @@ def _took(reader: Reader, record: AuditRecord, actor: object) -> Mrkdwn:
     after = record.after or {}
     preemptees = [booking_label(booking) for booking in after.get("preemptees", ())]
     return reader.text(
-        N_("{what}, for urgent work; making room: {preemptees}"),
+        N_("{what}, for urgent work; {preemptees} made room"),
         what=_reserved(reader, record, actor),
         preemptees=preemptees or "–",
     )
@@ -314,14 +314,12 @@ SENTENCES: Mapping[str, Callable[[Reader, AuditRecord, object], Mrkdwn]] = {
     "node_resumed": _simple(N_("{actor} brought {node} back into service")),
     "took": _took,
     "brought_forward": _at_end(
-        N_("It can start earlier, at {start}, because its GPUs were given back early")
+        N_("It starts earlier, {start}, because its GPUs were given back early")
     ),
-    "postponed": _at_end(
-        N_("It starts at {start}, so that those who make room can save their work")
-    ),
+    "postponed": _at_end(N_("It starts {start}, so that those who make room can save their work")),
     "warned": _by_preemptor(
-        N_("Its GPUs are needed for urgent work, {preemptor}, and are reclaimed at {at}"),
-        N_("Its GPUs are needed for urgent work and are reclaimed at {at}"),
+        N_("Its GPUs are needed for urgent work, {preemptor}, and are reclaimed {at}"),
+        N_("Its GPUs are needed for urgent work and are reclaimed {at}"),
     ),
     "moved_for_urgent": _moved_for_urgent,
     "lost_to_urgent": _by_preemptor(
@@ -346,7 +344,7 @@ SENTENCES: Mapping[str, Callable[[Reader, AuditRecord, object], Mrkdwn]] = {
     "wait_joined": _wait_joined,
     "wait_changed": _wish(N_("{actor} changed *{entry}*: {gpus} for {length}")),
     "wait_left": _wait_left,
-    "wait_expired": _wish(N_("Nothing was free in time for *{entry}* of {owner}")),
+    "wait_expired": _wish(N_("The time for *{entry}* of {owner} ran out")),
     "offered": _wish(N_("{owner} was offered GPUs for *{entry}*")),
     "offer_accepted": _offer_accepted,
     "offer_declined": _wish(N_("{actor} declined the offer for *{entry}*")),

@@ -110,7 +110,7 @@ def _what_it_means(call: Call, preview: Preview, loss: Loss) -> Mrkdwn:
     reader, window = call.reader, loss.booking.window
     if loss.running:
         return reader.text(
-            N_("until {end}: would stop at {at}, after {hours} GPU-hours done so far"),
+            N_("until {end}: would stop at {at}; {hours} GPU-hours done so far"),
             end=window.end,
             at=reader.clock(preview.starts_at, call.now),
             hours=round(loss.gpu_hours, 1),

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from bot.domain.booking import Booking, booking_label
 from bot.domain.errors import N_, ReasonNeeded
+from bot.domain.preemption_notice import PreemptionState
 from bot.domain.request import parse_cancel, parse_release
 from bot.services.cancel import cancel as cancel_booking
 from bot.services.look import get_booking
+from bot.services.look_waiting import preemptions_by
 from bot.services.release import release as release_booking
 from bot.slack import forms, phrases
 from bot.slack.blocks import inputs, modal
@@ -143,9 +145,16 @@ def give_up(call: Call, booking_id: int, *, gpus: int | None = None, reason: str
     )
 
 
+CANCELLED = N_("{label} is cancelled. Its GPUs are free for others.")
+CANCELLED_URGENT = N_("{label} is cancelled. Whoever made room for it has everything back.")
+
+
 def _cancelled(call: Call, booking: Booking) -> Reply:
+    given_back = any(
+        made.state is PreemptionState.WITHDRAWN for made in preemptions_by(call.site, booking.id)
+    )
     said = call.reader.text(
-        N_("{label} is cancelled. Its GPUs are free for others."), label=booking_label(booking.id)
+        CANCELLED_URGENT if given_back else CANCELLED, label=booking_label(booking.id)
     )
     reply = changed(call.reader, call.site.cluster, said, booking, call.now)
     return outcome(reply, call.reader.plain("Cancelled"), said)

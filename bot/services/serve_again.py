@@ -1,0 +1,34 @@
+"""Wishes that only a quota kept from what is free: time alone makes room in a quota."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlmodel import col
+
+from bot.domain.waitlist import EntryKind, find_room
+from bot.domain.window import GRACE
+from bot.services.change import OPEN_END
+from bot.services.changing import changing
+from bot.services.serve_waitlist import serve_waitlist
+from bot.services.site import Site
+from bot.store import models, queries
+
+
+def serve_again(site: Site, *, now: datetime) -> int:
+    """Offer what is free to those whose quota allows it by now; return how many are served.
+
+    Without quotas whoever waits has been offered what became free when it did.
+    """
+    rules, table = site.cluster.policy, models.WaitlistEntry
+    if not (rules.user_quota.is_set or rules.team_quota.is_set):
+        return 0
+    for_a_window = col(table.kind) == EntryKind.WINDOW.value
+    in_time = col(table.last_start_at) >= now - GRACE
+    with site.database.snapshot() as connection:
+        waiting = [queries.to_entry(r) for r in queries.waiting(connection, for_a_window, in_time)]
+        calendar = site.calendars.fresh(connection, now).calendar
+    if not any(find_room(calendar, entry, now=now) for entry in waiting):
+        return 0
+    with changing(site, now) as change:
+        return serve_waitlist(change, int(change.now.timestamp()), OPEN_END)
