@@ -1,0 +1,50 @@
+"""Trouble on demand: a transaction that dies after so many statements, by error or with all."""
+
+from __future__ import annotations
+
+import sqlite3
+
+from sqlalchemy import Connection, event
+from sqlalchemy.exc import OperationalError
+
+from bot.store.database import Database
+
+
+class Killed(BaseException):
+    """The process is gone: nothing catches it."""
+
+
+class Fuse:
+    """Blows in a writing transaction; `light` says after how many of its statements."""
+
+    def __init__(self, database: Database) -> None:
+        self._left = 0
+        self._kill = False
+        self.has_blown = False
+        event.listen(database.engine, "before_cursor_execute", self._statement)
+        event.listen(database.engine, "commit", self._commit)
+
+    def light(self, statements: int, *, kill: bool) -> None:
+        """Blow after `statements` more; with `kill` as a process that ends, else as a bad disk."""
+        self._left, self._kill, self.has_blown = statements, kill, False
+
+    def put_out(self) -> None:
+        """It does not blow any more."""
+        self._left = 0
+
+    def _statement(self, connection: Connection, _cursor: object, sql: str, *_rest: object) -> None:
+        if not sql.startswith("BEGIN"):
+            self._burn(connection)
+
+    def _commit(self, connection: Connection) -> None:
+        self._burn(connection)
+
+    def _burn(self, connection: Connection) -> None:
+        if not self._left or not connection.get_execution_options().get("gpubot_writing"):
+            return
+        self._left -= 1
+        if self._left == 0:
+            self.has_blown = True
+            if self._kill:
+                raise Killed
+            raise OperationalError("a statement", {}, sqlite3.OperationalError("disk I/O error"))
