@@ -158,20 +158,29 @@ def record_booking(
             **(details or {}),
         },
     )
-    subject = f"booking:{after.id}"
-    for channel in _channels(change, before, after):
-        post(change, "card", channel, subject, f"card:{after.id}:{after.revision}:{channel}:{seq}")
-        # A booking that was just made says itself what it is, unless it was made for a reason.
-        if (before is not None or reason) and not quiet:
-            post(change, "event", channel, subject, f"event:{seq}:{channel}", audit=seq)
+    # A booking that was just made says itself what it is, unless it was made for a reason.
+    in_thread = (before is not None or bool(reason)) and not quiet
+    _post_to_channels(change, before, after, seq, in_thread=in_thread)
     if before is not None and before.revision != after.revision:
         _refresh_transfer(change, after)
         _refresh_private(change, after, seq)
     concerned = {after.owner, *tell, *((before.owner,) if before else ())} - {actor.name}
     for user in sorted(() if quiet or told else concerned):
+        subject = f"booking:{after.id}"
         post(change, "notice", user, subject, f"notice:{seq}:{user}", audit=seq)
     mark_homes_stale(change)
     return seq
+
+
+def _post_to_channels(
+    change: Change, before: Booking | None, after: Booking, seq: int, *, in_thread: bool
+) -> None:
+    """Bring the booking's card up to date, and add a line to its thread."""
+    subject = f"booking:{after.id}"
+    for channel in _channels(change, before, after):
+        post(change, "card", channel, subject, f"card:{after.id}:{after.revision}:{channel}:{seq}")
+        if in_thread:
+            post(change, "event", channel, subject, f"event:{seq}:{channel}", audit=seq)
 
 
 def post(
