@@ -86,10 +86,12 @@ class Books:
         sql = "SELECT 1 FROM claim WHERE node = ? AND gone > ? LIMIT 1"
         return bool(self.rows(sql, node, since))
 
-    def settled(self, topic: str, subject: str) -> datetime | None:
-        """When a message about `subject` was noted to have reached somebody first."""
-        sql = "SELECT min(settled_at) FROM outbox WHERE topic = ? AND subject = ?"
-        return instant(self.one(sql, topic, subject))
+    def settled(self, topic: str, subject: str, since: str = "") -> datetime | None:
+        """When a message about `subject`, written `since` then, was noted to have arrived first."""
+        sql = (
+            "SELECT min(settled_at) FROM outbox WHERE topic = ? AND subject = ? AND created_at >= ?"
+        )
+        return instant(self.one(sql, topic, subject, since))
 
     def footprint(self) -> tuple[int, ...]:
         """Numbers that any change of anything but heartbeats raises."""

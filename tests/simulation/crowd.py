@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from simulation.answers import Answers
 from simulation.books import Promise
+from simulation.operators import Operators
 from simulation.town import ADMIN, LEADS, MODELS, NODES, PEOPLE
 
 from bot.domain.actor import Actor
@@ -24,7 +25,6 @@ from bot.services import look_waiting
 from bot.services.activity import saw_use
 from bot.services.cancel import cancel
 from bot.services.delivery import Delivery
-from bot.services.drain import drain
 from bot.services.edit_waitlist import change_entry, leave_waitlist
 from bot.services.extend import extend
 from bot.services.join_waitlist import FreeAlready, join_queue, join_waitlist
@@ -33,7 +33,6 @@ from bot.services.no_show import still_needed
 from bot.services.preempt import preempt, preview_preemption
 from bot.services.release import release
 from bot.services.reserve import reserve, reserve_all
-from bot.services.resume import resume
 from bot.services.transfer import offer_transfer
 
 if TYPE_CHECKING:
@@ -54,6 +53,7 @@ class Crowd:
     def __init__(self, world: World) -> None:
         self._world = world
         self._answers = Answers(world, self)
+        self._operators = Operators(world, self)
         self.doing = ""
         #: Whether what is done now is one transaction, which leaves all or nothing behind.
         self.is_one_transaction = True
@@ -82,16 +82,16 @@ class Crowd:
             self._extend: 8,
             self._move: 8,
             self._transfer: 3,
-            self._preempt: 10,
+            self.take_from_others: 10,
             self._call_off: 3,
             self._queue: 6,
             self._change_wish: 3,
             self._leave: 2,
             self._heartbeat: 3,
-            self._drain: 2,
-            self._resume: 2,
-            self._lose_slack: 1,
-            self._restart: 1,
+            self._operators.drain: 2,
+            self._operators.resume: 2,
+            self._operators.lose_slack: 2,
+            self._operators.restart: 1,
             self._answers.press_an_old_button: 6,
         }
         chosen = self.rng.choices(list(acts), weights=list(acts.values()))[0]
@@ -245,8 +245,9 @@ class Crowd:
 
     # -- urgent work ------------------------------------------------------------------------------
 
-    def _preempt(self) -> str:
-        self.is_one_transaction = False
+    def take_from_others(self) -> str:
+        """Urgent work, that takes GPUs from others where it has to."""
+        self.doing, self.is_one_transaction = "preempt", False
         world, lead = self._world, Actor(self.rng.choice(LEADS))
         request = self.request(priority=Priority.P0)
         preview = preview_preemption(world.site, lead, request, now=world.now)
@@ -345,36 +346,9 @@ class Crowd:
         leave_waitlist(self._world.site, Actor(entry.owner), entry.id, now=self._world.now)
         return f"leave|W{entry.id}"
 
-    # -- nodes and machines -----------------------------------------------------------------------
-
     def _heartbeat(self) -> str:
         booking = self._some("active")
         return self._use(booking.id)
-
-    def _drain(self) -> str:
-        rng, now = self.rng, self._world.now
-        until = None if rng.random() < 0.3 else now + rng.uniform(1, 40) * HOUR
-        done = drain(
-            self._world.site, Actor(ADMIN), rng.choice(NODES).name, until=until, reason="r", now=now
-        )
-        sizes = [len(group) for group in (done.moved, done.stranded, done.running)]
-        return f"drain|{done.drain.node} until {until}: {sizes}"
-
-    def _resume(self) -> str:
-        drained = self._world.books.rows("SELECT node FROM drain WHERE state = 'draining'")
-        node = self.rng.choice(drained)["node"] if drained else NODES[0].name
-        return f"resume|{resume(self._world.site, Actor(ADMIN), node, now=self._world.now).node}"
-
-    def _lose_slack(self) -> str:
-        hours = self.rng.choice((0.2, 0.7, 2, 9))
-        self._world.post.away_until = self._world.now + hours * HOUR
-        return f"lose slack|for {hours} h"
-
-    def _restart(self) -> str:
-        self.is_one_transaction = False
-        hours = self.rng.choice((0, 0.01, 0.3, 1, 5, 30))
-        self._world.stay_away(hours * HOUR)
-        return f"restart|after {hours} h"
 
     # -- who and what -----------------------------------------------------------------------------
 

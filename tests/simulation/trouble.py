@@ -19,24 +19,31 @@ class Fuse:
 
     def __init__(self, database: Database) -> None:
         self._left = 0
+        self._at_commit = False
         self._kill = False
         self.has_blown = False
         event.listen(database.engine, "before_cursor_execute", self._statement)
         event.listen(database.engine, "commit", self._commit)
 
-    def light(self, statements: int, *, kill: bool) -> None:
-        """Blow after `statements` more; with `kill` as a process that ends, else as a bad disk."""
-        self._left, self._kill, self.has_blown = statements, kill, False
+    def light(self, statements: int | None, *, kill: bool) -> None:
+        """Blow after `statements` more, None: at the commit.
+
+        With `kill` it is a process that ends, else a bad disk.
+        """
+        self._left, self._kill, self.has_blown = statements or 0, kill, False
+        self._at_commit = statements is None
 
     def put_out(self) -> None:
         """It does not blow any more."""
-        self._left = 0
+        self._left, self._at_commit = 0, False
 
     def _statement(self, connection: Connection, _cursor: object, sql: str, *_rest: object) -> None:
         if not sql.startswith("BEGIN"):
             self._burn(connection)
 
     def _commit(self, connection: Connection) -> None:
+        if self._at_commit:
+            self._left = 1
         self._burn(connection)
 
     def _burn(self, connection: Connection) -> None:
@@ -44,7 +51,7 @@ class Fuse:
             return
         self._left -= 1
         if self._left == 0:
-            self.has_blown = True
+            self._at_commit, self.has_blown = False, True
             if self._kill:
                 raise Killed
             raise OperationalError("a statement", {}, sqlite3.OperationalError("disk I/O error"))

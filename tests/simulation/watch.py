@@ -6,14 +6,13 @@ import json
 import sqlite3
 from collections import Counter, defaultdict
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from simulation.books import Books, Promise, instant
+from simulation.deadlines import Deadlines
 
 from bot.domain.cluster import Cluster
 from bot.services.record import FIRST_HASH, record_hash
-
-MINUTE = timedelta(minutes=1)
 
 #: The only acts that end a booking, and as what.
 ENDINGS = {
@@ -40,7 +39,7 @@ class Watch:
 
     def __init__(self, books: Books, cluster: Cluster) -> None:
         self._books = books
-        self._warning = cluster.policy.warning
+        self._deadlines = Deadlines(books, cluster.policy)
         self._gpus = {node.name: node.gpus for node in cluster.nodes}
         self._seq, self._hash = 0, FIRST_HASH
         self._live: dict[int, Promise] = {}
@@ -81,6 +80,7 @@ class Watch:
         self._check_indices()
         self._check_offers(offers)
         self._check_preemptions(now)
+        self._deadlines.look(records, now)
         return records
 
     # -- the audit --------------------------------------------------------------------------------
@@ -240,20 +240,17 @@ class Watch:
             if before in SETTLED:
                 assert state == before, f"preemption {row['id']} went from {before} to {state}"
             if state == "reclaimed" and before != "reclaimed":
-                self._check_reclaimed(row, now)
+                self._check_promised(row, now)
             if state == "warned":
                 self._check_warned(row)
             if before == "warned" and state in ("overtaken", "withdrawn"):
                 self._check_given_back(row)
             self._preemptions[row["id"]] = state
 
-    def _check_reclaimed(self, row: sqlite3.Row, now: datetime) -> None:
-        subject = f"preemption:{row['id']}"
-        told = self._books.settled("warning", subject)
-        assert told is not None, f"{subject}: reclaimed and nobody was warned"
-        assert now >= told + self._warning - MINUTE, f"{subject}: warned at {told}, taken at {now}"
+    def _check_promised(self, row: sqlite3.Row, now: datetime) -> None:
+        """Not before the instant that was shown last."""
         promised = self.promised.get(row["id"])
-        assert promised is None or now >= promised, f"{subject}: promised until {promised}"
+        assert promised is None or now >= promised, f"preemption {row['id']}: until {promised}"
 
     def _check_given_back(self, row: sqlite3.Row) -> None:
         """It was called off, or never came to it: whoever was warned has what they had."""

@@ -22,10 +22,12 @@ from sqlalchemy import event
 from sqlalchemy.exc import OperationalError
 
 from bot.domain.errors import BookingError
+from bot.domain.window import Window
 from bot.services.keep_time import STEPS, keep_time
 from bot.services.nodes import sync_nodes
 from bot.services.recover import note_alive, recover
 from bot.services.site import Site
+from bot.store.calendars import CalendarCache
 from bot.store.database import Database
 from bot.store.migrate import upgrade
 
@@ -122,7 +124,7 @@ class World:
         found = self._due()
         due = {due.step for due in found if due.at <= self.now}
         if self.rng.randrange(TROUBLE) == 0:
-            self.fuse.light(self.rng.randint(1, 80), kill=self.rng.random() < 0.5)
+            self._light(80)
         try:
             if everything:
                 self.story.append(f"{self.now:%m-%d %H:%M:%S} everything that is due: {due}")
@@ -159,7 +161,7 @@ class World:
         before = None
         if self.rng.randrange(TROUBLE) == 0:
             before = self.books.footprint()
-            self.fuse.light(self.rng.randint(1, 60), kill=self.rng.random() < 0.5)
+            self._light(60)
         outcome = ""
         try:
             outcome = act()
@@ -178,6 +180,13 @@ class World:
             self.story.append(f"{self.now:%m-%d %H:%M:%S} {outcome or self.crowd.doing}")
         self.counts[outcome.partition("|")[0]] += 1
         self.raise_failure()
+        if self.counts.total() % 60 == 0:
+            self._check_cache()
+
+    def _light(self, most: int) -> None:
+        """Have a transaction die soon; a third of them do so when all but the commit is done."""
+        statements = None if self.rng.random() < 0.3 else self.rng.randint(1, most)
+        self.fuse.light(statements, kill=self.rng.random() < 0.5)
 
     def _break_down(self, error: BaseException) -> None:
         self.fuse.put_out()
@@ -197,6 +206,18 @@ class World:
                 self._fairness.look(records, self.now)
         except AssertionError as failure:
             self._failure = failure
+
+    def _check_cache(self) -> None:
+        """The calendar that was kept up to date by each transaction equals one loaded afresh."""
+        with self.site.database.snapshot() as connection:
+            kept = self.site.calendars.fresh(connection, self.now).calendar
+            fresh = CalendarCache(self.cluster).fresh(connection, self.now).calendar
+        for hours in range(0, 200, 7):
+            start = self.now + hours * HOUR
+            window = Window(start, start + HOUR)
+            for node in self.cluster.nodes:
+                free = kept.free(node.name, window), fresh.free(node.name, window)
+                assert free[0] == free[1], f"{node.name} at {start}: {free[0]} free, not {free[1]}"
 
     def raise_failure(self) -> None:
         """Raise what was seen to be wrong."""

@@ -39,6 +39,8 @@ export class Conversation {
       this.about,
       this.composer.node,
     );
+    // Until it is known whose words go where, there is nothing to write into.
+    this.composer.node.hidden = true;
   }
 
   /** Draws header and tabs, and shows the part that the tab asks for. */
