@@ -88,8 +88,8 @@ class World:
         """Live through the year."""
         next_act = self.now + self.crowd.pause()
         while True:
-            due = min((due.at for due in self._ahead()), default=END)
-            later = self._later[0][0] if self._later else END
+            due = min((due.at for due in self._ahead()), default=self.until)
+            later = self._later[0][0] if self._later else self.until
             at = min(due, later, next_act)
             if at >= self.until:
                 return
