@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
 HOUR, MINUTE = timedelta(hours=1), timedelta(minutes=1)
 #: How many hours lie between two acts, in the middle.
-HOURS_BETWEEN = 2.7
+HOURS_BETWEEN = 2.85
 
 
 class NothingToDo(Exception):
@@ -77,8 +77,8 @@ class Crowd:
         """Something for somebody to do now."""
         acts = {
             self._reserve: 44,
-            self._cancel: 8,
-            self._release: 12,
+            self.cancel: 8,
+            self.give_back: 12,
             self._extend: 8,
             self._move: 8,
             self._transfer: 3,
@@ -185,14 +185,18 @@ class Crowd:
             return self._wait(user, request)
         return f"reserve: conflict|{request.shape} {request.window.start}"
 
-    def _cancel(self) -> str:
+    def cancel(self) -> str:
+        """Take a booking back before it begins."""
+        self.doing, self.is_one_transaction = "cancel", True
         booking = self._some("reserved")
         after = cancel(
             self._world.site, self._changer(booking), booking.id, reason="r", now=self._world.now
         )
         return f"cancel|{_said(after)}"
 
-    def _release(self) -> str:
+    def give_back(self) -> str:
+        """Give back some GPUs of a booking that runs, or all."""
+        self.doing, self.is_one_transaction = "release", True
         booking = self._some("active")
         gpus = self.rng.choice((None, None, 1, 2))
         after = release(

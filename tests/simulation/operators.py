@@ -39,10 +39,11 @@ class Operators:
         return f"resume|{resume(self._world.site, Actor(ADMIN), node, now=self._world.now).node}"
 
     def lose_slack(self) -> str:
-        """Messages wait for hours; who is urgent, and asks another way, is so all the same."""
-        hours = self._world.rng.choice((0.2, 0.7, 2, 9))
+        """Messages wait for hours, while people who ask in another way go on."""
+        rng, hours = self._world.rng, self._world.rng.choice((0.2, 0.7, 2, 9))
         self._world.post.away_until = self._world.now + hours * HOUR
-        self._world.after(self._world.rng.uniform(0, hours * 60), self._crowd.take_from_others)
+        for act in (self._crowd.take_from_others, self._crowd.give_back, self._crowd.cancel):
+            self._world.after(rng.uniform(0, hours * 60), act)
         return f"lose slack|for {hours} h"
 
     def restart(self) -> str:

@@ -180,7 +180,7 @@ class World:
             self.story.append(f"{self.now:%m-%d %H:%M:%S} {outcome or self.crowd.doing}")
         self.counts[outcome.partition("|")[0]] += 1
         self.raise_failure()
-        if self.counts.total() % 60 == 0:
+        if self.counts.total() % 100 == 0:
             self._check_cache()
 
     def _light(self, most: int) -> None:
