@@ -246,6 +246,7 @@ class PolicyTable(Table):
         description='"off", or two different times of day such as "22:00-07:00"',
         json_schema_extra={"default": _OFF},
     )
+    public_calendar: bool = Field(default=False, description="true or false")
     user_quota: QuotaTable = Field(default=QuotaTable(), description="a table of quotas")
     team_quota: QuotaTable = Field(default=QuotaTable(), description="a table of quotas")
 
@@ -365,6 +366,7 @@ def _policy(policy: PolicyTable) -> Policy:
         extra_time=policy.extra_time,
         digest=policy.digest,
         quiet_hours=policy.quiet_hours,
+        public_calendar=policy.public_calendar,
         user_quota=Quota(**policy.user_quota.model_dump()),
         team_quota=Quota(**policy.team_quota.model_dump()),
     )

@@ -1,4 +1,4 @@
-"""Who does something: a person in Slack, an API token, or gpubot itself."""
+"""Who does something: a person, perhaps by an API token, or gpubot itself."""
 
 from __future__ import annotations
 
@@ -10,11 +10,14 @@ from datetime import datetime
 class Actor:
     """The one on whose behalf a change is made.
 
-    `name` is a Slack user id, `token:…` for an API token, or `gpubot` when the program itself
-    acts by a rule.
+    `name` is a Slack user id, or `gpubot` when the program itself acts by a rule. What an API token
+    does, it does with the rights of the person who made it and in their name; `via` says that it
+    was the token.
     """
 
     name: str
+    #: By what means, where it was not they themselves: `token:7 nightly`, `page`.
+    via: str = ""
 
     @property
     def is_bot(self) -> bool:

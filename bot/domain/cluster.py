@@ -91,6 +91,9 @@ class Policy:
     #: From when to when direct messages that can wait are held back, on the reader's own clock;
     #: may span midnight; None: they never are.
     quiet_hours: tuple[time, time] | None = None
+    #: Whether people who did not sign in may look at the calendar; they see neither names nor
+    #: purposes.
+    public_calendar: bool = False
     user_quota: Quota = Quota()
     team_quota: Quota = Quota()
 

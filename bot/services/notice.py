@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from sqlalchemy import Connection, insert, select
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import Connection, select
 from sqlmodel import col
 
 from bot.domain.booking import Booking, BookingState
 from bot.domain.preemption_notice import Preemption, PreemptionState
 from bot.services.rows import no_such_booking
+from bot.services.secret import site_secret
 from bot.services.site import Site
 from bot.store import models, queries
 
@@ -90,7 +89,7 @@ def notice_of(site: Site, booking_id: int, *, now: datetime) -> Notice:
 def notice_token(site: Site, booking_id: int) -> str:
     """The token for one booking's notice: good as long as the booking is remembered."""
     message = f"notice:{booking_id}".encode()
-    made = hmac.new(_secret(site).encode(), message, hashlib.sha256)
+    made = hmac.new(site_secret(site, SECRET).encode(), message, hashlib.sha256)
     return made.hexdigest()[:TOKEN_CHARACTERS]
 
 
@@ -132,28 +131,3 @@ def _is_cut(connection: Connection, booking_id: int) -> bool:
         col(audit.booking) == booking_id, col(audit.action) == "overrun_ended"
     )
     return connection.execute(statement.limit(1)).first() is not None
-
-
-def _secret(site: Site) -> str:
-    """The secret behind all tokens, made when it is first needed."""
-    with site.database.snapshot() as connection:
-        known = _known_secret(connection)
-    if known is not None:
-        return known
-    made = secrets.token_hex(32)
-    try:
-        with site.database.transaction() as connection:
-            known = _known_secret(connection)
-            if known is None:
-                connection.execute(insert(models.Memory).values(name=SECRET, value=made))
-    except IntegrityError:
-        # Another process was first; the one secret is the one that is kept.
-        return _secret(site)
-    return known or made
-
-
-def _known_secret(connection: Connection) -> str | None:
-    memory = models.Memory
-    statement = select(col(memory.value)).where(col(memory.name) == SECRET)
-    found = connection.execute(statement).scalar_one_or_none()
-    return None if found is None else str(found)

@@ -61,7 +61,12 @@ def record(
     before: Mapping[str, Any] | None = None,
     after: Mapping[str, Any] | None = None,
 ) -> int:
-    """Append one audit record to the chain; return its sequence number."""
+    """Append one audit record to the chain; return its sequence number.
+
+    What somebody did by a token or on the page says so under `via` in `after`.
+    """
+    if actor.via:
+        after = {**(after or {}), "via": actor.via}
     audit = models.Audit
     last = change.connection.execute(
         select(col(audit.seq), col(audit.hash)).order_by(col(audit.seq).desc()).limit(1)

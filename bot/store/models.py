@@ -320,3 +320,52 @@ class Receipt(SQLModel, table=True):
     at: datetime = Field(index=True)
     #: JSON: what the service returned, by id.
     result: str = Field(sa_type=Text)
+
+
+class Token(SQLModel, table=True):
+    """A secret by which a program, or a calendar that subscribes, acts for somebody.
+
+    Only the secret's hash is kept.
+    """
+
+    id: int | None = Field(default=None, primary_key=True)
+    #: See bot.domain.access.TokenKind.
+    kind: str
+    #: What its owner calls it.
+    name: str
+    #: On whose behalf it acts.
+    user: str
+    #: The team it is bound to; null: whatever its owner may.
+    team: str | None = None
+    #: Names of bot.domain.access.Scope with spaces between.
+    scopes: str
+    #: What a feed shows: "person:U0ALICE", "team:vision", "node:gpu-01"; null for other kinds.
+    target: str | None = None
+    #: SHA-256 of the secret, in hexadecimal.
+    hash: str = Field(unique=True)
+    created_at: datetime
+    #: Null: it does not expire.
+    expires_at: datetime | None = None
+    revoked_at: datetime | None = None
+    #: When it was last used, to the hour.
+    used_at: datetime | None = None
+
+    __table_args__ = (Index("token_user", "user"),)
+
+
+class Refusal(SQLModel, table=True):
+    """A request that could not be granted because the GPUs were taken: demand nobody else sees."""
+
+    id: int | None = Field(default=None, primary_key=True)
+    at: datetime
+    user: str
+    team: str
+    gpus: int
+    #: The model asked for, by name or by its node; null: any.
+    model: str | None = None
+    node: str | None = None
+    start_at: datetime
+    end_at: datetime
+    priority: int
+
+    __table_args__ = (Index("refusal_at", "at"),)

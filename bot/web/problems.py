@@ -1,0 +1,130 @@
+"""Errors as programs read them: problem details (RFC 9457), one shape for everything."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+from bot.domain.errors import (
+    BookingError,
+    Conflict,
+    InputError,
+    NotAllowed,
+    NotFound,
+    QuotaExceeded,
+    WrongState,
+)
+from bot.store.database import Busy
+
+log = logging.getLogger(__name__)
+
+MEDIA_TYPE = "application/problem+json"
+
+#: The first class that fits decides.
+STATUS: tuple[tuple[type[BookingError], int], ...] = (
+    (NotFound, 404),
+    (NotAllowed, 403),
+    (QuotaExceeded, 403),
+    (Conflict, 409),
+    (WrongState, 409),
+    (Busy, 503),
+    (InputError, 422),
+    (BookingError, 422),
+)
+
+
+class Problem(Exception):
+    """An answer that is an error. `more` are further members of its body."""
+
+    def __init__(
+        self,
+        status: int,
+        code: str,
+        detail: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        **more: object,
+    ) -> None:
+        super().__init__(detail)
+        self.status, self.code, self.detail = status, code, detail
+        self.headers, self.more = dict(headers or {}), more
+
+    def response(self) -> Response:
+        """The problem as HTTP."""
+        content = {
+            "type": f"urn:gpubot:{self.code}",
+            "title": HTTPStatus(self.status).phrase,
+            "status": self.status,
+            "code": self.code,
+            "detail": self.detail,
+            **self.more,
+        }
+        return JSONResponse(content, self.status, self.headers, media_type=MEDIA_TYPE)
+
+
+def to_problem(error: BookingError) -> Problem:
+    """What a refusal of the services says over HTTP, in English."""
+    status = next(status for kind, status in STATUS if isinstance(error, kind))
+    more: dict[str, Any] = {"field": error.form_field} if error.form_field else {}
+    fields = {name: _as_json(value) for name, value in error.fields.items()}
+    if fields:
+        more["fields"] = fields
+    headers = {"Retry-After": "2"} if status == 503 else None
+    return Problem(status, error.code, str(error).replace("`", ""), headers=headers, **more)
+
+
+def install(web: FastAPI) -> None:
+    """Have every error of `web` answered as a problem."""
+
+    @web.exception_handler(Problem)
+    def problem(_request: Request, error: Problem) -> Response:
+        return error.response()
+
+    @web.exception_handler(BookingError)
+    def refused(_request: Request, error: BookingError) -> Response:
+        return to_problem(error).response()
+
+    @web.exception_handler(RequestValidationError)
+    def invalid(_request: Request, error: RequestValidationError) -> Response:
+        found = [
+            {"at": ".".join(str(part) for part in one["loc"]), "why": one["msg"]}
+            for one in error.errors()
+        ]
+        detail = "; ".join(f"{one['at']}: {one['why']}" for one in found)
+        return Problem(422, "bad_input", detail, errors=found).response()
+
+    @web.exception_handler(HTTPException)
+    def http(_request: Request, error: HTTPException) -> Response:
+        code = HTTPStatus(error.status_code).name.lower()
+        headers = dict(error.headers or {})
+        return Problem(error.status_code, code, str(error.detail), headers=headers).response()
+
+    @web.exception_handler(Exception)
+    def unknown(request: Request, error: Exception) -> Response:
+        number = secrets.token_hex(4)
+        log.error("incident %s: %s %s", number, request.method, request.url.path, exc_info=error)
+        detail = f"Something went wrong; the log has it under incident {number}."
+        return Problem(500, "incident", detail, incident=number).response()
+
+
+def _as_json(value: object) -> object:
+    match value:
+        case datetime():
+            return value.isoformat()
+        case timedelta():
+            return value.total_seconds()
+        case bool() | int() | float() | None:
+            return value
+        case tuple() | list():
+            return [_as_json(item) for item in value]
+        case _:
+            return str(value)
