@@ -1,0 +1,1 @@
+"""Pictures of the calendar and of reports, as PNG."""

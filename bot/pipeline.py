@@ -1,0 +1,1 @@
+"""`gpubot book`: booking from a pipeline, over the HTTP API."""
