@@ -20,6 +20,7 @@ from dataclasses import replace
 
 from bot.domain.booking import parse_booking_id
 from bot.domain.errors import BookingError
+from bot.domain.waitlist import parse_entry_id
 from bot.slack import commands, phrases, refusals
 from bot.slack.blocks import modal
 from bot.slack.blocks.build import context, message
@@ -90,7 +91,8 @@ def _dispatch(call: Call, text: str) -> Reply | None:
         return VERBS["help"].run(call, "")
     if name in VERBS:
         return VERBS[name].run(call, rest.strip())
-    if parse_booking_id(word) is not None and not rest.strip():
+    is_id = parse_booking_id(word) is not None or parse_entry_id(word) is not None
+    if is_id and not rest.strip():
         return VERBS["show"].run(call, word)
     return _unknown(call, name, rest.strip())
 

@@ -13,7 +13,7 @@ from waits import WAITS
 
 from bot.domain.cluster import Cluster, Node, Notify
 from bot.services.look import bookings_of
-from bot.services.look_waiting import waitlist
+from bot.services.look_waiting import open_offer_of, waitlist
 from bot.services.site import Site
 from bot.slack.blocks.waitlist import place_in_line
 from bot.slack.context import FormErrors, FormUpdate, Reply
@@ -152,6 +152,20 @@ def test_what_is_rounded_to_begin_now_is_waited_for_at_its_asked_length(
     bob.presses(bob.types("reserve 8 now 4h model A100"), "Join waitlist")
     (entry,) = waitlist(site)
     assert entry.length == timedelta(hours=4)
+
+
+def test_who_wanted_gpus_now_waits_for_the_next_that_are_freed(
+    alice: Talk, bob: Talk, site: Site
+) -> None:
+    alice.types("reserve 8 now 20h model A100")
+    bob.presses(bob.types("reserve 8 now 4h model A100"), "Join waitlist")
+    (entry,) = waitlist(site)
+    # Until the window that could be booked later, not only the four hours from now, of which any
+    # release would leave too little.
+    assert entry.latest > builders.NOW + timedelta(hours=20)
+    alice.now = bob.now = builders.NOW + timedelta(hours=3)
+    alice.types("release B1")
+    assert open_offer_of(site, entry.id) is not None
 
 
 def test_the_form_to_reserve_leads_to_the_waitlist_too(taken: Talk, bob: Talk, site: Site) -> None:

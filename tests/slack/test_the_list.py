@@ -28,6 +28,34 @@ def taken(alice: Talk) -> Talk:
     return alice
 
 
+# One wish
+
+
+@pytest.mark.parametrize("typed", ["show W1", "w1", "show w1", "W1"])
+def test_a_wish_is_shown_by_its_id_to_its_owner_with_buttons(
+    taken: Talk, bob: Talk, typed: str
+) -> None:
+    bob.types(WAITS)
+    reply = bob.types(typed)
+    assert "You are 1st of" in words(reply) or "Nobody else is waiting." in words(reply)
+    assert "Leave the waitlist" in captions(reply)
+
+
+def test_others_see_a_wish_with_its_place_and_no_buttons(
+    taken: Talk, bob: Talk, chen: Talk
+) -> None:
+    bob.types(WAITS)
+    reply = chen.types("show W1")
+    assert "place 1 of 1 in line" in words(reply)
+    assert captions(reply) == []
+
+
+def test_a_wish_that_was_given_up_or_never_was_is_told_so(taken: Talk, bob: Talk) -> None:
+    bob.presses(bob.types(WAITS), "Leave the waitlist")
+    assert "W1 is off the waitlist." in words(bob.types("show W1"))
+    assert "W99" in words(bob.types("show W99"))
+
+
 # The list
 
 

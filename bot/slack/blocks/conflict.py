@@ -9,7 +9,7 @@ from datetime import datetime
 from bot.domain.booking import Priority, booking_label
 from bot.domain.cluster import Cluster
 from bot.domain.errors import N_, Alternative, AlternativeKind, Blocker, UserId
-from bot.domain.request import BookingRequest
+from bot.domain.request import BookingRequest, WaitRequest
 from bot.services.change import OPEN_END
 from bot.slack import phrases
 from bot.slack.blocks.build import actions, button, message
@@ -18,7 +18,7 @@ from bot.slack.context import Block, Reply
 from bot.slack.ids import ActionId
 from bot.slack.payload import pack_requests
 from bot.slack.reader import Mrkdwn, Reader
-from bot.slack.wishes import instead_of
+from bot.slack.wishes import earlier, instead_of, whenever
 
 #: One line for each way in which an alternative differs.
 KINDS = {
@@ -148,8 +148,23 @@ def offer_buttons(
         for i, alternative in enumerate(found)
     ]
     other = button(reader.plain("Change…"), ActionId.RESERVE, pack_requests([request]))
-    wait = join_button(reader, instead_of(request, cluster.grid))
-    return [*buttons, wait, other]
+    return [*buttons, join_button(reader, _wish(request, found, cluster, now)), other]
+
+
+def _wish(
+    request: BookingRequest, found: Sequence[Alternative], cluster: Cluster, now: datetime
+) -> WaitRequest:
+    """What to wait for: the window that was asked for.
+
+    One that begins now has lost its beginning as soon as anything in it is freed. Who asked for
+    that waits for whatever comes before the window that could be booked later.
+    """
+    asked = instead_of(request, cluster.grid)
+    if request.window.start > now:
+        return asked
+    soon = whenever(request, asked.length)
+    later = [one.parts[0] for one in found if one.kind is AlternativeKind.LATER]
+    return (earlier(soon, later[0], cluster.grid, now) or asked) if later else soon
 
 
 def _value(request: BookingRequest, found: Alternative, now: datetime) -> str:

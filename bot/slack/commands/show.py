@@ -5,12 +5,14 @@ from __future__ import annotations
 from bot.domain.booking import Booking
 from bot.domain.errors import N_, UserId
 from bot.domain.request import parse_id_and_rest
+from bot.domain.waitlist import parse_entry_id
 from bot.services.look import drained_nodes, get_booking, history, may_change, open_transfer
 from bot.services.notice import notice_token
 from bot.slack import phrases
 from bot.slack.blocks.bookings import row_buttons
 from bot.slack.blocks.build import actions, button, context, divider, message, sections
 from bot.slack.blocks.history import dated
+from bot.slack.commands.waitlist import one_wish
 from bot.slack.context import Block, Call, Press, Reply
 from bot.slack.ids import ActionId
 from bot.slack.payload import unpack_id
@@ -30,7 +32,9 @@ WHOLE_PURPOSE = 300
     examples=["show B142"],
 )
 def show(call: Call, text: str) -> Reply:
-    """Everything about the booking named."""
+    """Everything about the booking named, or a wish with its place in the line."""
+    if "w" in text.casefold() and (entry_id := parse_entry_id(text)) is not None:
+        return one_wish(call, entry_id)
     booking_id, _rest = parse_id_and_rest(text, "/gpu show B142")
     return whole(call, booking_id)
 

@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from bot.domain.errors import N_, NotUnderstood
+from bot.domain.booking import booking_label
+from bot.domain.errors import N_, NotUnderstood, UserId
 from bot.domain.waitlist import WaitlistEntry, entry_label
 from bot.services.edit_waitlist import leave_waitlist
-from bot.services.look_waiting import open_offer_of
+from bot.services.look_waiting import get_entry, open_offer_of
 from bot.services.look_waiting import waitlist as everybody
 from bot.services.site import Site
 from bot.slack.blocks.build import actions, button, divider, message, outcome, sections, told
-from bot.slack.blocks.waitlist import again_button, own_row, place_among, whole_list
+from bot.slack.blocks.waitlist import again_button, line, own_row, place_among, whole_list
 from bot.slack.context import Block, Call, Press, Reply
 from bot.slack.ids import ActionId
 from bot.slack.payload import unpack_id
@@ -51,17 +52,49 @@ def waitlist(call: Call, text: str) -> Reply:
     return message(said, *rows, divider(), *sections(lists), join, title=title)
 
 
+def one_wish(call: Call, entry_id: int) -> Reply:
+    """One wish with its place in the line; its owner gets the buttons as well."""
+    reader, entry = call.reader, get_entry(call.site, entry_id)
+    title = entry_label(entry.id)
+    entries = everybody(call.site)
+    if entry.id not in [other.id for other in entries]:
+        said = reader.text(N_("{label} is off the waitlist."), label=title)
+        booked = "" if entry.booking is None else booking_label(entry.booking)
+        if booked:
+            said = reader.text(N_("{label} became *{booking}*."), label=title, booking=booked)
+        return message(said, title=title)
+    if entry.owner == reader.user:
+        (row,) = (row for row in own_rows(call.site, reader, [entry], call.now, entries))
+        return told(title, *row, title=title)
+    place, of = place_among(entries, entry)
+    said = reader.text(
+        N_("{line} · {owner} · place {place} of {of} in line"),
+        line=line(reader, entry, call.now),
+        owner=UserId(entry.owner),
+        place=place,
+        of=of,
+    )
+    return message(said, title=title)
+
+
 def own_rows(
-    site: Site, reader: Reader, entries: Sequence[WaitlistEntry], now: datetime
+    site: Site,
+    reader: Reader,
+    entries: Sequence[WaitlistEntry],
+    now: datetime,
+    among: Sequence[WaitlistEntry] = (),
 ) -> list[list[Block]]:
-    """The reader's own wishes among all `entries` of the list, each with what can be done."""
+    """The reader's own wishes among `entries`, each with what can be done.
+
+    `among` is the whole list, where `entries` are only some of it.
+    """
     return [
         own_row(
             reader,
             site.cluster,
             entry,
             open_offer_of(site, entry.id),
-            place_among(entries, entry),
+            place_among(among or entries, entry),
             now,
         )
         for entry in entries
@@ -76,10 +109,10 @@ def _lists(call: Call, entries: Sequence[WaitlistEntry]) -> list[Mrkdwn]:
         (N_("*The waitlist, in the order in which it is served:*"), False),
         (N_("*Short work that waits for a gap:*"), True),
     ):
-        line = [entry for entry in entries if entry.is_queued is queued]
-        if line:
+        queue = [entry for entry in entries if entry.is_queued is queued]
+        if queue:
             lines.append(call.reader.text(heading))
-            lines += whole_list(call.reader, line, call.now, LISTED)
+            lines += whole_list(call.reader, queue, call.now, LISTED)
     return lines
 
 
