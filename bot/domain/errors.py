@@ -230,7 +230,7 @@ class WindowTooSmall(InputError):
     code = "window_too_small"
     form_field = "latest"
     template = N_(
-        "That takes {length} in whole slots, and there are only {window} for it. Try: `{example}`"
+        "That takes {length} in whole slots, but there is time for {window} only. Try: `{example}`"
     )
 
 
@@ -254,14 +254,39 @@ class UnknownName(InputError):
     """Fields: `kind` ("node", "model", "team"), `name` as typed, `known` (comma separated)."""
 
     code = "unknown_name"
-    template = N_("There is no {kind} called “{name}”. I know: {known}.")
+    template = N_("{what}")
+
+    def __init__(self, *, kind: str, name: str, known: str, form_field: str | None = None) -> None:
+        what = Note(_UNKNOWN[kind], {"name": name, "known": known})
+        super().__init__(kind=kind, name=name, known=known, what=what, form_field=form_field)
+
+
+_UNKNOWN = {
+    "node": N_("There is no node called “{name}”. I know: {known}."),
+    "model": N_("There is no model called “{name}”. I know: {known}."),
+    "team": N_("There is no team called “{name}”. I know: {known}."),
+}
 
 
 class TextTooLong(InputError):
     """Fields: `what` ("purpose", "reason", "command"), `found` and `longest` in characters."""
 
     code = "text_too_long"
-    template = N_("The {what} is {found} characters long; {longest} are allowed.")
+    template = N_("{said}")
+
+    def __init__(
+        self, *, what: str, found: int, longest: int, form_field: str | None = None
+    ) -> None:
+        said = Note(_TOO_LONG.get(what, _TEXT_TOO_LONG), {"found": found, "longest": longest})
+        super().__init__(what=what, found=found, longest=longest, said=said, form_field=form_field)
+
+
+_TEXT_TOO_LONG = N_("That text is {found} characters long; {longest} are allowed.")
+_TOO_LONG = {
+    "purpose": N_("The purpose is {found} characters long; {longest} are allowed."),
+    "reason": N_("The reason is {found} characters long; {longest} are allowed."),
+    "command": N_("The command is {found} characters long; {longest} are allowed."),
+}
 
 
 class ReasonNeeded(InputError):
@@ -353,7 +378,7 @@ class Conflict(BookingError):
 
     code = "conflict"
     form_field = "start"
-    template = N_("{gpus} GPUs are not free then.")
+    template = N_("The GPUs asked for are not free then.")
 
     def __init__(
         self,

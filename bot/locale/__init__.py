@@ -8,6 +8,7 @@ sentence that a catalogue lacks, is shown in English.
 from __future__ import annotations
 
 import gettext
+from collections.abc import Iterable
 from functools import lru_cache
 from io import BytesIO
 from pathlib import Path
@@ -18,6 +19,9 @@ from babel.messages.pofile import read_po
 DOMAIN = "gpubot"
 FOLDER = Path(__file__).parent
 
+#: The language that sentences are written in; it needs no catalogue.
+SOURCE = "en"
+
 #: Catalogues that do for every place where a language is spoken.
 ANYWHERE = {"zh": "zh_CN"}
 
@@ -25,10 +29,20 @@ ANYWHERE = {"zh": "zh_CN"}
 @lru_cache(maxsize=64)
 def translator(locale: str) -> gettext.NullTranslations:
     """The catalogue for a locale such as `zh-CN` or `en_US`; English where there is none."""
-    for name in _candidates(locale):
-        if (path := catalogue_path(name)).is_file():
-            return _compiled(path)
-    return gettext.NullTranslations()
+    found = language(locale)
+    return gettext.NullTranslations() if found == SOURCE else _compiled(catalogue_path(found))
+
+
+@lru_cache(maxsize=64)
+def language(locale: str) -> str:
+    """The language that a locale is served in: the name of its catalogue, or `en`."""
+    names = (name for name in _candidates(locale) if catalogue_path(name).is_file())
+    return next(names, SOURCE)
+
+
+def listed(parts: Iterable[str], locale: str) -> str:
+    """As in "a, b"."""
+    return translator(locale).gettext(", ").join(parts)
 
 
 def catalogue_path(name: str) -> Path:

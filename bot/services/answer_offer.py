@@ -190,6 +190,6 @@ def _check_open(offer: Offer, now: datetime) -> None:
         why = Note(N_("is not on offer any more: the wish was changed or given up."))
     else:
         why = Note(
-            N_("is not on offer any more: the offer expired at {at}."), {"at": offer.expires_at}
+            N_("is not on offer any more: the offer expired {at}."), {"at": offer.expires_at}
         )
     raise WrongState(booking=label, why=why)

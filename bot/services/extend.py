@@ -46,6 +46,12 @@ class ExtendConflict(Conflict):
         self.longest = longest
 
 
+class UrgentWorkNext(ExtendConflict):
+    """The booking is warned: urgent work takes its GPUs over at its end."""
+
+    template = N_("{booking} cannot be extended: its GPUs are reclaimed for urgent work {end}.")
+
+
 def extend(
     site: Site,
     actor: Actor,
@@ -120,11 +126,12 @@ def _extend(change: Change, booking: Booking, until: datetime) -> Booking:
 
 def _conflict(site: Site, booking: Booking, until: datetime, now: datetime) -> ExtendConflict:
     with site.database.snapshot() as connection:
-        longest = timedelta(0)
-        if booking.id not in queries.warned(connection):
+        if booking.id in queries.warned(connection):
+            conflict: ExtendConflict = UrgentWorkNext(booking, until, timedelta(0))
+        else:
             calendar = site.calendars.fresh(connection, now).calendar
             longest = _longest_extension(calendar, site.cluster.grid, booking, until)
-        conflict = ExtendConflict(booking, until, longest)
+            conflict = ExtendConflict(booking, until, longest)
         conflict.blockers = blockers_on(
             connection, booking.nodes, conflict.window, besides=booking.id
         )

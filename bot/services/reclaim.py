@@ -41,7 +41,7 @@ log = logging.getLogger(__name__)
 
 NOT_WARNED = {
     PreemptionState.RELEASED: N_("was given back already; thank you."),
-    PreemptionState.RECLAIMED: N_("has been reclaimed already, at {at}."),
+    PreemptionState.RECLAIMED: N_("has been reclaimed already: {at}."),
     PreemptionState.WITHDRAWN: N_("is not being reclaimed any more: it is yours again."),
 }
 
@@ -88,12 +88,10 @@ def grant_extra_time(site: Site, actor: Actor, preemption_id: int, *, now: datet
         _check_warned(preemption, booking)
         extra = site.cluster.policy.extra_time
         if not extra:
-            raise NotAllowed(
-                rule=Note(N_("There is no extra time on this cluster.")), who=Note(N_(""))
-            )
+            raise NotAllowed(rule=Note(N_("There is no extra time on this cluster.")), who=Note(""))
         if preemption.extended:
             at = preemption.reclaim_at
-            why = Note(N_("has had its extra time: it is reclaimed at {at}."), {"at": at})
+            why = Note(N_("has had its extra time and is reclaimed {at}."), {"at": at})
             raise WrongState(booking=booking_label(booking.id), why=why)
         return _postpone(change, actor, preemption, preemption.reclaim_at + extra, "more_time")
 

@@ -15,6 +15,7 @@ from bot.domain.window import Window
 from bot.services import receipts
 from bot.services.change import Change
 from bot.services.changing import changing
+from bot.services.preemption_rows import announce_preemption, open_preemption
 from bot.services.record import record_booking
 from bot.services.rows import load_booking, update_booking
 from bot.services.site import Site
@@ -54,6 +55,8 @@ def release(
             record_booking(
                 change, actor, "released_part", before=booking, after=after, reason=reason
             )
+            if (warning := open_preemption(change, booking.id)) is not None:
+                announce_preemption(change, warning)
         receipts.keep(change, key, booking.id)
         return after
 

@@ -138,7 +138,7 @@ def _outcome_to_owner(
             label=entry_label(entry.id),
             n=UNANSWERED_OFFERS,
         )
-    return Mrkdwn(f"{said} {stays}")
+    return reader.sentences(said, stays)
 
 
 UNANSWERED = N_("You did not answer by {at}, so the next in line may have {held}.")

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from bot.domain.booking import Booking
+from bot.domain.booking import Booking, Share
 from bot.domain.errors import N_, NotFound, UserId
 from bot.domain.preemption_notice import Preemption, PreemptionState
 from bot.domain.request import BookingRequest
@@ -68,12 +68,13 @@ class Scene:
 def told_to_preemptee(row: Row, site: Site, now: datetime, reader: Reader) -> Message:
     """The message to whoever gives way, by where it stands."""
     scene = _scene(row, site, now, reader)
-    preemption = scene.preemption
+    preemption, reader = scene.preemption, scene.reader
     match preemption.state:
         case PreemptionState.WARNED:
             last = row.subject.startswith(LAST_REMINDER)
-            lines = [_warned(scene, last=last), *_more_time_had(scene)]
-            return _told(scene, " ".join(lines), [*_answers(scene), *_again_buttons(scene)])
+            warned = [_warned(scene, last=last), *_more_time_had(scene)]
+            buttons = [*_answers(scene), *_again_buttons(scene)]
+            return _told(scene, reader.sentences(*warned), buttons)
         case PreemptionState.RELEASED | PreemptionState.RECLAIMED | PreemptionState.WITHDRAWN:
             return _told(scene, _outcome(scene), _again_buttons(scene))
         case _ if preemption.new_window is not None:
@@ -117,7 +118,7 @@ def _scene(row: Row, site: Site, now: datetime, reader: Reader) -> Scene:
 
 def _warned(scene: Scene, *, last: bool) -> Mrkdwn:
     reader, preemption = scene.reader, scene.preemption
-    alone = sum(share.gpus for share in preemption.old_shares) == 1
+    alone = sum(share.gpus for share in _shares(scene)) == 1
     said = scene.said(
         *(WARNING_OF_ONE if alone else WARNING),
         gpus=_gpus(scene),
@@ -154,14 +155,20 @@ WARNING_OF_ONE = (
 
 
 def _gpus(scene: Scene) -> str:
-    """What the preemptee had: "4 GPUs on gpu-03"; plain text."""
-    shares = scene.preemption.old_shares
+    """What is at stake: "4 GPUs on gpu-03"; plain text."""
+    shares = _shares(scene)
     count = sum(share.gpus for share in shares)
     return scene.reader.plain(
         N_("{what} on {where}"),
         what=scene.reader.many_plain("{n} GPU", "{n} GPUs", count),
         where=phrases.nodes(scene.reader, shares),
     )
+
+
+def _shares(scene: Scene) -> tuple[Share, ...]:
+    """What the preemptee had; while it is warned, less what it gave back meanwhile."""
+    warned = scene.preemption.state is PreemptionState.WARNED and scene.booking.state.is_live
+    return scene.booking.shares if warned else scene.preemption.old_shares
 
 
 def _more_time_had(scene: Scene) -> list[Mrkdwn]:
@@ -307,7 +314,7 @@ def _how_the_move_ended(scene: Scene) -> list[Mrkdwn]:
         ended = phrases.state(reader, booking, scene.now)
         return [reader.text(N_("*{label}: {state}*"), label=phrases.label(booking), state=ended)]
     if booking.window != scene.preemption.new_window:
-        return [reader.text(N_("*It is at {window} now.*"), window=booking.window)]
+        return [reader.text(N_("*Its time is now {window}.*"), window=booking.window)]
     asked = scene.preemption.state is PreemptionState.MOVED and not scene.preemption.kept
     if not asked or booking.is_running(scene.now):
         return [reader.text(N_("*The new time is kept.*"))]

@@ -18,10 +18,11 @@ from dateutil import tz
 from bot.domain.actor import Person
 from bot.domain.booking import Priority
 from bot.domain.cluster import Cluster
-from bot.domain.errors import UserId
+from bot.domain.errors import N_, UserId
 from bot.domain.notes import Note
 from bot.domain.window import Window
-from bot.locale import translator
+from bot.locale import dates, listed, translator
+from bot.locale.places import is_month_first
 from bot.slack import wording
 
 
@@ -39,6 +40,8 @@ class Channel(str):
 
 #: Slack's pattern for a day and a time of day, in words where the day is near.
 FULL = "{date_short_pretty} {time}"
+#: The same in the middle of a sentence, where English puts the time of day first.
+INSIDE = N_("{time} {date_short_pretty}")
 
 
 def _no_names(user: str) -> str:
@@ -79,7 +82,7 @@ class Reader:
             zone=tz.gettz(person.zone_name) or UTC,
             zone_name=person.zone_name,
             locale=person.locale,
-            month_first=wording.is_month_first(person.locale),
+            month_first=is_month_first(person.locale),
             name_of=name_of,
         )
 
@@ -94,7 +97,7 @@ class Reader:
             zone=cluster.zone,
             zone_name=cluster.zone_name,
             locale=cluster.language,
-            month_first=wording.is_month_first(cluster.language),
+            month_first=is_month_first(cluster.language),
             known=known,
         )
 
@@ -117,22 +120,29 @@ class Reader:
         template = self._catalogue.ngettext(one, more, number)
         return _fill(template, {**fields, "n": number}, self._show_plain, self._show_plain)
 
+    def sentences(self, *said: Mrkdwn) -> Mrkdwn:
+        """Sentences one after the other, with a space between them where the language has one."""
+        whole, *rest = [one for one in said if one] or [Mrkdwn("")]
+        for after in rest:
+            whole = self.text(N_("{before} {after}"), before=whole, after=after)
+        return whole
+
     def note(self, note: Note) -> Mrkdwn:
         """A remark of the domain as mrkdwn."""
         return self.text(note.template, **note.fields)
 
     def moment(self, instant: datetime) -> str:
         """`instant` in words in the reader's zone: "Thu 26 Nov 22:00"."""
-        return wording.moment(instant.astimezone(self.zone), self._words)
+        return dates.moment(instant.astimezone(self.zone), self.locale)
 
     def clock(self, instant: datetime, today: datetime) -> Mrkdwn:
         """`instant` as mrkdwn, without its day when it lies on the reader's day of `today`."""
         same = instant.astimezone(self.zone).date() == today.astimezone(self.zone).date()
-        return Mrkdwn(self._date_token(instant, "{time}" if same else FULL))
+        return Mrkdwn(self._date_token(instant, "{time}" if same else self._words(INSIDE)))
 
     def length(self, length: timedelta) -> str:
         """`length` in words: "20 h", "1 d 12 h", "90 min"."""
-        return wording.length(length, self._words)
+        return dates.length(length, self.locale)
 
     @property
     def _catalogue(self) -> gettext.NullTranslations:
@@ -157,7 +167,7 @@ class Reader:
             case Note():
                 return self.note(value)
             case tuple() | list():
-                return ", ".join(self._show(item) for item in value)
+                return listed((self._show(item) for item in value), self.locale)
             case _:
                 return wording.escape(self._show_plain(value))
 
@@ -173,7 +183,7 @@ class Reader:
             case Note():
                 return self.plain(value.template, **value.fields)
             case tuple() | list():
-                return ", ".join(self._show_plain(item) for item in value)
+                return listed((self._show_plain(item) for item in value), self.locale)
             case None:
                 return "–"
             case _:
@@ -184,14 +194,14 @@ class Reader:
             case datetime():
                 return self.moment(value)
             case date():
-                return wording.day(value, self._words)
+                return dates.day(value, self.locale)
             case timedelta():
                 return self.length(value)
             case Window():
                 return self._window_plain(value)
 
     def _date_token(self, instant: datetime, style: str) -> str:
-        fallback = wording.moment(instant.astimezone(self.zone), self._words)
+        fallback = dates.moment(instant.astimezone(self.zone), self.locale)
         return f"<!date^{int(instant.timestamp())}^{style}|{fallback}>"
 
     def _window(self, window: Window) -> str:
@@ -200,12 +210,12 @@ class Reader:
         end_style = "{time}" if one_day else FULL
         start = self._date_token(window.start, FULL)
         end = self._date_token(window.end, end_style)
-        return f"{start} – {end} ({self.length(window.length)})"
+        return dates.window(start, end, window.length, self.locale)
 
     def _window_plain(self, window: Window) -> str:
         end = window.end.astimezone(self.zone)
         shown_end = f"{end:%H:%M}" if self._same_day(window) else self.moment(window.end)
-        return f"{self.moment(window.start)} – {shown_end} ({self.length(window.length)})"
+        return dates.window(self.moment(window.start), shown_end, window.length, self.locale)
 
     def _same_day(self, window: Window) -> bool:
         return window.start.astimezone(self.zone).date() == window.end.astimezone(self.zone).date()

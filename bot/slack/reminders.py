@@ -148,7 +148,13 @@ def _where_to_run(booking: Booking, reader: Reader) -> list[Mrkdwn]:
     ]
     more = len(booking.gpu_ids) - phrases.NAMED_NODES
     if more > 0:
-        lines.append(reader.text(N_("and {n} more nodes, with all their GPUs"), n=more))
+        lines.append(
+            reader.many(
+                "and {n} more node, with all its GPUs",
+                "and {n} more nodes, with all their GPUs",
+                more,
+            )
+        )
     return lines
 
 
@@ -233,7 +239,7 @@ def _question(site: Site, booking: Booking, now: datetime, reader: Reader) -> Mr
         *_who_waits(site, booking, reader),
         *_deadline(site, booking, now, reader),
     ]
-    return Mrkdwn(" ".join(lines))
+    return reader.sentences(*lines)
 
 
 def _who_waits(site: Site, booking: Booking, reader: Reader) -> list[Mrkdwn]:

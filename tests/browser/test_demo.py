@@ -73,11 +73,11 @@ def test_the_form_books_and_shows_mistakes_at_their_field(visit: Visit) -> None:
     count = modal.locator("[data-block-id=gpus][data-action-id]")
     count.fill("99")
     page.get_by_test_id("modal-submit").click()
-    expect(modal).to_contain_text(re.compile("99 GPUs|less than or equal|1 to"))
+    expect(modal).to_contain_text(re.compile("99 块 GPU|less than or equal"))
     count.fill("2")
     page.get_by_test_id("modal-submit").click()
     expect(modal).to_be_hidden()
-    expect(private_answer(page)).to_contain_text("预订成功")
+    expect(private_answer(page)).to_contain_text("预约成功")
 
 
 def test_home_shows_my_bookings_and_refreshes_when_something_changes(visit: Visit) -> None:
@@ -115,7 +115,7 @@ def test_escape_closes_a_form_and_its_focus_outlives_refusals_and_updates(visit:
     count = modal.locator("[data-block-id=gpus][data-action-id]")
     count.fill("99")
     count.press("Enter")
-    expect(modal).to_contain_text(re.compile("99 GPUs|1 to"))
+    expect(modal).to_contain_text(re.compile("99 块 GPU"))
     expect(count).to_be_focused()
     length = modal.locator("[data-block-id=length][data-action-id]")
     count.fill("1")
@@ -140,6 +140,6 @@ def test_a_submitted_form_reports_no_change_of_a_field_afterwards(visit: Visit) 
     page.get_by_test_id("modal-submit").click()
     expect(modal).to_be_hidden()
     page.clock.run_for(1000)
-    expect(private_answer(page)).to_contain_text("预订成功")
+    expect(private_answer(page)).to_contain_text("预约成功")
     assert "submit" in sent
     assert "action" not in sent

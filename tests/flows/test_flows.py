@@ -86,7 +86,7 @@ def test_every_change_edits_the_one_card_and_is_told_in_its_thread(lab: Lab) -> 
 def test_somebody_elses_change_needs_a_reason_and_reaches_the_owner_directly(lab: Lab) -> None:
     label, _ = lab.books(BOB, f"2 {FAR} 4h")
     # Chen reads Chinese.
-    assert "只有预订人" in lab.types(CHEN, f"cancel {label} mine").text
+    assert "只有预约人" in lab.types(CHEN, f"cancel {label} mine").text
     form = lab.window(ALICE, f"cancel {label}")
     assert "reason" in lab.slack.submit(ALICE, form).errors
     assert lab.slack.submit(ALICE, form, {"reason": "node needed"}).ok
@@ -97,9 +97,9 @@ def test_a_transfer_is_accepted_once_and_only_by_its_receiver(lab: Lab) -> None:
     label, _ = lab.books(BOB, f"2 {FAR} 4h")
     lab.types(BOB, f"transfer {label} @chen")
     (offer,) = lab.sees(lambda: lab.slack.direct_messages(CHEN))
-    accept = button(offer, "Accept")
+    accept = button(offer, "接受")
     assert lab.slack.click(CHEN, offer, **accept).ok
-    lab.sees(lambda: "it is yours" in lab.slack.direct_messages(CHEN)[0].text)
+    lab.sees(lambda: "现归你所有" in lab.slack.direct_messages(CHEN)[0].text)
     assert "chen" in lab.card(label, NLP).text.casefold()
     lab.sees(lambda: "team nlp" in lab.card(label).text)
     assert label in lab.types(CHEN, "mine", NLP).text + str(lab.answers(CHEN, NLP)[-1].blocks)

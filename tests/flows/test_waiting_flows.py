@@ -27,7 +27,7 @@ def test_what_is_freed_is_offered_in_the_channel_and_directly_and_accepted_by_a_
     )
     before = lab.bookings()
     assert lab.slack.click(CHEN, public, **button(public, "Accept")).ok
-    lab.sees(lambda: any("Only its owner" in m.text for m in lab.answers(CHEN)))
+    lab.sees(lambda: any("只有候补人" in m.text for m in lab.answers(CHEN)))
     assert lab.slack.click(BOB, direct, **button(direct, "Accept")).ok
     lab.sees(lambda: any("from the waitlist" in m.text for m in lab.slack.messages(VISION, CHEN)))
     lab.sees(lambda: any("You accepted" in text for text in lab.notices(BOB)))

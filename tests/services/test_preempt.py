@@ -185,6 +185,7 @@ class TestRunningWork:
             extend(site, actor(BOB), running.id, 2 * HOUR, now=LATER)
         assert done.booking.id in [blocker.booking for blocker in refused.value.blockers]
         assert refused.value.longest == timedelta(0)
+        assert "its GPUs are reclaimed for urgent work" in str(refused.value)
 
     def test_whoever_it_is_handed_to_gets_the_warning(self, site, running):
         transfer = offer_transfer(site, actor(BOB), running.id, DANA, now=LATER)

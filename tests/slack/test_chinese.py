@@ -2,73 +2,47 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import timedelta
 
 import builders
 import pytest
-from plainly import plain, plainly
-from talk import Shown, Talk, captions, reader
+from chinese import chinese_site, chinese_talk, english
+from plainly import plain
+from talk import Talk, captions
 from told import Row, delivered, last, told
 
-from bot.domain.actor import Person
 from bot.domain.cluster import Cluster
 from bot.services.keep_time import keep_time
-from bot.services.people import remember_person
 from bot.services.site import Site
 from bot.slack.announcements import render
 from bot.slack.context import Message, Reply
 
 OURS = ("warning", "moved", "reminder", "idle")
-#: What has no Chinese: ids, priorities, models, nodes, teams, emoji, code, mentions, GPUs.
-NAMES = re.compile(
-    r"<@\w+>|`[^`]*`|:[a-z_]+:|\b[BW]\d+\b|\bP[012]\b|\bGPU\b|\b[VA]100\b|gpu-\d\d|vision|nlp"
-)
-NAME_OF = {builders.ALICE: "王芳", builders.BOB: "李伟", builders.DANA: "张敏"}
 
 
 @pytest.fixture
 def site(open_site: Callable[[Cluster], Site]) -> Site:
     """A cluster that speaks Chinese, and so do its people."""
-    site = open_site(replace(builders.cluster(), language="zh-CN"))
-    for user, name in NAME_OF.items():
-        remember_person(site, Person(user, name, "Asia/Shanghai", "zh-CN", None, builders.NOW))
-    return site
-
-
-def talk(site: Site, user: str) -> Talk:
-    """That person, with Chinese as their language."""
-    return Talk(site, user, reader=replace(reader(site, user), locale="zh-CN"))
+    return chinese_site(open_site)
 
 
 @pytest.fixture
 def alice(site: Site) -> Talk:
     """A lead of team vision."""
-    return talk(site, builders.ALICE)
+    return chinese_talk(site, builders.ALICE)
 
 
 @pytest.fixture
 def bob(site: Site) -> Talk:
     """A member of team vision."""
-    return talk(site, builders.BOB)
+    return chinese_talk(site, builders.BOB)
 
 
 @pytest.fixture
 def dana(site: Site) -> Talk:
     """A member of team nlp."""
-    return talk(site, builders.DANA)
-
-
-def english(where: Shown | str) -> list[str]:
-    """The English words in a message, its notification and its buttons."""
-    if isinstance(where, str):
-        text = where
-    else:
-        shown = "" if isinstance(where, dict) else plain(getattr(where, "text", ""))
-        text = "\n".join([plainly(where), shown, *captions(where)])
-    return re.findall(r"[A-Za-z]+", NAMES.sub(" ", text))
+    return chinese_talk(site, builders.DANA)
 
 
 def check(site: Site, who: Talk) -> int:
@@ -109,7 +83,7 @@ def preempt(alice: Talk) -> Reply:
 def test_the_warning_reads_as_an_engineer_would_write_it(busy: Site, alice: Talk) -> None:
     preempt(alice)
     assert plain(last(busy, alice, "warning", builders.BOB).text) == (
-        ":warning: 您正在使用 gpu-03 上的 8 块 GPU，将于 11月25日周三 11:07（30 分钟后）被回收，"
+        ":warning: 你正在使用 gpu-03 上的 8 块 GPU，将于 11月25日周三 11:07（30 分钟后）被回收，"
         "用于 <@U0ALICE> 的紧急任务：“客户演示”。请尽快保存检查点。"
     )
     assert plain(last(busy, alice, "warning", "C0VISION").text) == (
@@ -130,7 +104,7 @@ def test_warnings_and_what_becomes_of_them_hold_no_english(
         assert english(refused) == [], refused.text
     press(bob, warning, "再给我 10 分钟")
     press(bob, warning, "再给我 10 分钟")
-    press(bob, warning, "帮我重新预订")
+    press(bob, warning, "帮我重新预约")
     check(busy, bob)
     press(bob, warning, "检查点已保存，立即释放")
     press(dana, last(busy, dana, "moved", builders.DANA), "保留新时间")
@@ -178,7 +152,7 @@ def test_the_question_about_idle_gpus_holds_no_english(
         question = render("idle", Row(recipient, "idle:1", {}), site, bob.now)
         assert question is not None
         assert english(question) == [], question.text
-    press(bob, question, "是，还需要")
+    press(bob, question, "还需要")
     assert check(site, bob) > 0
     press(bob, question, "立即释放")
     check(site, bob)

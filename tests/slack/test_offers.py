@@ -140,7 +140,7 @@ def test_an_offer_that_nobody_answers_goes_to_the_next_and_says_when(
     assert "· nobody answered by <!date^" in words(public)
     late = bob.presses(offer, "Accept")
     assert late is not None
-    assert "the offer expired at <!date^" in words(late)
+    assert "the offer expired <!date^" in words(late)
     assert bookings_of(site, builders.BOB, now=bob.now) == ()
 
 

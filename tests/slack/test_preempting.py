@@ -310,6 +310,22 @@ def test_a_single_gpu_is_spoken_of_as_one(site: Site, alice: Talk, bob: Talk) ->
     assert "You are using 1 GPU on gpu-01; it will be reclaimed at" in warning.text
 
 
+def warnings(site: Site, talk: Talk) -> int:
+    """How often Bob's warning was written."""
+    return sum((topic, to) == ("warning", builders.BOB) for topic, to, _ in told(site, talk))
+
+
+def test_the_warning_says_what_is_left_after_some_gpus_were_given_back(
+    busy: Site, alice: Talk, bob: Talk
+) -> None:
+    preempted(alice)
+    before = warnings(busy, alice)
+    bob.types("release B1 5")
+    assert warnings(busy, alice) == before + 1
+    warning = last(busy, alice, "warning", builders.BOB)
+    assert "You are using 3 GPUs on gpu-03; they will be reclaimed" in warning.text
+
+
 @pytest.mark.parametrize(
     ("minutes", "left"),
     [(0, "(in 30 minutes)"), (12.2, "(in 18 minutes)"), (29, "(in 1 minute)"), (30, "(now)")],
@@ -369,7 +385,7 @@ def test_more_time_can_be_had_once(busy: Site, alice: Talk, bob: Talk) -> None:
     preempted(alice)
     warning = last(busy, bob, "warning", builders.BOB)
     assert "B1 keeps its GPUs until Wed 25 Nov 11:17" in pressed(bob, warning, "Need 10")
-    assert "B1 has had its extra time: it is reclaimed at Wed 25 Nov 11:17" in pressed(
+    assert "B1 has had its extra time and is reclaimed Wed 25 Nov 11:17" in pressed(
         bob, warning, "Need 10"
     )
     after = last(busy, bob, "warning", builders.BOB)
@@ -409,7 +425,7 @@ def test_after_the_reclaim_the_messages_say_so_and_still_book_again(
     )
     assert captions(warning) == ["Book me again"]
     for late in ("Checkpoint saved", "Need 10"):
-        assert "B1 has been reclaimed already, at Wed 25 Nov 11:07." in pressed(bob, early, late)
+        assert "B1 has been reclaimed already: Wed 25 Nov 11:07." in pressed(bob, early, late)
     assert "*B4*" in pressed(bob, warning, "Book me again")
 
 
@@ -540,7 +556,7 @@ def test_another_time_can_be_chosen_and_the_messages_follow(
     answer = dana.submits(start=builders.TONIGHT + timedelta(days=2))
     assert isinstance(answer, Reply)
     after = last(busy, dana, "moved", "C0NLP")
-    assert "*It is at Fri 27 Nov 22:00 – Sat 28 Nov 06:00 (8 h) now.*" in plainly(after)
+    assert "*Its time is now Fri 27 Nov 22:00 – Sat 28 Nov 06:00 (8 h).*" in plainly(after)
     assert captions(after) == []
 
 

@@ -12,8 +12,8 @@ from bot.domain.booking import Priority
 from bot.domain.errors import UserId
 from bot.domain.notes import Note
 from bot.domain.window import Window
+from bot.locale.places import is_month_first
 from bot.slack.reader import Channel, Mrkdwn, Reader
-from bot.slack.wording import is_month_first
 
 EVENING = datetime(2026, 11, 26, 14, 0, tzinfo=UTC)
 

@@ -150,12 +150,12 @@ export function monthTitle(year, month) {
 
 /**
  * Fills a Slack date format such as "{date_short_pretty} {time}" for a reader
- * {tz, hour12, now}. A token Slack does not know gives null: the fallback is shown then.
+ * {tz, locale, hour12, now}. A token Slack does not know gives null: the fallback is shown then.
  */
 export function formatDate(epoch, format, reader) {
   let known = true;
   const text = format.replace(/\{(\w+)\}/g, (_, token, index) => {
-    const make = TOKENS[token];
+    const make = (reader.locale?.startsWith("zh") && CHINESE[token]) || TOKENS[token];
     if (!make) known = false;
     return make ? make(new Moment(epoch, reader, index === 0)) : "";
   });
@@ -210,6 +210,26 @@ const TOKENS = {
     clockTime(m.at.hour, m.at.minute, m.hour12).replace(/^(\d+:\d+)/, `$1:${pad(m.at.second)}`),
   ago: (m) => relative(m.distance),
 };
+
+/** Those that read otherwise in Chinese; Slack writes them in the reader's language. */
+const CHINESE = {
+  date: (m) => chineseDate(m),
+  date_short: (m) => chineseDate(m),
+  date_long: (m) => `${chineseDate(m)}星期${"日一二三四五六"[m.at.weekday]}`,
+  date_pretty: (m) => chineseDay(m),
+  date_short_pretty: (m) => chineseDay(m),
+  date_long_pretty: (m) => chineseDay(m),
+};
+
+function chineseDate(m) {
+  const year = m.year("");
+  return `${year && `${year}年`}${m.at.month}月${m.at.day}日`;
+}
+
+function chineseDay(m) {
+  const near = { "-1": "昨天", 0: "今天", 1: "明天" };
+  return near[m.at.dayNumber - m.today.dayNumber] ?? chineseDate(m);
+}
 
 function dividerDate({ at, today, weekday, month }) {
   const year = at.year === today.year ? "" : `, ${at.year}`;

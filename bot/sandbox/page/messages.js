@@ -67,7 +67,7 @@ export class MessageList {
   }
 
   rowsOf(messages) {
-    const { tz, hour12 } = reader();
+    const { tz, locale, hour12 } = reader();
     const rows = [];
     let before = null;
     for (const message of messages) {
@@ -80,7 +80,7 @@ export class MessageList {
         this.messageRow(
           message,
           !newDay && !first && groups(before?.message, message),
-          `${tz}${hour12}`,
+          `${tz}${locale}${hour12}`,
         ),
       );
       if (this.inThread && before === null)

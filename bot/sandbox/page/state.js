@@ -52,9 +52,10 @@ export function now() {
   return epoch + ((performance.now() - readAt) / 1000) * speed;
 }
 
-/** Who reads, for dates: zone, clock style, now. */
+/** Who reads, for dates: zone, clock style, language, now. */
 export function reader() {
-  return { tz: me()?.tz ?? "UTC", hour12: preference("hour12", "no") === "yes", now: now() };
+  const { tz = "UTC", locale = "en-US" } = me() ?? {};
+  return { tz, locale, hour12: preference("hour12", "no") === "yes", now: now() };
 }
 
 /** The acting user's record. */

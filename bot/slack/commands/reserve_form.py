@@ -89,7 +89,7 @@ def _availability(call: Call, draft: Draft) -> list[Block]:
         where=phrases.nodes(reader, found.placement.shares),
         window=request.window,
     )
-    return [_line(" ".join([free, *(reader.note(note) for note in request.notes)]))]
+    return [_line(reader.sentences(free, *(reader.note(note) for note in request.notes)))]
 
 
 def _sign(error: BookingError) -> str:

@@ -130,7 +130,7 @@ def no_need(call: Call, free: FreeAlready, entry_id: int | None = None) -> tuple
         stays = reader.text(N_("{label} stands as it was."), label=entry_label(entry_id))
         caption = reader.plain("Leave the waitlist")
         buttons.append(button(caption, ActionId.WAIT_LEAVE, str(entry_id)))
-        return Mrkdwn(f"{said} {stays}"), actions(*buttons)
+        return reader.sentences(said, stays), actions(*buttons)
     sooner = earlier(wish, found, call.site.cluster.grid, call.now)
     if sooner is not None:
         caption = reader.plain("Wait for something earlier")
