@@ -9,15 +9,14 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
-from itertools import pairwise
-from typing import Any
 
 from sqlalchemy import Connection
 from sqlmodel import col
 
-from bot.domain.booking import Booking, BookingState
+from bot.domain.actor import GPUBOT
 from bot.domain.cluster import Cluster, Team
 from bot.domain.window import Window
+from bot.services.courses import courses
 from bot.services.record import AuditRecord, to_record
 from bot.services.site import Site
 from bot.store import models, queries
@@ -54,7 +53,7 @@ class Week:
     #: released. Nothing for a booking that was released because nobody used it. It may exceed
     #: `booked` where bookings were extended or ran over.
     used: float
-    #: Bookings taken back before they started.
+    #: Bookings that people took back before they started; not what gpubot called off.
     cancelled: int
     #: Bookings released because nobody used them.
     no_shows: int
@@ -87,49 +86,18 @@ def gather_week(
 ) -> Week:
     """Like `week_of`, from the `week_records` of all teams."""
     week = _week(cluster, day)
-    bookings = _held_during(connection, team, week)
-    histories = _histories(connection, [booking.id for booking in bookings])
-    booked = used = 0.0
-    for booking in bookings:
-        booked += booked_hours(histories[booking.id], week)
-        used += used_hours(booking, histories[booking.id], week)
+    found = courses(connection, week, col(models.Booking.team) == team.name)
     mine = [record for record in records if team.name in teams_of(record)]
     return Week(
         team=team,
         window=week,
-        booked=booked,
-        used=used,
-        cancelled=_count(mine, "cancelled"),
+        booked=sum(course.booked(week) for course in found),
+        used=sum(course.used(week) for course in found),
+        cancelled=sum(one.action == "cancelled" and one.actor != GPUBOT.name for one in mine),
         no_shows=_count(mine, "no_show"),
         served=_count(mine, *SERVED),
         thanks=thanks_for(mine),
     )
-
-
-def booked_hours(history: Sequence[AuditRecord], week: Window) -> float:
-    """GPU-hours that a booking promised when it began, as far as they lie in the week.
-
-    A booking that was released in the very seconds of its start, before it was seen to begin,
-    counts as it stood just before that; one that never began, such as one that gave way before
-    its start, counts nothing.
-    """
-    state = _at_start(history)
-    if state is None:
-        return 0.0
-    window = Window(_moment(state["start"]), _moment(state["end"]))
-    return _hours(window, int(state["gpus"]), week)
-
-
-def used_hours(booking: Booking, history: Sequence[AuditRecord], week: Window) -> float:
-    """GPU-hours that a booking held, as far as they lie in the week."""
-    state = _at_start(history)
-    if state is None or booking.state is BookingState.NO_SHOW:
-        return 0.0
-    parts = [record for record in history if record.action == "released_part" and record.after]
-    held = [int(state["gpus"]), *(int((part.after or {})["gpus"]) for part in parts)]
-    changes = [booking.window.start, *(part.at for part in parts), booking.window.end]
-    spans = ((a, b, gpus) for (a, b), gpus in zip(pairwise(changes), held, strict=True))
-    return sum(_hours(Window(a, b), gpus, week) for a, b, gpus in spans if a < b)
 
 
 def thanks_for(records: Iterable[AuditRecord]) -> tuple[Thanks, ...]:
@@ -177,58 +145,12 @@ def _week(cluster: Cluster, day: date) -> Window:
     return Window(instant(cluster, day - ONE_WEEK), instant(cluster, day))
 
 
-def _held_during(connection: Connection, team: Team, week: Window) -> list[Booking]:
-    """Bookings of the team that may have held GPUs in the week."""
-    booking = models.Booking
-    never = (BookingState.RESERVED.value, BookingState.CANCELLED.value)
-    statement = (
-        queries.columns(booking)
-        .where(
-            col(booking.team) == team.name,
-            col(booking.end_at) > week.start,
-            col(booking.start_at) < week.end,
-            col(booking.state).not_in(never),
-        )
-        .order_by(col(booking.id))
-    )
-    return [queries.to_booking(row) for row in connection.execute(statement)]
-
-
-def _histories(connection: Connection, ids: Collection[int]) -> dict[int, list[AuditRecord]]:
-    """What tells how each booking began, shrank and ended."""
-    audit = models.Audit
-    actions = ("started", "released", "released_part", "ended")
-    statement = (
-        queries.columns(audit)
-        .where(col(audit.booking).in_(ids), col(audit.action).in_(actions))
-        .order_by(col(audit.seq))
-    )
-    found: dict[int, list[AuditRecord]] = {booking_id: [] for booking_id in ids}
-    for row in connection.execute(statement):
-        found[row.booking].append(to_record(row))
-    return found
-
-
-def _at_start(history: Sequence[AuditRecord]) -> dict[str, Any] | None:
-    """The booking as it stood when it began; None when it never did."""
-    for record in history:
-        state = record.after if record.action == "started" else record.before
-        if state is not None:
-            return state
-    return None
-
-
 def _given_back(record: AuditRecord) -> float:
     """GPU-hours between a release and the end that the booking had had."""
     before, after = record.before or {}, record.after or {}
     kept = int(after["gpus"]) if record.action == "released_part" else 0
     left = _moment(before["end"]) - record.at
     return max(left / HOUR, 0.0) * (int(before["gpus"]) - kept)
-
-
-def _hours(window: Window, gpus: int, week: Window) -> float:
-    start, end = max(window.start, week.start), min(window.end, week.end)
-    return max((end - start) / HOUR, 0.0) * gpus
 
 
 def _count(records: Iterable[AuditRecord], *actions: str) -> int:
