@@ -14,6 +14,9 @@ class Files:
         self._journal = journal
         self._ids = itertools.count(1)
         self._files: dict[str, StoredFile] = {}
+        #: So many messages that show a new file are refused, as while Slack looks through it.
+        self.refusals = 0
+        self._refused: dict[str, int] = {}
 
     def announce(self, name: str, length: int) -> StoredFile:
         """A new file whose content is still to come; `length` is in bytes."""
@@ -47,6 +50,14 @@ class Files:
         with self._journal.lock:
             file = self._files.get(file_id)
             return file if file is not None and file.completed else None
+
+    def usable(self, file_id: str) -> bool:
+        """Whether blocks may show the file; asked once for each message that would."""
+        with self._journal.lock:
+            if self.shown(file_id) is None:
+                return False
+            self._refused[file_id] = self._refused.get(file_id, 0) + 1
+            return self._refused[file_id] > self.refusals
 
     def _get(self, file_id: str) -> StoredFile:
         file = self._files.get(file_id)

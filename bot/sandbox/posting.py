@@ -45,7 +45,7 @@ def read_content(
     blocks = checked_blocks(raw_blocks) if raw_blocks else []
     if not text and not blocks:
         raise SlackError("no_text")
-    _check_files(workspace, blocks)
+    check_files(workspace, blocks)
     return Content(text, blocks, _metadata(arguments.get("metadata")))
 
 
@@ -76,10 +76,11 @@ def post(
         return message
 
 
-def _check_files(workspace: Workspace, blocks: list[Json]) -> None:
-    unknown = [file_id for file_id in file_ids(blocks) if workspace.files.shown(file_id) is None]
+def check_files(workspace: Workspace, blocks: list[Json], error: str = "invalid_blocks") -> None:
+    """Raise SlackError for files that cannot be shown, or not yet."""
+    unknown = [file_id for file_id in file_ids(blocks) if not workspace.files.usable(file_id)]
     if unknown:
-        raise SlackError("invalid_blocks", f"[ERROR] invalid slack file: {', '.join(unknown)}")
+        raise SlackError(error, f"[ERROR] invalid slack file: {', '.join(unknown)}")
 
 
 def _metadata(raw: object) -> Json | None:

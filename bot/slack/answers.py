@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
@@ -13,7 +14,8 @@ from slack_sdk.webhook import WebhookClient
 
 from bot.domain.errors import N_, BookingError
 from bot.slack.clients import BACKGROUND_TIMEOUT_S, CALL_ERRORS, is_loopback
-from bot.slack.context import Reply, View
+from bot.slack.context import Picture, Reply, View
+from bot.slack.pictures import NOT_YET, Pictures, until_taken, with_picture
 from bot.slack.workers import Workers
 
 log = logging.getLogger(__name__)
@@ -32,12 +34,21 @@ class WindowNotOpened(BookingError):
 class Answers:
     """Sends replies in the background, and opens windows at once.
 
-    `client` must be an interactive one; `workers` sends the replies.
+    `client` must be an interactive one; `workers` sends the replies. Without `pictures` replies
+    have none. `pause` waits so many seconds.
     """
 
-    def __init__(self, client: WebClient, workers: Workers) -> None:
+    def __init__(
+        self,
+        client: WebClient,
+        workers: Workers,
+        pictures: Pictures | None = None,
+        pause: Callable[[float], object] = time.sleep,
+    ) -> None:
         self._client = client
         self._workers = workers
+        self._pictures = pictures
+        self._pause = pause
 
     def send(
         self,
@@ -52,8 +63,24 @@ class Answers:
 
         Where that address is used up or does not answer, as an ephemeral message in `channel`.
         """
-        body = {**to_body(reply), "replace_original": reply.replace and replaceable}
-        self._workers.submit(lambda: self._deliver(body, response_url, channel, user))
+        replaces = reply.replace and replaceable
+        body = {**to_body(reply), "replace_original": replaces}
+
+        def send() -> None:
+            self._deliver(body, response_url, channel, user)
+            if reply.picture is not None and response_url is not None:
+                self._follow(reply, reply.picture, response_url, in_place=replaces)
+
+        self._workers.submit(send)
+
+    def send_picture(self, reply: Reply, response_url: str | None) -> None:
+        """Have the picture of a reply follow that stands in the answer to a command.
+
+        It is a message of its own: Slack replaces no message by the response_url of a command.
+        """
+        picture = reply.picture
+        if picture is not None and response_url is not None:
+            self._workers.submit(lambda: self._follow(reply, picture, response_url, in_place=False))
 
     def open_view(self, trigger: str, *, pushed: bool) -> Callable[[View], None]:
         """A function that opens a window with `trigger`; `pushed`: on top of the present one."""
@@ -76,6 +103,26 @@ class Answers:
             if _code(error) not in ("hash_conflict", "not_found"):
                 log.warning("a window was not updated: %s", _why(error))
 
+    def _follow(self, reply: Reply, picture: Picture, url: str, *, in_place: bool) -> None:
+        """Show the picture below the text: in its message, or as a message of its own."""
+        if self._pictures is None:
+            return
+        file = self._pictures.file(picture)
+        if file is None:
+            self._apologise(url, picture)
+            return
+        blocks = with_picture(reply.blocks if in_place else (), picture, file)
+        text = reply.text if in_place else picture.alt
+        body = {**to_body(Reply(text, tuple(blocks))), "replace_original": in_place}
+        error = until_taken(lambda: self._post_to(url, body), self._pause)
+        if error in NOT_YET:
+            self._apologise(url, picture)
+
+    def _apologise(self, url: str, picture: Picture) -> None:
+        if picture.missing:
+            body = to_body(Reply(picture.missing))
+            self._respond(url, {**body, "replace_original": False})
+
     def _deliver(
         self, body: dict[str, Any], response_url: str | None, channel: str | None, user: str
     ) -> None:
@@ -92,9 +139,13 @@ class Answers:
             log.warning("a reply to %s could not be delivered: %s", user, _why(error))
 
     def _respond(self, url: str, body: dict[str, Any]) -> bool:
+        return not self._post_to(url, body)
+
+    def _post_to(self, url: str, body: dict[str, Any]) -> str:
+        """Send to a response_url; return what went wrong, empty when nothing did."""
         if not _is_slacks(url, self._client.base_url):
             log.error("a response_url points to %s, which is not Slack", urlsplit(url).hostname)
-            return False
+            return "not_slack"
         webhook = WebhookClient(url, timeout=BACKGROUND_TIMEOUT_S, retry_handlers=[])
         if is_loopback(url):
             webhook.proxy = None
@@ -102,10 +153,12 @@ class Answers:
             answer = webhook.send_dict(body)
         except CALL_ERRORS as error:
             log.warning("a response_url did not answer: %s", _why(error))
-            return False
-        if answer.status_code != 200:
-            log.warning("a response_url refused: %s %s", answer.status_code, answer.body[:200])
-        return answer.status_code == 200
+            return "no_answer"
+        if answer.status_code == 200:
+            return ""
+        log.warning("a response_url refused: %s %s", answer.status_code, answer.body[:200])
+        # In words or as JSON.
+        return "invalid_blocks" if "invalid_blocks" in answer.body else "refused"
 
 
 def to_body(reply: Reply) -> dict[str, Any]:

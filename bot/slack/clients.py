@@ -6,7 +6,7 @@ from http.client import HTTPException
 from urllib.parse import urlsplit
 
 from slack_sdk import WebClient
-from slack_sdk.errors import SlackClientError
+from slack_sdk.errors import SlackApiError, SlackClientError
 
 from bot.config.settings import Settings
 
@@ -29,6 +29,13 @@ def interactive_client(settings: Settings) -> WebClient:
 def background_client(settings: Settings) -> WebClient:
     """For deliveries and checks; it does not retry (slack_sdk's handlers sleep)."""
     return _client(settings, BACKGROUND_TIMEOUT_S)
+
+
+def error_code(error: Exception) -> str:
+    """Slack's name for what went wrong with a call; the error's own where Slack said nothing."""
+    data = error.response.data if isinstance(error, SlackApiError) else None
+    named = str(data.get("error", "")) if isinstance(data, dict) else ""
+    return named or type(error).__name__
 
 
 def is_loopback(address: str) -> bool:

@@ -78,6 +78,22 @@ class Form(Call):
 
 
 @dataclass(frozen=True, slots=True)
+class Picture:
+    """A picture for a message or window; it is drawn and uploaded when it is about to be shown."""
+
+    #: Says what it shows and when: pictures with one key look the same.
+    key: str
+    #: Plain text above it.
+    title: str
+    #: Plain text for those who do not see it: the essentials.
+    alt: str
+    #: The PNG.
+    draw: Callable[[], bytes]
+    #: What to say where it cannot be shown, as mrkdwn; empty: nothing.
+    missing: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Reply:
     """A private message to the one who asked.
 
@@ -93,6 +109,8 @@ class Reply:
     #: What a window says where the whole reply goes to the conversation that the window came
     #: from: for outcomes. Empty: the reply belongs into the window itself.
     short: str = ""
+    #: Follows the text as soon as Slack has it; in windows there is none.
+    picture: Picture | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,3 +145,5 @@ class Message:
     living: bool = False
     #: The subject of the living message in whose thread it belongs; None: not in a thread.
     thread_of: str | None = None
+    #: Shown below the text, where Slack takes it.
+    picture: Picture | None = None

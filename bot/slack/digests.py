@@ -7,19 +7,22 @@ day is stale, and skipped.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from bot.domain.booking import Booking
 from bot.domain.cluster import Team
 from bot.domain.errors import N_
+from bot.domain.window import Window
 from bot.services.digest import day_of
 from bot.services.site import Site
 from bot.services.week import Thanks, Week, week_of
 from bot.slack import phrases
 from bot.slack.blocks.build import context, sections, told
 from bot.slack.blocks.history import dated
-from bot.slack.context import Message
+from bot.slack.calendar_picture import DAY, WEEK, calendar_picture, midnight
+from bot.slack.context import Message, Picture
 from bot.slack.reader import Mrkdwn, Reader
 
 if TYPE_CHECKING:
@@ -43,7 +46,8 @@ def digest(row: Row, site: Site, now: datetime, reader: Reader) -> Message | Non
         # The latest are told: what came before may be overtaken by them.
         more = _and_more(reader, len(found.changes) - SHOWN_CHANGES)
         lines += [*more, *(dated(reader, record) for record in found.changes[-SHOWN_CHANGES:])]
-    return _message(title, lines, reader.text(N_("`/gpu free` shows what is free now.")))
+    told = _message(title, lines, reader.text(N_("`/gpu free` shows what is free now.")))
+    return replace(told, picture=_day(site, reader, now))
 
 
 def weekly(row: Row, site: Site, now: datetime, reader: Reader) -> Message | None:
@@ -60,7 +64,20 @@ def weekly(row: Row, site: Site, now: datetime, reader: Reader) -> Message | Non
     )
     lines = [title, _hours(reader, week), *_counts(reader, week), *_thanks(reader, week.thanks)]
     note = N_("GPU-hours are counted from Monday to Monday on the clock of {zone}.")
-    return _message(title, lines, reader.text(note, zone=site.cluster.zone_name))
+    told = _message(title, lines, reader.text(note, zone=site.cluster.zone_name))
+    return replace(told, picture=_week(site, reader, now))
+
+
+def _day(site: Site, reader: Reader, now: datetime) -> Picture:
+    """The cluster's day, as it lies ahead."""
+    start = midnight(now, reader)
+    return calendar_picture(site, reader, Window(start, start + DAY), now=now)
+
+
+def _week(site: Site, reader: Reader, now: datetime) -> Picture:
+    """The week that the message looks back on."""
+    end = midnight(now, reader)
+    return calendar_picture(site, reader, Window(end - WEEK, end), now=now)
 
 
 def _about(row: Row, site: Site) -> tuple[Team | None, date]:
@@ -107,24 +124,23 @@ def _hours(reader: Reader, week: Week) -> Mrkdwn:
 
 
 def _counts(reader: Reader, week: Week) -> list[Mrkdwn]:
-    told_if_any: Sequence[tuple[int, str, str]] = (
-        (
-            week.cancelled,
-            "• {n} booking was cancelled before it started.",
-            "• {n} bookings were cancelled before they started.",
-        ),
-        (
-            week.no_shows,
-            "• {n} booking was released because nobody used it.",
-            "• {n} bookings were released because nobody used them.",
-        ),
-        (
-            week.served,
-            "• {n} wish from the waitlist came true.",
-            "• {n} wishes from the waitlist came true.",
-        ),
+    cancelled = reader.many(
+        "• {n} booking was cancelled before it started.",
+        "• {n} bookings were cancelled before they started.",
+        week.cancelled,
     )
-    return [reader.many(one, more, number) for number, one, more in told_if_any if number]
+    no_shows = reader.many(
+        "• {n} booking was released because nobody used it.",
+        "• {n} bookings were released because nobody used them.",
+        week.no_shows,
+    )
+    served = reader.many(
+        "• {n} wish from the waitlist came true.",
+        "• {n} wishes from the waitlist came true.",
+        week.served,
+    )
+    lines = ((week.cancelled, cancelled), (week.no_shows, no_shows), (week.served, served))
+    return [line for number, line in lines if number]
 
 
 def _thanks(reader: Reader, thanks: Sequence[Thanks]) -> list[Mrkdwn]:

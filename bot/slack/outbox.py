@@ -22,6 +22,7 @@ import random
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from http.client import HTTPException
 from typing import Any
@@ -35,6 +36,8 @@ from bot.services import delivery as box
 from bot.services.delivery import Delivery, Outcome, Place
 from bot.services.site import Site
 from bot.slack.context import Message
+from bot.slack.pictures import NOT_YET, Pictures, with_picture
+from bot.slack.verdicts import Refused, TryLater, judged
 from bot.slack.workers import Workers
 from bot.store.database import Busy
 
@@ -49,8 +52,6 @@ LEASE = timedelta(seconds=60)
 #: First pause before another try; it doubles with each try up to LONGEST_PAUSE.
 FIRST_PAUSE = timedelta(seconds=1)
 LONGEST_PAUSE = timedelta(seconds=60)
-#: The pause when Slack says "too many requests" without saying how long.
-UNNAMED_RETRY_AFTER = timedelta(seconds=30)
 #: A message that waits longer than this is worth a warning.
 LATE = timedelta(minutes=15)
 #: How often, and how many seconds apart, it is tried to note that Slack has taken a message.
@@ -60,33 +61,11 @@ IDLE = timedelta(seconds=5)
 #: How often somebody who waits for an idle outbox looks again when nobody tells them, in seconds.
 LOOK_AGAIN_S = 0.05
 
-#: Slack's errors that pass by themselves, or when an operator repairs the app's installation.
-#: Every other error concerns the message or its recipient and will not change by waiting.
-PASSING = frozenset({
-    "accesslimited", "fatal_error", "internal_error", "ratelimited", "rate_limited",
-    "request_timeout", "service_unavailable", "team_added_to_org", "external_channel_migrating",
-    "account_inactive", "invalid_auth", "missing_scope", "not_authed", "token_expired",
-    "token_revoked",
-})  # fmt: skip
+#: How often a message is tried with its picture, which Slack looks through first, and the pause.
+PICTURE_TRIES, PICTURE_PAUSE = 4, timedelta(seconds=2)
 
 #: The living message is gone, or cannot be edited any more: it is posted anew.
 GONE = frozenset({"message_not_found", "cant_update_message", "edit_window_closed"})
-
-
-class TryLater(Exception):
-    """Not now. `pause` is how long Slack asked us to wait; None when it did not say."""
-
-    def __init__(self, why: str, pause: timedelta | None = None) -> None:
-        super().__init__(why)
-        self.pause = pause
-
-
-class Refused(Exception):
-    """Slack will never take this message. `code` is Slack's error."""
-
-    def __init__(self, code: str, details: str) -> None:
-        super().__init__(f"{code}: {details}" if details else code)
-        self.code = code
 
 
 class Deliverer:
@@ -96,7 +75,7 @@ class Deliverer:
     of a row, given the bot's now. `clock` is the bot's; `wall` tells the real time, aware UTC,
     for pauses and pacing. `pace` is the least time between two calls about one recipient; it may
     be changed at any time. `chance` spreads retries, so that many rows do not come back at one
-    instant.
+    instant. Without `pictures` messages have none.
     """
 
     def __init__(
@@ -109,6 +88,7 @@ class Deliverer:
         wall: Callable[[], datetime],
         pace: timedelta = PACE,
         chance: random.Random | None = None,
+        pictures: Pictures | None = None,
     ) -> None:
         self._site = site
         self._client = client
@@ -116,6 +96,7 @@ class Deliverer:
         self._clock = clock
         self._wall = wall
         self.pace = pace
+        self._pictures = pictures
         self._chance = chance or random.Random()  # noqa: S311 - spreads retries, guards nothing
         self._called_at: dict[str, datetime] = {}
         self._busy: set[str] = set()
@@ -205,8 +186,26 @@ class Deliverer:
             place = self._show(delivery, message)
             self._settle(delivery, Outcome.SENT, place)
         else:
-            self._post(delivery, message, self._thread(delivery, message))
+            self._post_with_picture(delivery, message)
             self._settle(delivery, Outcome.SENT)
+
+    def _post_with_picture(self, delivery: Delivery, message: Message) -> None:
+        """Post a message, with its picture if Slack has it in time; the message comes first."""
+        thread, picture = self._thread(delivery, message), message.picture
+        file = self._pictures.file(picture) if picture and self._pictures else None
+        if picture is None or file is None:
+            self._post(delivery, message, thread)
+            return
+        last = len(message.blocks) - 1
+        blocks = with_picture(message.blocks, picture, file, max(last, 1))
+        try:
+            self._post(delivery, replace(message, blocks=tuple(blocks)), thread)
+        except Refused as error:
+            if error.code not in NOT_YET:
+                raise
+            if delivery.attempts < PICTURE_TRIES:
+                raise TryLater("Slack does not have the picture yet", PICTURE_PAUSE) from error
+            self._post(delivery, message, thread)
 
     def _settle(self, delivery: Delivery, outcome: Outcome, place: Place | None = None) -> None:
         """Note what became of a delivery; what Slack has taken must not be sent once more."""
@@ -277,7 +276,7 @@ class Deliverer:
         try:
             return method(**arguments)
         except SlackApiError as error:
-            raise _judged(error) from error
+            raise judged(error) from error
         except (SlackClientError, HTTPException, OSError, ValueError) as error:
             raise TryLater(f"{type(error).__name__}: {error}") from error
 
@@ -353,27 +352,3 @@ def _content(message: Message) -> dict[str, Any]:
 def _digest(message: Message) -> str:
     content = json.dumps(_content(message), sort_keys=True, ensure_ascii=False)
     return hashlib.sha256(content.encode()).hexdigest()
-
-
-def _judged(error: SlackApiError) -> TryLater | Refused:
-    """Whether what Slack answered can change by waiting."""
-    response = error.response
-    status = response.status_code
-    data = response.data if isinstance(response.data, dict) else {}
-    code = str(data.get("error", "no_json"))
-    if status == 429 or code in ("ratelimited", "rate_limited"):
-        return TryLater("ratelimited", _retry_after(response.headers))
-    if status >= 500 or status in (404, 408) or code in PASSING or not _is_code(code):
-        return TryLater(f"{status} {code}")
-    details = data.get("response_metadata", {}).get("messages", [])
-    return Refused(code, "; ".join(details))
-
-
-def _is_code(code: str) -> bool:
-    """Whether this is one of Slack's error codes, not the client's words about a broken answer."""
-    return code.replace("_", "").isalnum() and code.isascii() and code != "no_json"
-
-
-def _retry_after(headers: dict[str, str]) -> timedelta:
-    value = next((v for k, v in headers.items() if k.casefold() == "retry-after"), "")
-    return timedelta(seconds=int(value)) if value.isdigit() else UNNAMED_RETRY_AFTER

@@ -3,20 +3,21 @@
 from bot.sandbox.blocks import checked_view
 from bot.sandbox.errors import SlackError
 from bot.sandbox.methods.method import Argument, Method, needed
+from bot.sandbox.posting import check_files
 from bot.sandbox.records import Json, View
 from bot.sandbox.workspace import Workspace
 
 
 def open_modal(workspace: Workspace, arguments: Json) -> Json:
     """Open a modal with a trigger id."""
-    body = checked_view(arguments["view"], ("modal",))
+    body = _checked(workspace, arguments, ("modal",))
     user = _triggered(workspace, arguments)
     return _answer(workspace, workspace.views.open(user, body))
 
 
 def push(workspace: Workspace, arguments: Json) -> Json:
     """Put a modal on the person's stack."""
-    body = checked_view(arguments["view"], ("modal",))
+    body = _checked(workspace, arguments, ("modal",))
     user = _triggered(workspace, arguments)
     return _answer(workspace, workspace.views.push(user, body))
 
@@ -26,7 +27,7 @@ def update(workspace: Workspace, arguments: Json) -> Json:
     view_id, external_id = arguments.get("view_id"), arguments.get("external_id")
     if view_id is None and external_id is None:
         raise SlackError("invalid_arguments", "[ERROR] missing required field: view_id")
-    body = checked_view(arguments["view"], ("modal", "home"))
+    body = _checked(workspace, arguments, ("modal", "home"))
     view = workspace.views.find(view_id, external_id)
     if view.body["type"] != body["type"]:
         raise SlackError("invalid_arguments", "[ERROR] the type of a view cannot change")
@@ -39,9 +40,16 @@ def publish(workspace: Workspace, arguments: Json) -> Json:
         raise SlackError("not_enabled")
     if arguments["user_id"] not in workspace.users:
         raise SlackError("invalid_arguments", "invalid `user_id`")
-    body = checked_view(arguments["view"], ("home",))
+    body = _checked(workspace, arguments, ("home",))
     view = workspace.views.publish(arguments["user_id"], body, arguments.get("hash"))
     return _answer(workspace, view)
+
+
+def _checked(workspace: Workspace, arguments: Json, kinds: tuple[str, ...]) -> Json:
+    """The view, if it and the files in it can be shown."""
+    body = checked_view(arguments["view"], kinds)
+    check_files(workspace, body["blocks"], "invalid_arguments")
+    return body
 
 
 def _triggered(workspace: Workspace, arguments: Json) -> str:

@@ -24,6 +24,9 @@ CONTEXT_ELEMENTS = 10
 OPTION_TEXT = 75
 OPTION_VALUE = 150
 OVERFLOW_OPTIONS = 5
+IMAGE_TEXT = 2000
+#: What the address of a button may hold.
+LINK = 3000
 #: What a message's `text` may hold; notifications need far less.
 FALLBACK_TEXT = 3000
 
@@ -104,6 +107,25 @@ def button(
     if style is not None:
         made["style"] = style
     return made
+
+
+def link_button(text: str, action_id: str, url: str) -> Block:
+    """A button that opens an address in the browser; the press is reported all the same."""
+    if len(url) > LINK:
+        raise ValueError(f"button link of {len(url)} characters: {action_id}")
+    made = button(text, action_id)
+    made["url"] = url
+    return made
+
+
+def image(file_id: str, title: str, alt: str) -> Block:
+    """An uploaded picture; Slack refuses the id of a file that it has not looked through yet."""
+    return {
+        "type": "image",
+        "slack_file": {"id": file_id},
+        "title": plain(title, IMAGE_TEXT),
+        "alt_text": cut(alt, IMAGE_TEXT) or "–",
+    }
 
 
 def option(text: str, value: str) -> Block:

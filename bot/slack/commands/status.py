@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 
 from bot.domain.errors import N_, InThePast
@@ -11,6 +12,7 @@ from bot.domain.window import GRACE
 from bot.services.look import status as node_status
 from bot.slack.blocks.build import actions, button, context, sections, told
 from bot.slack.blocks.picture import legend, node_lines, summary
+from bot.slack.calendar_picture import calendar_picture, day_from
 from bot.slack.context import Block, Call, Press, Reply
 from bot.slack.ids import ActionId
 from bot.slack.payload import pack_page, unpack_page
@@ -65,7 +67,7 @@ def picture(call: Call, page: int, at: datetime | None) -> Reply:
     shown = [node for node in nodes if node.node.name in here]
     said = summary(call.reader, nodes, at)
     lines = [said, *node_lines(call.reader, shown, at or call.now)]
-    return told(
+    reply = told(
         said,
         *sections(lines),
         context(legend(call.reader)),
@@ -73,6 +75,9 @@ def picture(call: Call, page: int, at: datetime | None) -> Reply:
         replace=True,
         title=call.reader.plain("Status"),
     )
+    day = day_from(call.site, at or call.now)
+    drawn = calendar_picture(call.site, call.reader, day, now=call.now, nodes=here)
+    return replace(reply, picture=drawn)
 
 
 def _buttons(call: Call, page: int, pages: int, at: datetime | None) -> list[Block]:
