@@ -20,7 +20,13 @@ def choose_ids(size: int, taken: Collection[int], count: int) -> tuple[int, ...]
     Neighbours where possible, since they are often wired to one another; of several stretches the
     shortest that does, so that long ones stay whole.
     """
-    free = [index for index in range(size) if index not in taken]
+    return choose_among([index for index in range(size) if index not in taken], count)
+
+
+def choose_among(free: Sequence[int], count: int) -> tuple[int, ...]:
+    """The same, of the indices `free`, which are in order."""
+    if len(free) <= count:
+        return tuple(free)
     fitting = [stretch for stretch in _stretches(free) if len(stretch) >= count]
     if fitting:
         return tuple(min(fitting, key=len)[:count])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import asdict
 from datetime import datetime
 
@@ -17,6 +18,15 @@ def get_person(site: Site, user: str) -> Person | None:
     """What is remembered of that user; None when nothing is."""
     with site.database.snapshot() as connection:
         return queries.find_person(connection, user)
+
+
+def names_of(site: Site, users: Collection[str]) -> dict[str, str]:
+    """What people are called, by user id; the id itself of whom nothing is remembered."""
+    table = models.Person
+    with site.database.snapshot() as connection:
+        rows = connection.execute(select(col(table.user), col(table.name)))
+        known = dict(rows.all())
+    return {user: known.get(user) or user for user in sorted(users)}
 
 
 def remember_person(site: Site, person: Person) -> None:
