@@ -1,7 +1,8 @@
 """The command line. Each command is a function; its return value is the exit code.
 
 0: done. 1: something is wrong that the output names. 2: the command line cannot be read.
-130: interrupted before anything ran.
+130: interrupted before anything ran. The commands for pipelines have codes of their own, see
+bot/pipeline/exits.py.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from bot import logs
 from bot.config.settings import ConfigError, Settings
 from bot.domain.errors import BookingError
+from bot.pipeline.options import add_options
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -123,6 +125,15 @@ def _config_example(_: argparse.Namespace) -> int:
     return 0
 
 
+def _in_pipeline(name: str) -> Command:
+    def run(parsed: argparse.Namespace) -> int:
+        from bot.pipeline.commands import COMMANDS
+
+        return COMMANDS[name](parsed)
+
+    return run
+
+
 def _settings() -> Settings:
     settings = Settings.from_environment(os.environ)
     logs.set_up(settings.log_level)
@@ -181,6 +192,7 @@ def _parser() -> argparse.ArgumentParser:
     kinds = config.add_subparsers(metavar="WHAT", required=True)
     _add(kinds, "schema", "print the file's JSON schema", _config_schema)
     _add(kinds, "example", "print a file to begin with", _config_example)
+    add_options(commands, _in_pipeline)
     return parser
 
 

@@ -318,12 +318,17 @@ def test_every_variable_is_read() -> None:
         "SLACK_SIGNING_SECRET": "5ecret",
         "SLACK_APP_TOKEN": "xapp-1-a",
         "SLACK_API_URL": "http://127.0.0.1:9/api/",
+        "SLACK_CLIENT_ID": "12.34",
+        "SLACK_CLIENT_SECRET": "0ther",
         "GPUBOT_DATABASE_URL": "sqlite:////tmp/x.db",
         "GPUBOT_CONFIG": "lab.toml",
         "GPUBOT_HOST": "0.0.0.0",
         "GPUBOT_PORT": "80",
         "GPUBOT_BASE_URL": "https://gpu.example.org/",
         "GPUBOT_LOG_LEVEL": "debug",
+        "GPUBOT_GITHUB_SECRET": "0123456789abcdef",
+        "GPUBOT_URL": "https://gpu.example.org/",
+        "GPUBOT_TOKEN": "gpubot_x",
     }
     assert set(environment) == set(VARIABLES)
     assert Settings.from_environment(environment) == Settings(
@@ -331,12 +336,17 @@ def test_every_variable_is_read() -> None:
         signing_secret="5ecret",
         app_token="xapp-1-a",
         slack_api_url="http://127.0.0.1:9/api/",
+        client_id="12.34",
+        client_secret="0ther",
         database_url="sqlite:////tmp/x.db",
         config_path=Path("lab.toml"),
         host="0.0.0.0",
         port=80,
         base_url="https://gpu.example.org",
         log_level="DEBUG",
+        github_secret="0123456789abcdef",
+        server_url="https://gpu.example.org",
+        server_token="gpubot_x",
     )
 
 
@@ -344,6 +354,8 @@ BAD_VARIABLES = {
     ("GPUBOT_PORT", "http"): "GPUBOT_PORT: found 'http'; allowed: a number from 0",
     ("GPUBOT_PORT", "70000"): "GPUBOT_PORT: found '70000'; allowed",
     ("GPUBOT_LOG_LEVEL", "loud"): "GPUBOT_LOG_LEVEL: found 'loud'; allowed: DEBUG, INFO",
+    ("GPUBOT_GITHUB_SECRET", "short"): "GPUBOT_GITHUB_SECRET: found 5 characters; allowed: at",
+    ("GPUBOT_URL", "gpu.lab"): "GPUBOT_URL: found 'gpu.lab'; allowed: an http or https",
     ("GPUBOT_BASE_URL", "gpu.lab"): "GPUBOT_BASE_URL: found 'gpu.lab'; allowed: an http or https",
     ("GPUBOT_DATABASE_URL", "gpubot.db"): "GPUBOT_DATABASE_URL: cannot be read; allowed",
     ("GPUBOT_DATABASE_URL", "mysql://h/x"): "GPUBOT_DATABASE_URL: found a mysql URL; allowed",
@@ -365,11 +377,18 @@ def test_a_bad_variable_is_named_and_secrets_are_not_shown(
     assert "secret" not in str(caught.value)
 
 
+@pytest.mark.parametrize("given", ["SLACK_CLIENT_ID", "SLACK_CLIENT_SECRET"])
+def test_half_of_what_signs_people_in_is_named(given: str) -> None:
+    with pytest.raises(ConfigError, match="are needed together"):
+        Settings.from_environment({given: "12.34"})
+
+
 def test_secrets_are_not_in_the_representation_of_settings() -> None:
     settings = Settings(
         bot_token="xoxb-hidden",
         app_token="xapp-hidden",
         signing_secret="hidden",
+        client_secret="hidden",
         database_url="postgresql://u:hidden@h/d",
     )
     assert "hidden" not in repr(settings)

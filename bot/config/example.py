@@ -53,4 +53,13 @@ leads = ["U0ALICE"]
 [roles]
 admins = ["U0ADMIN"]
 urgent = ["U0ALICE"]           # may book P0
+
+# [[github]]                   # GPUs to book when a workflow has succeeded
+# repository = "lab/yolo"
+# workflow = "train.yml"       # its file, or its name
+# team = "vision"
+# user = "U0ALICE"             # in whose name and with whose rights
+# gpus = 4
+# length = "20h"
+# within = "24h"               # the first start in so long; else it joins the waitlist
 """

@@ -9,151 +9,48 @@ The models here are also the JSON schema that `gpubot config schema` prints, so 
 
 from __future__ import annotations
 
-import re
 from datetime import time, timedelta
-from functools import partial
-from typing import Annotated, Any
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from typing import Annotated, Any, Literal
 
 from dateutil import tz
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 from pydantic.json_schema import GenerateJsonSchema
 
-from bot.domain.booking import Priority
+from bot.config.values import (
+    DURATION,
+    OFF,
+    SLOTS,
+    AnswerTime,
+    ChannelId,
+    ClockOrOff,
+    Horizon,
+    Longest,
+    Repository,
+    Slot,
+    SpanOrOff,
+    UpToADay,
+    UpToAnHour,
+    UserId,
+    Word,
+    ZoneName,
+    bounded,
+    parse_duration,
+    show_clock,
+    show_duration,
+)
+from bot.domain.booking import Priority, Shape
 from bot.domain.cluster import Cluster, Node, NoShow, Notify, Policy, Quota, Team
-from bot.domain.window import SLOT_HOURS
+from bot.domain.pipelines import Trigger
 
-_PART = re.compile(r"([0-9]+)([wdhm])")
-_UNITS = {"w": "weeks", "d": "days", "h": "hours", "m": "minutes"}
-_DURATION = {"type": "string", "pattern": "^([0-9]+[wdhm])+$", "examples": ["2h", "90d", "1d12h"]}
-_CLOCK = r"([01]?[0-9]|2[0-3]):[0-5][0-9]"
-#: What switches a rule off, where no time of day stands.
-_OFF = "off"
-
-SLOTS = ", ".join(f"{hours}h" for hours in SLOT_HOURS)
-
-
-def parse_duration(text: object) -> timedelta:
-    """A duration such as `2h`, `90d`, `30m` or `1d12h`; raises ValueError for anything else."""
-    if isinstance(text, timedelta):
-        return text
-    if not isinstance(text, str) or not re.fullmatch(rf"({_PART.pattern})+", text):
-        raise ValueError("not a duration")
-    parts = _PART.findall(text)
-    try:
-        return sum((timedelta(**{_UNITS[u]: int(n)}) for n, u in parts), timedelta())
-    except OverflowError:
-        raise ValueError("not a duration") from None
-
-
-def show_duration(length: timedelta) -> str:
-    """`2h`, `90d`, `1d12h`: what `parse_duration` reads."""
-    days, minutes = length.days, length.seconds // 60
-    parts = ((days, "d"), (minutes // 60, "h"), (minutes % 60, "m"))
-    return "".join(f"{number}{unit}" for number, unit in parts if number) or "0m"
-
-
-def _bounded(value: object, lowest: timedelta, highest: timedelta) -> timedelta:
-    length = parse_duration(value)
-    if not lowest <= length <= highest:
-        raise ValueError("out of bounds")
-    return length
-
-
-def _clock(value: object) -> time:
-    """A time of day such as `09:00`; TOML's own `09:00:00` will do."""
-    if isinstance(value, time):
-        return value
-    if not isinstance(value, str) or not re.fullmatch(_CLOCK, value):
-        raise ValueError("not a time of day")
-    hour, minute = value.split(":")
-    return time(int(hour), int(minute))
-
-
-def _clock_or_off(value: object) -> time | None:
-    return None if value in (None, _OFF) else _clock(value)
-
-
-def _span_or_off(value: object) -> tuple[time, time] | None:
-    """From when to when, such as `22:00-07:00`, on the clock of a day and maybe the next."""
-    if value in (None, _OFF):
-        return None
-    if not isinstance(value, str):
-        raise ValueError("not a span of the day")
-    start, _, end = (part.strip() for part in value.partition("-"))
-    if _clock(start) == _clock(end):
-        raise ValueError("a span of no length")
-    return _clock(start), _clock(end)
-
-
-def show_clock(clock: time) -> str:
-    """`09:00`: what stands in the file for it."""
-    return f"{clock:%H:%M}"
-
-
-def _slot(value: object) -> timedelta:
-    length = parse_duration(value)
-    if length not in {timedelta(hours=hours) for hours in SLOT_HOURS}:
-        raise ValueError("not a slot")
-    return length
-
-
-def _zone_name(value: object) -> str:
-    if not isinstance(value, str) or not _is_iana(value) or tz.gettz(value) is None:
-        raise ValueError("not a time zone")
-    return value
-
-
-def _is_iana(name: str) -> bool:
-    """Whether the name stands in the time zone database (dateutil also reads POSIX rules)."""
-    try:
-        ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        return False
-    return True
+__all__ = ["ClusterFile", "Table", "json_schema", "parse_duration", "show_duration", "to_cluster"]
 
 
 def _lengths_by_priority(value: object) -> object:
     """`"7d"` holds for every priority; a table is left to be read key by key."""
     if isinstance(value, dict | LongestTable):
         return value
-    length = _bounded(value, timedelta(minutes=1), timedelta(days=366))
+    length = bounded(value, timedelta(minutes=1), timedelta(days=366))
     return LongestTable(p0=length, p1=length, p2=length)
-
-
-def _span(lowest: timedelta, highest: timedelta) -> BeforeValidator:
-    return BeforeValidator(partial(_bounded, lowest=lowest, highest=highest))
-
-
-_MINUTE, _DAY = timedelta(minutes=1), timedelta(days=1)
-_WRITTEN = WithJsonSchema(_DURATION)
-Slot = Annotated[timedelta, BeforeValidator(_slot), _WRITTEN]
-Horizon = Annotated[timedelta, _span(_DAY, 366 * _DAY), _WRITTEN]
-Longest = Annotated[timedelta, _span(_MINUTE, 366 * _DAY), _WRITTEN]
-UpToADay = Annotated[timedelta, _span(timedelta(), _DAY), _WRITTEN]
-AnswerTime = Annotated[timedelta, _span(_MINUTE, _DAY), _WRITTEN]
-UpToAnHour = Annotated[timedelta, _span(timedelta(), 60 * _MINUTE), _WRITTEN]
-ClockOrOff = Annotated[
-    time | None,
-    BeforeValidator(_clock_or_off),
-    WithJsonSchema({"type": "string", "pattern": f"^({_CLOCK}|{_OFF})$", "examples": ["09:00"]}),
-]
-SpanOrOff = Annotated[
-    tuple[time, time] | None,
-    BeforeValidator(_span_or_off),
-    WithJsonSchema(
-        {
-            "type": "string",
-            "pattern": rf"^({_CLOCK}\s*-\s*{_CLOCK}|{_OFF})$",
-            "examples": ["22:00-07:00"],
-        }
-    ),
-]
-ZoneName = Annotated[str, BeforeValidator(_zone_name)]
-UserId = Annotated[str, Field(pattern=r"^[UW][A-Z0-9]{2,20}$")]
-ChannelId = Annotated[str, Field(pattern=r"^[CG][A-Z0-9]{2,20}$")]
-#: One word with a letter in it, so that it can be typed in a command without quotes.
-Word = Annotated[str, Field(pattern=r"^[\w.+-]*[^\W\d_][\w.+-]*$", max_length=63)]
 
 
 class _Schema(GenerateJsonSchema):
@@ -215,7 +112,7 @@ class PolicyTable(Table):
         LongestTable,
         BeforeValidator(_lengths_by_priority),
         WithJsonSchema(
-            {"anyOf": [_DURATION, LongestTable.model_json_schema(schema_generator=_Schema)]}
+            {"anyOf": [DURATION, LongestTable.model_json_schema(schema_generator=_Schema)]}
         ),
     ] = Field(
         default=LongestTable(),
@@ -244,7 +141,7 @@ class PolicyTable(Table):
     quiet_hours: SpanOrOff = Field(
         default=None,
         description='"off", or two different times of day such as "22:00-07:00"',
-        json_schema_extra={"default": _OFF},
+        json_schema_extra={"default": OFF},
     )
     public_calendar: bool = Field(default=False, description="true or false")
     user_quota: QuotaTable = Field(default=QuotaTable(), description="a table of quotas")
@@ -296,6 +193,29 @@ class RolesTable(Table):
     )
 
 
+class GithubTable(Table):
+    """The table `[[github]]`: GPUs to book when a workflow has succeeded."""
+
+    repository: Repository = Field(description='a repository such as "lab/yolo"')
+    workflow: str = Field(
+        min_length=1, max_length=200, description='a workflow\'s name or file, such as "train.yml"'
+    )
+    branch: str | None = Field(
+        default=None, min_length=1, max_length=255, description='a branch such as "main"'
+    )
+    team: Word = Field(description="the name of one of the teams")
+    user: UserId = Field(description='a Slack user id such as "U0ALICE"')
+    gpus: int = Field(ge=1, description="a whole number of GPUs that the nodes have")
+    length: Longest = Field(description='a duration from "1m" to "366d"')
+    node: Word | None = Field(default=None, description="the name of one of the nodes")
+    model: Word | None = Field(default=None, description="one of the nodes' models")
+    spread: bool = Field(default=False, description="true or false")
+    priority: Literal["p0", "p1", "p2"] = Field(default="p2", description='"p0", "p1" or "p2"')
+    preemptible: bool | None = Field(default=None, description="true or false")
+    purpose: str = Field(default="", max_length=150, description="up to 150 characters")
+    within: Longest = Field(default=timedelta(days=1), description='a duration such as "24h"')
+
+
 class ClusterFile(Table):
     """The whole file."""
 
@@ -308,6 +228,9 @@ class ClusterFile(Table):
         min_length=1, strict=False, description="one [[teams]] table for each team"
     )
     roles: RolesTable = Field(default=RolesTable(), description="a table")
+    github: tuple[GithubTable, ...] = Field(
+        default=(), strict=False, description="one [[github]] table for each workflow that books"
+    )
 
 
 def json_schema() -> dict[str, Any]:
@@ -332,6 +255,7 @@ def to_cluster(file: ClusterFile) -> Cluster:
         urgent=frozenset(file.roles.urgent),
         language=file.cluster.language,
         ops_channel=file.cluster.ops_channel,
+        github=tuple(_trigger(table) for table in file.github),
     )
 
 
@@ -369,4 +293,20 @@ def _policy(policy: PolicyTable) -> Policy:
         public_calendar=policy.public_calendar,
         user_quota=Quota(**policy.user_quota.model_dump()),
         team_quota=Quota(**policy.team_quota.model_dump()),
+    )
+
+
+def _trigger(table: GithubTable) -> Trigger:
+    return Trigger(
+        repository=table.repository,
+        workflow=table.workflow,
+        branch=table.branch,
+        team=table.team,
+        user=table.user,
+        shape=Shape(table.gpus, table.node, table.model, table.spread),
+        length=table.length,
+        priority=Priority[table.priority.upper()],
+        preemptible=table.preemptible,
+        purpose=table.purpose,
+        within=table.within,
     )

@@ -19,6 +19,8 @@ from pydantic import BaseModel, ValidationError
 from bot.config.file import ClusterFile, show_duration, to_cluster
 from bot.config.settings import ConfigError
 from bot.domain.cluster import Cluster
+from bot.domain.errors import BookingError
+from bot.domain.pipeline_rules import check_trigger
 
 Key = tuple[int | str, ...]
 
@@ -123,7 +125,7 @@ def _known_keys(key: Key) -> str:
 def _description(key: Key) -> str:
     """What the key may hold, by the description of its field in the models."""
     while key and isinstance(key[-1], int):
-        if len(key) == 2 and key[0] in ("nodes", "teams"):
+        if len(key) == 2 and key[0] in ("nodes", "teams", "github"):
             return "a table"
         key = key[:-1]
     return _model_of(key[:-1]).model_fields[str(key[-1])].description or ""
@@ -168,6 +170,7 @@ def _contradictions(file: ClusterFile) -> Iterable[str]:
         if first != node.model:
             yield f'nodes: found the models "{first}" and "{node.model}"; allowed: one spelling'
     yield from _too_short(file)
+    yield from _wrong_workflows(file)
 
 
 def _too_short(file: ClusterFile) -> Iterable[str]:
@@ -180,3 +183,13 @@ def _too_short(file: ClusterFile) -> Iterable[str]:
                 f'policy.max_length: found "{show_duration(length)}" for {priority}; '
                 f"allowed: at least one slot, {show_duration(slot)}"
             )
+
+
+def _wrong_workflows(file: ClusterFile) -> Iterable[str]:
+    """`[[github]]` tables that could never book, by the rules that hold for a booking."""
+    cluster = to_cluster(file)
+    for number, trigger in enumerate(cluster.github, start=1):
+        try:
+            check_trigger(cluster, trigger)
+        except BookingError as error:
+            yield f"github[{number}] ({trigger.repository}): {error}".replace("`", "")

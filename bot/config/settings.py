@@ -18,6 +18,8 @@ from sqlalchemy.exc import ArgumentError
 
 SLACK_API_URL = "https://slack.com/api/"
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+#: A webhook's secret with fewer characters could be guessed from what it signed.
+SHORTEST_SECRET = 16
 
 #: Every variable gpubot reads.
 VARIABLES = (
@@ -25,12 +27,17 @@ VARIABLES = (
     "SLACK_SIGNING_SECRET",
     "SLACK_APP_TOKEN",
     "SLACK_API_URL",
+    "SLACK_CLIENT_ID",
+    "SLACK_CLIENT_SECRET",
     "GPUBOT_DATABASE_URL",
     "GPUBOT_CONFIG",
     "GPUBOT_HOST",
     "GPUBOT_PORT",
     "GPUBOT_BASE_URL",
     "GPUBOT_LOG_LEVEL",
+    "GPUBOT_GITHUB_SECRET",
+    "GPUBOT_URL",
+    "GPUBOT_TOKEN",
 )
 
 
@@ -53,6 +60,9 @@ class Settings:
     app_token: str = field(default="", repr=False)
     #: Base of Slack's Web API, ends in `/api/`.
     slack_api_url: str = SLACK_API_URL
+    #: With its secret: people sign in on the page with Slack, instead of by links.
+    client_id: str = ""
+    client_secret: str = field(default="", repr=False)
     database_url: str = field(default="sqlite:///gpubot.db", repr=False)
     config_path: Path = Path("gpubot.toml")
     host: str = "127.0.0.1"
@@ -61,6 +71,11 @@ class Settings:
     #: Public address for links, without a slash at its end; empty: where gpubot listens.
     base_url: str = "http://127.0.0.1:8080"
     log_level: str = "INFO"
+    #: Proves that a webhook comes from GitHub; empty: there is no such webhook.
+    github_secret: str = field(default="", repr=False)
+    #: For pipelines, which book over HTTP: where gpubot is, and their token.
+    server_url: str = ""
+    server_token: str = field(default="", repr=False)
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Settings:
@@ -78,6 +93,11 @@ class Settings:
     def socket_mode(self) -> bool:
         """Whether gpubot connects to Slack, instead of Slack calling gpubot."""
         return bool(self.app_token)
+
+    @property
+    def open_id(self) -> bool:
+        """Whether people sign in on the page with Slack (OpenID Connect)."""
+        return bool(self.client_id)
 
     @property
     def shown_database_url(self) -> str:
@@ -111,12 +131,17 @@ def _settings(given: Mapping[str, str]) -> Settings:
         signing_secret=given["SLACK_SIGNING_SECRET"],
         app_token=given["SLACK_APP_TOKEN"],
         slack_api_url=given["SLACK_API_URL"] or defaults.slack_api_url,
+        client_id=given["SLACK_CLIENT_ID"],
+        client_secret=given["SLACK_CLIENT_SECRET"],
         database_url=given["GPUBOT_DATABASE_URL"] or defaults.database_url,
         config_path=Path(given["GPUBOT_CONFIG"] or defaults.config_path),
         host=host,
         port=port,
         base_url=given["GPUBOT_BASE_URL"].rstrip("/") or _local_address(host, port),
         log_level=given["GPUBOT_LOG_LEVEL"].upper() or defaults.log_level,
+        github_secret=given["GPUBOT_GITHUB_SECRET"],
+        server_url=given["GPUBOT_URL"].rstrip("/"),
+        server_token=given["GPUBOT_TOKEN"],
     )
 
 
@@ -130,6 +155,14 @@ def _problems(given: Mapping[str, str]) -> Iterable[str]:
     for name, check in _CHECKS.items():
         if given[name] and (problem := check(given[name])):
             yield f"{name}: {problem}"
+    yield from _half_a_pair(given)
+
+
+def _half_a_pair(given: Mapping[str, str]) -> Iterable[str]:
+    pair = ("SLACK_CLIENT_ID", "SLACK_CLIENT_SECRET")
+    missing = [name for name in pair if not given[name]]
+    if len(missing) == 1:
+        yield f"{missing[0]} is not set: {pair[0]} and {pair[1]} are needed together"
 
 
 def _unknown(environment: Mapping[str, str]) -> Iterable[str]:
@@ -171,6 +204,12 @@ def _check_base_url(value: str) -> str:
     return f"found {value!r}; allowed: an http or https address"
 
 
+def _check_github_secret(value: str) -> str:
+    if len(value) >= SHORTEST_SECRET:
+        return ""
+    return f"found {len(value)} characters; allowed: at least {SHORTEST_SECRET}, made at random"
+
+
 def _is_web_address(value: str) -> bool:
     parts = urlsplit(value)
     return parts.scheme in ("http", "https") and bool(parts.netloc)
@@ -205,5 +244,7 @@ _CHECKS = {
     "GPUBOT_DATABASE_URL": _check_database_url,
     "GPUBOT_PORT": _check_port,
     "GPUBOT_BASE_URL": _check_base_url,
+    "GPUBOT_URL": _check_base_url,
+    "GPUBOT_GITHUB_SECRET": _check_github_secret,
     "GPUBOT_LOG_LEVEL": _check_log_level,
 }

@@ -63,5 +63,6 @@ class Token:
 
     @property
     def via(self) -> str:
-        """How the audit names it: `token:7 nightly`."""
-        return f"token:{self.id} {self.name}"
+        """How the audit names it: `token:7 nightly`, or `pipeline:7 nightly` for a team's own."""
+        kind = "pipeline" if self.kind is TokenKind.PIPELINE else "token"
+        return f"{kind}:{self.id} {self.name}"

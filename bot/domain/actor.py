@@ -16,13 +16,24 @@ class Actor:
     """
 
     name: str
-    #: By what means, where it was not they themselves: `token:7 nightly`, `page`.
+    #: By what means, where it was not they themselves: `token:7 nightly`, `page`,
+    #: `pipeline:7 nightly`, `github lab/yolo#123`.
     via: str = ""
 
     @property
     def is_bot(self) -> bool:
         """Whether gpubot itself acts, which no permission rule restricts."""
         return self.name == "gpubot"
+
+    @property
+    def maker(self) -> str:
+        """What a booking remembers of who made it: the person, or the pipeline."""
+        return self.via if is_pipeline(self.via) else self.name
+
+
+def is_pipeline(maker: str) -> bool:
+    """Whether a program of a whole team acts, rather than a person or their own program."""
+    return maker.startswith(("pipeline:", "github "))
 
 
 #: gpubot acting by its own rules; such a change always records a reason.

@@ -98,6 +98,7 @@ class Booking:
     purpose: str
     state: BookingState
     created_at: datetime
+    #: Who made it: a person, or a pipeline (see bot.domain.actor.Actor.maker).
     created_by: str
     #: Counts changes; each change of the booking raises it by one.
     revision: int = 1

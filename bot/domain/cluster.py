@@ -8,6 +8,7 @@ from datetime import time, timedelta, tzinfo
 from enum import StrEnum
 
 from bot.domain.booking import Priority
+from bot.domain.pipelines import Trigger
 from bot.domain.window import Grid
 
 
@@ -112,6 +113,8 @@ class Cluster:
     urgent: frozenset[str] = frozenset()
     language: str = "en"
     ops_channel: str | None = None
+    #: Which runs on GitHub book GPUs.
+    github: tuple[Trigger, ...] = ()
 
     @property
     def grid(self) -> Grid:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
+from typing import Protocol
 
-from bot.domain.actor import Actor
+from bot.domain.actor import Actor, is_pipeline
 from bot.domain.booking import Booking, BookingState, Priority
 from bot.domain.cluster import Cluster, Quota, Team
 from bot.domain.errors import (
@@ -29,12 +30,33 @@ from bot.domain.words import LONGEST_TEXT, clean_text
 LONGEST_REASON = LONGEST_TEXT
 
 
-def may_change(cluster: Cluster, actor: Actor, booking: Booking) -> bool:
-    """Owners, their team's leads and admins may change a booking; gpubot may by its rules."""
+class Owned(Protocol):
+    """What the right to change a booking depends on."""
+
+    @property
+    def owner(self) -> str:
+        """Whose it is."""
+
+    @property
+    def team(self) -> str:
+        """The team it counts for."""
+
+    @property
+    def created_by(self) -> str:
+        """Who made it: a person, or a pipeline."""
+
+
+def may_change(cluster: Cluster, actor: Actor, booking: Owned) -> bool:
+    """Owners, their team's leads and admins may change a booking; gpubot may by its rules.
+
+    What a pipeline booked is the whole team's: each of its members may change that.
+    """
     if actor.is_bot or actor.name == booking.owner or cluster.is_admin(actor.name):
         return True
     team = cluster.team(booking.team)
-    return team is not None and actor.name in team.leads
+    if team is None:
+        return False
+    return actor.name in (team if is_pipeline(booking.created_by) else team.leads)
 
 
 def check_may_change(cluster: Cluster, actor: Actor, booking: Booking) -> None:
@@ -43,8 +65,11 @@ def check_may_change(cluster: Cluster, actor: Actor, booking: Booking) -> None:
         return
     team = cluster.team(booking.team)
     able = {booking.owner, *(team.leads if team else ()), *cluster.admins}
+    rule = N_("Only its owner, the team's leads and admins may change this booking.")
+    if is_pipeline(booking.created_by):
+        rule = N_("Only members of its team and admins may change what a pipeline has booked.")
     raise NotAllowed(
-        rule=Note(N_("Only its owner, the team's leads and admins may change this booking.")),
+        rule=Note(rule),
         who=Note(N_("Ask {people}."), {"people": mentions(able)}),
     )
 

@@ -19,6 +19,7 @@ from bot.services.conflict import conflict_over, hints_for
 from bot.services.overrun import place_over_overruns
 from bot.services.quota import check_quotas
 from bot.services.record import record_booking
+from bot.services.refusals import note_refusal
 from bot.services.rows import insert_booking
 from bot.services.site import Site
 from bot.store import queries
@@ -56,6 +57,7 @@ def reserve_all(
     except DoesNotFit:
         assert wanted is not None
     # After the rollback, so that nobody waits for the write lock while alternatives are sought.
+    note_refusal(site, actor, wanted, now=now)
     raise conflict_over(site, actor, wanted, now=now)
 
 
@@ -79,7 +81,9 @@ def _reserve_one(change: Change, actor: Actor, request: BookingRequest) -> Booki
     )
     if placement is None:
         raise DoesNotFit
-    booking = insert_booking(change, request, placement, owner=actor.name, team=team.name)
+    booking = insert_booking(
+        change, request, placement, owner=actor.name, team=team.name, maker=actor.maker
+    )
     change.take(booking.id, placement)
     record_booking(change, actor, "reserved", before=None, after=booking)
     return booking

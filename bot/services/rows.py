@@ -26,9 +26,13 @@ def insert_booking(
     *,
     owner: str,
     team: str,
+    maker: str = "",
     queued: bool = False,
 ) -> Booking:
-    """Write a new booking, without its claims; return it with its id."""
+    """Write a new booking, without its claims; return it with its id.
+
+    `maker` is a pipeline that makes it; empty: its owner does.
+    """
     values = {
         "owner": owner,
         "team": team,
@@ -44,7 +48,7 @@ def insert_booking(
         "purpose": request.purpose,
         "state": BookingState.RESERVED.value,
         "created_at": change.now,
-        "created_by": owner,
+        "created_by": maker or owner,
         "revision": 1,
         "queued": queued,
         "asked": 0,
@@ -62,7 +66,7 @@ def insert_booking(
         purpose=request.purpose,
         state=BookingState.RESERVED,
         created_at=change.now,
-        created_by=owner,
+        created_by=maker or owner,
         queued=queued,
     )
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import insert, update
+from sqlalchemy import insert, select, update
 from sqlmodel import col
 
 from bot.domain.actor import Actor
@@ -108,6 +108,7 @@ def update_entry(change: Change, entry: WaitlistEntry, **changes: Any) -> Waitli
             **_wish(after.shape, after.length, after.earliest, after.latest),
         )
     )
+    _refresh_pipeline(change, after)
     return after
 
 
@@ -132,6 +133,18 @@ def record_entry(
         before=None if before is None else describe_entry(before),
         after=describe_entry(entry),
     )
+
+
+def _refresh_pipeline(change: Change, entry: WaitlistEntry) -> None:
+    """Have a channel that was told of a pipeline's wish see what becomes of it."""
+    box, subject = models.Outbox, f"entry:{entry.id}"
+    told = select(col(box.recipient)).where(
+        col(box.subject) == subject, col(box.topic) == "pipeline_waits"
+    )
+    shown = (entry.state.value, entry.booking, entry.shape.gpus, entry.length, entry.latest)
+    key = f"pipeline_waits:{entry.id}:" + ":".join(map(str, shown))
+    for recipient in change.connection.execute(told.distinct()).scalars().all():
+        post(change, "pipeline_waits", recipient, subject, f"{key}:{recipient}")
 
 
 def describe_entry(entry: WaitlistEntry) -> dict[str, Any]:

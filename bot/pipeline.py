@@ -1,1 +1,0 @@
-"""`gpubot book`: booking from a pipeline, over the HTTP API."""
