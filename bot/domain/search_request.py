@@ -50,9 +50,9 @@ def parse_free(
     said = read_options(text, cluster, context)
     when = said.when.finish(whole_day=True)
     shape = _shape_of(said, cluster, gpus=1)
-    length, notes = _whole_slots(_length_of(when, now) or cluster.policy.slot, cluster.policy)
+    length, notes = whole_slots(_length_of(when, now) or cluster.policy.slot, cluster.policy)
     not_before = _not_before(when, now, cluster)
-    check_length(length, now, None, priority=_most_patient(cluster.policy), cluster=cluster)
+    check_length(length, now, None, priority=most_patient(cluster.policy), cluster=cluster)
     return FreeRequest(
         gpus=shape.gpus,
         length=length,
@@ -80,7 +80,7 @@ def _length_of(when: When, now: datetime) -> timedelta | None:
     return when.end.instant - (when.start.instant if when.start else now)
 
 
-def _whole_slots(length: timedelta, policy: Policy) -> tuple[timedelta, tuple[Note, ...]]:
+def whole_slots(length: timedelta, policy: Policy) -> tuple[timedelta, tuple[Note, ...]]:
     """`length` rounded up to whole slots, and a note where that changed it."""
     rounded = -(-length // policy.slot) * policy.slot
     return rounded, () if rounded == length else (Note(ROUNDED, {"length": rounded}),)
@@ -95,7 +95,7 @@ def _not_before(when: When, now: datetime, cluster: Cluster) -> datetime | None:
     return max(start.instant, now)
 
 
-def _most_patient(policy: Policy) -> Priority:
+def most_patient(policy: Policy) -> Priority:
     """The priority with the longest bookings: looking is not yet booking."""
     return max(policy.max_length, key=lambda priority: (policy.max_length[priority], priority))
 

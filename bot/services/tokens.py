@@ -11,16 +11,33 @@ from typing import Any
 from sqlalchemy import Connection, Row, insert, update
 from sqlmodel import col
 
+from bot.domain import policy
 from bot.domain.access import Scope, Token, TokenKind
 from bot.domain.actor import Actor
-from bot.domain.errors import N_, NotFound
-from bot.domain.notes import Note
-from bot.domain.shape_rules import known_team
+from bot.domain.cluster import Cluster
+from bot.domain.errors import N_, NotFound, WrongState
 from bot.domain.words import clean_text
+from bot.services import receipts
 from bot.services.changing import changing
 from bot.services.record import record
 from bot.services.site import Site
 from bot.store import models, queries
+
+
+class NoSuchToken(NotFound):
+    """Fields: `id` as asked for."""
+
+    template = N_("You have no token {id}. `/gpu token` lists yours.")
+
+
+class ShownBefore(WrongState):
+    """The request came twice. Fields: `id` of the token that the first one made."""
+
+    template = N_(
+        "Token {id} is made already, and its secret was shown then. If you did not see it, revoke "
+        "it with `/gpu token revoke {id}` and make a new one."
+    )
+
 
 #: What every secret begins with, so that scanners find those that leaked.
 PREFIX = "gpubot_"
@@ -41,18 +58,24 @@ def create_token(
     target: str | None = None,
     expires_at: datetime | None = None,
     now: datetime,
+    key: str | None = None,
 ) -> tuple[Token, str]:
     """Make a token that acts for `actor`; return it and its secret, which is never seen again.
 
-    Raises UnknownName for a team that does not exist.
+    Raises UnknownName for a team that does not exist, NotAllowed for one that the actor may not
+    book for and for people without any, and ShownBefore when `key` made one already: its secret
+    is not known any more.
     """
-    secret = PREFIX + secrets.token_urlsafe(STRENGTH)
+    check_standing(site.cluster, actor.name)
+    secret, key = PREFIX + secrets.token_urlsafe(STRENGTH), receipts.scoped(key, actor, "token")
     with changing(site, now) as change:
+        if (done := receipts.find(change, key)) is not None:
+            raise ShownBefore(id=done)
         values = {
             "kind": kind.value,
             "name": clean_text(name),
             "user": actor.name,
-            "team": known_team(site.cluster, team) if team else None,
+            "team": policy.team_for(site.cluster, actor.name, team).name if team else None,
             "scopes": " ".join(sorted(scopes)),
             "target": target,
             "hash": _hash(secret),
@@ -63,21 +86,38 @@ def create_token(
         token = _find(change.connection, token_id)
         assert token is not None, "it was written just now"
         record(change, actor, "token_made", after=_describe(token))
+        receipts.keep(change, key, token.id)
     return token, secret
 
 
 def find_token(site: Site, secret: str, *, now: datetime) -> Token | None:
-    """The token with that secret, if it opens anything at `now`; notes that it was used."""
+    """The token with that secret, if it opens anything at `now`; notes that it was used.
+
+    It opens nothing while the one who made it is in no team (a pipeline's: not in its team).
+    """
     table = models.Token
     with site.database.snapshot() as connection:
         statement = queries.columns(table).where(col(table.hash) == _hash(secret))
         row = connection.execute(statement).one_or_none()
     token = None if row is None else _to_token(row)
-    if token is None or not token.is_good(now):
+    if token is None or not token.is_good(now) or not _may_still(site.cluster, token):
         return None
     if token.used_at is None or token.used_at <= now - USE_NOTED_EVERY:
         _note_use(site, token.id, now)
     return token
+
+
+def check_standing(cluster: Cluster, user: str) -> None:
+    """Raise NotAllowed for people who belong to no team: they have nothing to give a program."""
+    if not cluster.teams_of(user) and not cluster.is_admin(user):
+        raise policy.not_allowed(cluster, N_("You are not in any team yet, so you have no tokens."))
+
+
+def _may_still(cluster: Cluster, token: Token) -> bool:
+    if cluster.is_admin(token.user):
+        return True
+    teams = [team.name for team in cluster.teams_of(token.user)]
+    return bool(teams) if token.team is None else token.team in teams
 
 
 def tokens_of(site: Site, user: str, *, now: datetime) -> tuple[Token, ...]:
@@ -96,7 +136,7 @@ def tokens_of(site: Site, user: str, *, now: datetime) -> tuple[Token, ...]:
 def revoke_token(site: Site, actor: Actor, token_id: int, *, now: datetime) -> Token:
     """Have a token open nothing any more; revoking it twice does nothing.
 
-    Owners revoke their own, admins everybody's. Raises NotFound for any other, so that nobody
+    Owners revoke their own, admins everybody's. Raises NoSuchToken for any other, so that nobody
     learns which tokens there are.
     """
     table = models.Token
@@ -105,7 +145,7 @@ def revoke_token(site: Site, actor: Actor, token_id: int, *, now: datetime) -> T
         if token is None or not (
             token.user == actor.name or site.cluster.is_admin(actor.name) or actor.is_bot
         ):
-            raise NotFound(what=Note(N_("token {id}"), {"id": token_id}))
+            raise NoSuchToken(id=token_id)
         if token.revoked_at is None:
             change.connection.execute(
                 update(table).where(col(table.id) == token_id).values(revoked_at=change.now)

@@ -1,7 +1,8 @@
 """`GET /api/v1/bookings/{id}/notice`: a training script asks whether to save its checkpoint.
 
-Whoever has a booking's token may ask about that booking and about nothing else. Asking is a sign
-that the booking is used. Errors are problem details (RFC 9457).
+Whoever has a booking's own token may ask about that booking and about nothing else; so may whoever
+may change the booking, by a token of theirs or on the page. A script that asks is a sign that the
+booking is used.
 """
 
 from __future__ import annotations
@@ -9,70 +10,98 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime
-from http import HTTPStatus
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Header, Query, Response
+from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import JSONResponse
+from pydantic import BaseModel, Field
 
-from bot.domain.booking import BookingState, booking_label, parse_booking_id
-from bot.domain.errors import NotFound
+from bot.domain import policy
+from bot.domain.access import Scope
+from bot.domain.booking import Booking, BookingState, booking_label
 from bot.services.activity import saw_use
-from bot.services.notice import Notice, check_notice_token, notice_of
+from bot.services.look import get_booking
+from bot.services.notice import Action, Notice, check_notice_token, notice_of
 from bot.services.site import Site
+from bot.services.tokens import PREFIX
 from bot.store.database import Busy
+from bot.web.access import Access, Viewer, bearer
+from bot.web.api.schemas import BookingId
+from bot.web.problems import Problem
 
-BEARER = "bearer "
+
+class NoticeNow(BaseModel):
+    """How a booking stands."""
+
+    booking: str = Field(examples=["B142"])
+    state: BookingState
+    #: What the script had better do.
+    action: Action
+    reclaim_at: datetime | None
+    ends_at: datetime
+    seconds_left: int
+    reason: str | None
+    #: Whether somebody else needs the GPUs before the booking's own end.
+    warned: bool
 
 
-def notice_routes(site: Site, now: Callable[[], datetime]) -> APIRouter:
+def notice_routes(site: Site, access: Access, now: Callable[[], datetime]) -> APIRouter:
     """The route, over `site`; `now` is the bot's clock, aware UTC."""
-    router = APIRouter(prefix="/api/v1")
+    router = APIRouter(prefix="/api/v1", tags=["notices"])
 
-    @router.get("/bookings/{booking}/notice")
+    @router.get(
+        "/bookings/{booking}/notice",
+        response_model=NoticeNow,
+        responses={404: {"description": "There is no such booking."}},
+    )
     def notice(
-        booking: str,
-        authorization: Annotated[str, Header()] = "",
-        token: Annotated[str, Query()] = "",
+        request: Request,
+        booking: BookingId,
+        token: Annotated[
+            str, Query(description="The booking's own token, where it cannot be a header.")
+        ] = "",
     ) -> Response:
-        booking_id = parse_booking_id(booking)
-        if booking_id is None:
-            return problem(422, "A booking is named by its number, such as B142.")
-        try:
-            return _answer(site, booking_id, _given(authorization) or token, now())
-        except Busy:
-            detail = "The database is busy; ask again in a moment."
-            return problem(503, detail, {"Retry-After": "2"})
+        """Whether to save a checkpoint now, for the script that runs on the booking.
+
+        The bearer token is the booking's own, from `/gpu show`, or one with the scope `read`.
+        """
+        is_script = _check(site, access, request, booking, token)
+        found = notice_of(site, booking, now=now())
+        if is_script and found.state is BookingState.ACTIVE:
+            # The script needs its answer more than we need the sign.
+            with suppress(Busy):
+                saw_use(site, booking, now=now())
+        return JSONResponse(_as_json(found), headers={"Cache-Control": "no-store"})
 
     return router
 
 
-def problem(status: int, detail: str, headers: dict[str, str] | None = None) -> Response:
-    """An error as a program reads it."""
-    content = {"title": HTTPStatus(status).phrase, "status": status, "detail": detail}
-    return JSONResponse(content, status, headers, media_type="application/problem+json")
-
-
-def _answer(site: Site, booking_id: int, token: str, now: datetime) -> Response:
+def _check(site: Site, access: Access, request: Request, booking_id: int, token: str) -> bool:
+    """Whether a script asks, which is a sign of use. Raises Problem for those who may not ask."""
+    given = bearer(request) or token
     # Before anything else, so that nobody learns which bookings there are.
-    if not check_notice_token(site, booking_id, token):
-        detail = f"Give the token of {booking_label(booking_id)}; `/gpu show` has it."
-        return problem(401, detail, {"WWW-Authenticate": "Bearer"})
-    try:
-        found = notice_of(site, booking_id, now=now)
-    except NotFound:
-        return problem(404, f"There is no booking {booking_label(booking_id)}.")
-    if found.state is BookingState.ACTIVE:
-        # The script needs its answer more than we need the sign.
-        with suppress(Busy):
-            saw_use(site, booking_id, now=now)
-    return JSONResponse(_as_json(found), headers={"Cache-Control": "no-store"})
+    if check_notice_token(site, booking_id, given):
+        return True
+    if given and not given.startswith(PREFIX):
+        raise _no_token(booking_id)
+    viewer = access.viewer(request)
+    if viewer.user is None:
+        raise _no_token(booking_id)
+    access.demand(request, Scope.READ)
+    if not _may_ask(site, viewer, get_booking(site, booking_id)):
+        detail = "Only those who may change the booking may ask about it."
+        raise Problem(403, "not_allowed", detail)
+    return not viewer.csrf
 
 
-def _given(authorization: str) -> str:
-    """The token in `Authorization: Bearer …`; empty for anything else."""
-    is_bearer = authorization[: len(BEARER)].lower() == BEARER
-    return authorization[len(BEARER) :].strip() if is_bearer else ""
+def _may_ask(site: Site, viewer: Viewer, booking: Booking) -> bool:
+    in_bounds = viewer.team in (None, booking.team)
+    return in_bounds and policy.may_change(site.cluster, viewer.actor, booking)
+
+
+def _no_token(booking_id: int) -> Problem:
+    detail = f"Give the token of {booking_label(booking_id)}; /gpu show has it."
+    return Problem(401, "not_signed_in", detail, headers={"WWW-Authenticate": "Bearer"})
 
 
 def _as_json(notice: Notice) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import secrets
 from collections.abc import Mapping
@@ -11,7 +12,6 @@ from typing import Any
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from bot.domain.errors import (
@@ -23,7 +23,9 @@ from bot.domain.errors import (
     QuotaExceeded,
     WrongState,
 )
+from bot.services.join_waitlist import FreeAlready
 from bot.store.database import Busy
+from bot.web.plain import Plain
 
 log = logging.getLogger(__name__)
 
@@ -35,6 +37,7 @@ STATUS: tuple[tuple[type[BookingError], int], ...] = (
     (NotAllowed, 403),
     (QuotaExceeded, 403),
     (Conflict, 409),
+    (FreeAlready, 409),
     (WrongState, 409),
     (Busy, 503),
     (InputError, 422),
@@ -68,18 +71,25 @@ class Problem(Exception):
             "detail": self.detail,
             **self.more,
         }
-        return JSONResponse(content, self.status, self.headers, media_type=MEDIA_TYPE)
+        # What was sent may be repeated in it, and need not be text that can be written.
+        body = json.dumps(content, ensure_ascii=False).encode("utf-8", "replace")
+        return Response(body, self.status, self.headers, media_type=MEDIA_TYPE)
 
 
-def to_problem(error: BookingError) -> Problem:
-    """What a refusal of the services says over HTTP, in English."""
+def to_problem(error: BookingError, reader: Plain | None = None, **more: Any) -> Problem:
+    """What a refusal of the services says over HTTP, in the reader's words; None: in English.
+
+    `more` are further members of its body.
+    """
     status = next(status for kind, status in STATUS if isinstance(error, kind))
-    more: dict[str, Any] = {"field": error.form_field} if error.form_field else {}
+    if error.form_field:
+        more["field"] = error.form_field
     fields = {name: _as_json(value) for name, value in error.fields.items()}
     if fields:
         more["fields"] = fields
     headers = {"Retry-After": "2"} if status == 503 else None
-    return Problem(status, error.code, str(error).replace("`", ""), headers=headers, **more)
+    detail = (reader or Plain()).error(error)
+    return Problem(status, error.code, detail, headers=headers, **more)
 
 
 def install(web: FastAPI) -> None:
@@ -90,13 +100,16 @@ def install(web: FastAPI) -> None:
         return error.response()
 
     @web.exception_handler(BookingError)
-    def refused(_request: Request, error: BookingError) -> Response:
-        return to_problem(error).response()
+    def refused(request: Request, error: BookingError) -> Response:
+        return to_problem(error, getattr(request.state, "reader", None)).response()
 
     @web.exception_handler(RequestValidationError)
     def invalid(_request: Request, error: RequestValidationError) -> Response:
         found = [
-            {"at": ".".join(str(part) for part in one["loc"]), "why": one["msg"]}
+            {
+                "at": ".".join(str(part) for part in one["loc"]),
+                "why": one["msg"].removeprefix("Value error, "),
+            }
             for one in error.errors()
         ]
         detail = "; ".join(f"{one['at']}: {one['why']}" for one in found)

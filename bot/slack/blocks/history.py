@@ -13,6 +13,7 @@ from bot.domain.waitlist import EntryKind, entry_label
 from bot.domain.window import Window
 from bot.services.record import AuditRecord
 from bot.slack import phrases
+from bot.slack.blocks.means import by_means
 from bot.slack.reader import Mrkdwn, Reader
 
 
@@ -33,7 +34,8 @@ def sentence(reader: Reader, record: AuditRecord) -> Mrkdwn:
     own = record.actor == GPUBOT.name and record.reason
     reason = str(reader.text(record.reason)) if own else record.reason
     said = say(reader, record, actor)
-    return Mrkdwn(said + lateness(reader, record) + phrases.because(reader, reason))
+    means = by_means(reader, record)
+    return Mrkdwn(said + means + lateness(reader, record) + phrases.because(reader, reason))
 
 
 #: What is due at an instant of the booking's window, and after how long it is late.
@@ -289,6 +291,16 @@ def _queued_run(reader: Reader, record: AuditRecord, _actor: object) -> Mrkdwn:
     )
 
 
+def _token(template: str) -> Callable[[Reader, AuditRecord, object], Mrkdwn]:
+    """A sentence about a token: its number and name."""
+
+    def say(reader: Reader, record: AuditRecord, actor: object) -> Mrkdwn:
+        known = record.before or record.after or {}
+        return reader.text(template, actor=actor, id=known["token"], name=known["name"])
+
+    return say
+
+
 def _other(reader: Reader, record: AuditRecord, actor: object) -> Mrkdwn:
     return reader.text(N_("{actor}: {action}"), actor=actor, action=record.action)
 
@@ -350,6 +362,8 @@ SENTENCES: Mapping[str, Callable[[Reader, AuditRecord, object], Mrkdwn]] = {
     "offer_declined": _wish(N_("{actor} declined the offer for *{entry}*")),
     "offer_expired": _wish(N_("{owner} did not answer the offer for *{entry}*")),
     "offer_withdrawn": _wish(N_("The offer for *{entry}* was withdrawn")),
+    "token_made": _token(N_("{actor} made the token {id} “{name}”")),
+    "token_revoked": _token(N_("{actor} revoked the token {id} “{name}”")),
 }
 
 

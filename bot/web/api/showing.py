@@ -1,0 +1,102 @@
+"""The domain's values as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from bot.domain import policy
+from bot.domain.actor import Actor
+from bot.domain.booking import Booking, Placement, Priority, Shape, booking_label
+from bot.domain.errors import Alternative, Blocker
+from bot.domain.request import BookingRequest
+from bot.services.change import OPEN_END
+from bot.services.site import Site
+from bot.web.access import Viewer
+
+Json = dict[str, Any]
+
+
+def booking_result(site: Site, booking: Booking, names: Mapping[str, str], viewer: Viewer) -> Json:
+    """A booking as `viewer` sees it."""
+    return {
+        "id": booking_label(booking.id),
+        "number": booking.id,
+        "owner": booking.owner,
+        "owner_name": names.get(booking.owner, booking.owner),
+        "team": booking.team,
+        "start": booking.window.start,
+        "end": booking.window.end,
+        "gpus": booking.gpus,
+        "shares": [(share.node, share.gpus) for share in booking.shares],
+        "priority": booking.priority.name,
+        "preemptible": booking.preemptible,
+        "purpose": booking.purpose,
+        "state": booking.state,
+        "queued": booking.queued,
+        "gpu_ids": [(node, list(ids)) for node, ids in booking.gpu_ids],
+        "overrun_from": booking.overrun_from,
+        "created_at": booking.created_at,
+        "may_change": may_change(site, viewer, booking),
+        "links": {"page": f"{site.address()}/?booking={booking_label(booking.id)}"},
+    }
+
+
+def may_change(site: Site, viewer: Viewer, booking: Booking) -> bool:
+    """Whether `viewer` may change `booking`."""
+    in_bounds = viewer.team in (None, booking.team)
+    return in_bounds and policy.may_change(site.cluster, Actor(viewer.user or ""), booking)
+
+
+def blocker_result(held: Blocker, names: Mapping[str, str]) -> Json:
+    """Who is in the way."""
+    open_ended = held.window.end.timestamp() >= OPEN_END
+    owner = held.owner
+    return {
+        "node": held.node,
+        "gpus": held.gpus,
+        "start": held.window.start,
+        "end": None if open_ended else held.window.end,
+        "booking": None if held.booking is None else booking_label(held.booking),
+        "owner": owner,
+        "owner_name": None if owner is None else names.get(owner, owner),
+        "team": held.team,
+        "priority": None if held.priority is None else Priority(held.priority).name,
+        "reason": held.reason,
+        "held_until": held.held_until,
+    }
+
+
+def alternative_result(found: Alternative, asked: BookingRequest | None) -> Json:
+    """What is free instead, with the orders that book it where a booking was asked for."""
+    return {
+        "kind": found.kind,
+        "gpus": found.shape.gpus,
+        "parts": [part_result(part) for part in found.parts],
+        "orders": [
+            order_for(found.shape, part, asked) for part in found.parts if asked is not None
+        ],
+    }
+
+
+def part_result(part: Placement) -> Json:
+    """A window and where it lies."""
+    nodes = [(share.node, share.gpus) for share in part.shares]
+    return {"start": part.window.start, "end": part.window.end, "nodes": nodes}
+
+
+def order_for(shape: Shape, part: Placement, asked: BookingRequest) -> Json:
+    """The body for `POST /bookings` that books `part`, with everything else as it was asked."""
+    order = {
+        "gpus": shape.gpus,
+        "start": part.window.start.isoformat(),
+        "end": part.window.end.isoformat(),
+        "node": shape.node,
+        "model": shape.model,
+        "spread": shape.spread,
+        "priority": asked.priority.name,
+        "preemptible": asked.preemptible,
+        "team": asked.team,
+        "purpose": asked.purpose,
+    }
+    return {name: value for name, value in order.items() if value is not None}
