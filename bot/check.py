@@ -14,13 +14,14 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
 from bot.config.problems import load_cluster
-from bot.config.settings import ConfigError, Settings
+from bot.config.settings import SLACK_API_URL, ConfigError, Settings
 from bot.domain.cluster import Cluster
 from bot.domain.errors import BookingError
 from bot.slack.clients import CALL_ERRORS, background_client
 from bot.slack.scopes import SCOPES
 from bot.store.database import Database
 from bot.store.migrate import newest_revision, revision
+from bot.web.vendored import HOW, missing_files
 
 #: A missing or old database is nothing to repair before the first start.
 MAKES_IT = "`gpubot serve` brings it up to date when it starts, `gpubot migrate` now"
@@ -47,6 +48,7 @@ def check(settings: Settings) -> Iterator[Finding]:
     except ConfigError as error:
         yield from (_bad(problem) for problem in error.problems)
     yield database_finding(settings)
+    yield pages_finding()
     yield from _slack(settings, cluster)
 
 
@@ -69,6 +71,13 @@ def _summary(cluster: Cluster) -> str:
 
 def _count(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def pages_finding() -> Finding:
+    """Whether the files that the calendar page needs of others came with the installation."""
+    if not missing_files():
+        return _good("calendar page: complete")
+    return _bad(f"calendar page: a part of it could not be fetched from npm; {HOW}")
 
 
 def database_finding(settings: Settings) -> Finding:
@@ -108,6 +117,7 @@ def _slack(settings: Settings, cluster: Cluster | None) -> Iterator[Finding]:
             yield from _scopes(answer)
             yield from _places(client, cluster)
     yield from _incoming(settings)
+    yield from _sign_in(settings)
 
 
 def _scopes(answer: SlackResponse) -> Iterator[Finding]:
@@ -140,6 +150,18 @@ def _incoming(settings: Settings) -> Iterator[Finding]:
             yield _good("app token: Socket Mode connections can be opened")
     elif settings.signing_secret:
         yield _good(f"signing secret: set; Slack is to call {settings.base_url}/slack/events")
+
+
+def _sign_in(settings: Settings) -> Iterator[Finding]:
+    """How people get into the calendar page."""
+    if not settings.open_id:
+        yield _good("sign-in: by the link of /gpu calendar")
+        return
+    back = f"{settings.base_url}/sign-in/callback"
+    if settings.slack_api_url == SLACK_API_URL and not back.startswith("https:"):
+        yield _bad(f"sign-in: Slack sends people back over https only, not to {back}")
+    else:
+        yield _good(f"sign-in: with Slack; the redirect URL of the app is to be {back}")
 
 
 def _places(client: WebClient, cluster: Cluster | None) -> Iterator[Finding]:

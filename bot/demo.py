@@ -16,6 +16,7 @@ from dateutil import tz
 
 from bot.config.settings import Settings
 from bot.demo_clock import DemoClock
+from bot.demo_history import History
 from bot.domain.actor import Actor
 from bot.domain.cluster import Cluster, Node, Team
 from bot.domain.request import parse_reserve
@@ -98,7 +99,19 @@ SAMPLES = (
 class Demo:
     """A workspace and a bot in it, over a database in `folder`."""
 
-    def __init__(self, folder: Path, *, over_http: bool = False, pace: timedelta = PACE) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        over_http: bool = False,
+        pace: timedelta = PACE,
+        open_id: bool = True,
+        history: bool = False,
+    ) -> None:
+        """`open_id`: people sign in on the calendar page with Slack, else by a link.
+
+        `history`: weeks of bookings lie behind, for the reports to tell of.
+        """
         self.clock = SandboxClock()
         self.sandbox = Sandbox(
             manifest=MANIFEST,
@@ -109,6 +122,7 @@ class Demo:
             team_id="T0LAB",
         )
         self._folder, self._over_http, self._pace = folder, over_http, pace
+        self._open_id, self._history = open_id, history
         self.bot: Bot | None = None
         self._follower: DemoClock | None = None
 
@@ -120,13 +134,22 @@ class Demo:
         """
         self._open_workspace(port)
         self.bot = Bot(self._settings(), cluster(), self.clock, pace=self._pace)
+        if self._history:
+            History(self.bot.site, self.clock.now()).live()
         book_samples(self.bot.site, self.clock)
         self.bot.start()
+        self.sandbox.allow_redirect(f"{self.bot.address}/sign-in/callback")
         if self._over_http:
             self.sandbox.request_url = f"{self.bot.address}/slack/events"
         self.sandbox.wait_for(lambda: self.sandbox.connected, timeout=CONNECTED_WITHIN_S)
         self._follower = DemoClock(self.clock, self.bot, self._pace)
         self._follower.start()
+
+    @property
+    def calendar_url(self) -> str:
+        """Where the calendar page is, once it has started."""
+        assert self.bot is not None, "it is not running"
+        return f"{self.bot.address}/"
 
     def stop(self) -> None:
         """End both; also what was only half started."""
@@ -150,6 +173,8 @@ class Demo:
             app_token="" if self._over_http else self.sandbox.app_token,
             signing_secret=self.sandbox.signing_secret,
             slack_api_url=self.sandbox.api_url,
+            client_id=self.sandbox.client_id if self._open_id else "",
+            client_secret=self.sandbox.client_secret if self._open_id else "",
             database_url=f"sqlite:///{self._folder / 'gpubot.db'}",
             port=0,
             base_url="",
@@ -165,13 +190,15 @@ def demo(*, port: int | None, over_http: bool, tell: Callable[[str], None]) -> N
     # The workspace is on this machine: a proxy could not reach it.
     os.environ["NO_PROXY"] = os.environ["no_proxy"] = "127.0.0.1,localhost"
     with TemporaryDirectory(prefix="gpubot-demo-") as folder:
-        running = Demo(Path(folder), over_http=over_http)
+        running = Demo(Path(folder), over_http=over_http, history=True)
 
         def start() -> None:
             running.start(port)
             tell(
                 f"gpubot's demo is open at {running.sandbox.url}\n"
-                "Choose who you are there, and type /gpu help into a channel. Ctrl-C ends it."
+                "Choose who you are there, and type /gpu help into a channel.\n"
+                f"The calendar is at {running.calendar_url}\n"
+                "Ctrl-C ends it."
             )
 
         run_until_signal(start, running.stop)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import signal
 import socket
@@ -27,13 +28,14 @@ from bot.services.keep_time import keep_time
 from bot.services.nodes import sync_nodes
 from bot.services.recover import note_alive, recover
 from bot.services.site import Site
-from bot.slack import announcements, home
+from bot.slack import announcements, calendar_picture, home
 from bot.slack.answers import Answers
 from bot.slack.app import Listeners, build_app
 from bot.slack.clients import background_client, interactive_client
-from bot.slack.context import Message, View
+from bot.slack.context import Message, Picture, View
 from bot.slack.homes import Homes
 from bot.slack.outbox import PACE, Deliverer
+from bot.slack.pictures import Pictures
 from bot.slack.probe import Probe
 from bot.slack.profiles import Profiles
 from bot.slack.reader import Reader
@@ -43,6 +45,9 @@ from bot.store.database import Database
 from bot.store.migrate import upgrade
 from bot.ticks.scheduler import Tick, Ticks
 from bot.web.app import build_web
+from bot.web.events import end_streams
+from bot.web.open_id import OpenId
+from bot.web.sign_in import CALLBACK
 
 log = logging.getLogger(__name__)
 
@@ -69,20 +74,28 @@ class Bot:
         self.settings = settings
         self.clock = clock or SystemClock()
         upgrade(settings.database_url)
-        self.site = Site.open(Database(settings.database_url), cluster, self._public_address)
+        self.site = Site.open(
+            Database(settings.database_url),
+            cluster,
+            self._public_address,
+            open_id=settings.open_id,
+        )
         sync_nodes(self.site, now=self._now())
         recover(self.site, now=self._now())
         interactive, background = interactive_client(settings), background_client(settings)
         self._workers = Workers("replies", threads=4, capacity=200)
         self._profiles = Profiles(self.site, interactive, self.clock)
+        pictures = Pictures(background)
         self._homes = Homes(
-            self.site, self.clock, background, self._profiles, self._workers, self._draw_home
-        )
+            self.site, self.clock, background, self._profiles, self._workers, self._draw_home,
+            pictures, self._picture_at_home,
+        )  # fmt: skip
         self._deliverer = Deliverer(
-            self.site, background, self._render, self.clock, wall=SystemClock().now, pace=pace
-        )
+            self.site, background, self._render, self.clock, wall=SystemClock().now, pace=pace,
+            pictures=pictures,
+        )  # fmt: skip
         self.site.database.on_commit(self._deliverer.wake)
-        answers = Answers(interactive, self._workers)
+        answers = Answers(interactive, self._workers, pictures)
         app = build_app(
             settings,
             Listeners(self.site, self.clock, self._profiles, answers, self._homes.opened),
@@ -92,7 +105,15 @@ class Bot:
         self._due = self._due_by_the_clock()
         self._ticks = Ticks(self._table())
         bolt = app if settings.signing_secret else None
-        web = build_web(bolt, self.problems, self.site, self._now)
+        web = build_web(
+            bolt,
+            self.problems,
+            self.site,
+            self._now,
+            open_id=self._open_id(),
+            github_secret=settings.github_secret,
+            welcome=self._profiles.reader,
+        )
         self._web = WebServer(web, settings.host, settings.port)
 
     @property
@@ -173,6 +194,18 @@ class Bot:
     def _public_address(self) -> str:
         return self.settings.base_url or self.address
 
+    def _open_id(self) -> OpenId | None:
+        settings = self.settings
+        if not settings.open_id:
+            return None
+        return OpenId(
+            settings.client_id,
+            settings.client_secret,
+            settings.slack_api_url,
+            redirect=lambda: self.site.address() + CALLBACK,
+            team=self._probe.team,
+        )
+
     def _refresh_profiles(self) -> None:
         cluster = self.site.cluster
         users = cluster.admins.union(*(team.members | team.leads for team in cluster.teams))
@@ -180,6 +213,11 @@ class Bot:
 
     def _draw_home(self, reader: Reader) -> View:
         return home.home_view(self.site, reader, self._now())
+
+    def _picture_at_home(self, reader: Reader) -> Picture:
+        now = self._now()
+        day = calendar_picture.day_from(self.site, now)
+        return calendar_picture.calendar_picture(self.site, reader, day, now=now, compact=True)
 
     def _render(self, row: Delivery, now: datetime) -> Message | None:
         is_person = row.recipient.startswith(("U", "W"))
@@ -191,7 +229,7 @@ class WebServer:
     """uvicorn on a thread of its own, so that the main thread stays free for signals."""
 
     def __init__(self, app: Callable[..., object], host: str, port: int) -> None:
-        self._host, self._port = host, port
+        self._app, self._host, self._port = app, host, port
         config = uvicorn.Config(
             app,
             log_config=None,
@@ -224,6 +262,7 @@ class WebServer:
 
     def stop(self, timeout: float) -> None:
         """Finish the requests that are under way, for at most `timeout` seconds."""
+        end_streams(self._app)
         self._server.should_exit = True
         if self._thread is not None:
             self._thread.join(timeout)
@@ -238,7 +277,14 @@ def serve(settings: Settings) -> None:
     if missing := settings.missing_for_slack():
         raise ConfigError(missing)
     bot = Bot(settings, load_cluster(settings.config_path))
-    run_until_signal(bot.start, bot.stop)
+
+    def start() -> None:
+        bot.start()
+        # What is loaded by now stays; the collector need not look at it again and again.
+        gc.collect()
+        gc.freeze()
+
+    run_until_signal(start, bot.stop)
 
 
 def run_until_signal(start: Callable[[], None], stop: Callable[[], None]) -> None:

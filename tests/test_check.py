@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from bot.check import check
-from bot.config.settings import Settings
+from bot.config.settings import SLACK_API_URL, Settings
 from bot.sandbox import Sandbox, SandboxChannel, SandboxUser
 from bot.slack.scopes import SCOPES
 from bot.store.migrate import newest_revision, upgrade
@@ -77,13 +77,26 @@ def test_with_everything_in_order_every_line_is_good(settings: Settings) -> None
     assert found == [
         f"✓ {settings.config_path}: 1 node, 4 GPUs, 1 team",
         f"✓ database {settings.database_url}: at revision {newest_revision()}",
+        "✓ calendar page: complete",
         "✓ bot token: gpubot in Sandbox",
         f"✓ scopes: all {len(SCOPES)} granted",
         "✓ channel C0VISION (of team vision): #vision",
         "✓ channel C0OPS (ops_channel): #ops",
         "✓ members: 3 profiles readable",
         "✓ app token: Socket Mode connections can be opened",
+        "✓ sign-in: by the link of /gpu calendar",
     ]
+
+
+def test_how_people_sign_in_on_the_page_is_told(settings: Settings) -> None:
+    signing = replace(settings, client_id="1.2", client_secret="s", base_url="https://gpu.lab")
+    assert lines(signing)[-1].endswith("is to be https://gpu.lab/sign-in/callback")
+    at_slack = replace(signing, bot_token="", slack_api_url=SLACK_API_URL, app_token="")
+    assert lines(at_slack)[-1].startswith("✓")
+    plain = replace(at_slack, base_url="http://gpu.lab")
+    assert lines(plain)[-1] == (
+        "✗ sign-in: Slack sends people back over https only, not to http://gpu.lab/sign-in/callback"
+    )
 
 
 def test_over_http_the_signing_secret_is_needed_and_the_address_is_told(

@@ -23,7 +23,8 @@ MANIFEST = yaml.safe_load((ROOT / "manifest.yml").read_text())
 #: The contract's commands that this version has.
 CONTRACT = {
     "help", "reserve", "free", "status", "mine", "show", "cancel", "release", "extend", "move",
-    "transfer", "audit", "node", "wait", "waitlist", "queue",
+    "transfer", "audit", "node", "wait", "waitlist", "queue", "token", "report",
+    "calendar",
 }  # fmt: skip
 
 commands.load()

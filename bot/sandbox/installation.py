@@ -42,6 +42,10 @@ class InstalledApp:
     app_token: str = field(default_factory=lambda: f"xapp-1-{secrets.token_hex(16)}")
     signing_secret: str = field(default_factory=lambda: secrets.token_hex(16))
     verification_token: str = field(default_factory=lambda: secrets.token_hex(12))
+    client_id: str = field(default_factory=lambda: f"{_digits()}.{_digits()}")
+    client_secret: str = field(default_factory=lambda: secrets.token_hex(16))
+    #: Where *Sign in with Slack* may send people back to.
+    redirect_urls: set[str] = field(default_factory=set)
 
 
 def read_manifest(path: Path) -> InstalledApp:
@@ -67,6 +71,7 @@ def read_manifest(path: Path) -> InstalledApp:
         app_id=f"A0{tag}",
         bot_id=f"B0{tag}",
         bot_user_id=f"U0{tag}",
+        redirect_urls=set(_at(manifest, "oauth_config", "redirect_urls") or []),
     )
 
 
@@ -81,6 +86,10 @@ def _commands(entries: list[Json]) -> dict[str, SlashCommand]:
         for entry in entries
     )
     return {command.command: command for command in commands}
+
+
+def _digits() -> str:
+    return f"{secrets.randbelow(10**12):012}"
 
 
 def _at(tree: object, *keys: str) -> Any:

@@ -19,6 +19,8 @@ from bot.sandbox.faults import Faults
 from bot.sandbox.guard import LoopbackOnly
 from bot.sandbox.installation import read_manifest
 from bot.sandbox.live import Live
+from bot.sandbox.openid import OpenIdProvider
+from bot.sandbox.openid_pages import OpenIdPages
 from bot.sandbox.records import SandboxChannel, SandboxUser, SandboxUsergroup
 from bot.sandbox.socketmode import SocketMode
 from bot.sandbox.ui import Ui
@@ -70,6 +72,7 @@ class Sandbox(Acting):
         self.delivery = Delivery(self.workspace, self._sockets, ack_timeout, tuple(event_retries))
         self._endpoints = Endpoints(self.workspace, self._sockets)
         self._live = Live(self.workspace)
+        self._openid = OpenIdPages(self.workspace)
         self._server: _Server | None = None
         self.workspace.faults.on_drop(self._sockets.drop)
 
@@ -134,6 +137,25 @@ class Sandbox(Acting):
         return self.workspace.app.signing_secret
 
     @property
+    def client_id(self) -> str:
+        """The app's client id, for *Sign in with Slack*."""
+        return self.workspace.app.client_id
+
+    @property
+    def client_secret(self) -> str:
+        """The secret to the client id."""
+        return self.workspace.app.client_secret
+
+    @property
+    def openid(self) -> OpenIdProvider:
+        """*Sign in with Slack*, as far as it is not a page."""
+        return self._openid.provider
+
+    def allow_redirect(self, url: str) -> None:
+        """Let *Sign in with Slack* send people back to an address, as the app's settings do."""
+        self.workspace.app.redirect_urls.add(url)
+
+    @property
     def bot_user_id(self) -> str:
         """The bot's user id."""
         return self.workspace.app.bot_user_id
@@ -169,7 +191,7 @@ class Sandbox(Acting):
 
     def _application(self) -> LoopbackOnly:
         ui = Ui(self.workspace, self.delivery, self._live)
-        routes = [*self._endpoints.routes(), *ui.routes()]
+        routes = [*self._openid.routes(), *self._endpoints.routes(), *ui.routes()]
         return LoopbackOnly(RememberSend(Starlette(routes=routes)))
 
 

@@ -23,10 +23,17 @@ class Site:
     calendars: CalendarCache
     #: Where its web side is reached, without a slash at the end; empty: nowhere (yet).
     address: Callable[[], str]
+    #: Whether Slack says who somebody is on the page (OpenID Connect); else links sign them in.
+    open_id: bool = False
 
     @classmethod
     def open(
-        cls, database: Database, cluster: Cluster, address: Callable[[], str] = _nowhere
+        cls,
+        database: Database,
+        cluster: Cluster,
+        address: Callable[[], str] = _nowhere,
+        *,
+        open_id: bool = False,
     ) -> Site:
         """A site over `database`, whose schema is already migrated."""
-        return cls(database, cluster, CalendarCache(cluster), address)
+        return cls(database, cluster, CalendarCache(cluster), address, open_id)

@@ -63,6 +63,7 @@ class Listeners:
             ack()
         else:
             ack(to_body(reply))
+            self._answers.send_picture(reply, call.response_url)
 
     def action(self, ack: Ack, body: Body) -> None:
         """A button or menu: done first, then acknowledged; the reply follows."""

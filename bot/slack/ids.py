@@ -71,6 +71,16 @@ class ActionId(StrEnum):
     QUEUE = "queue"
     #: Queues the work in its value.
     QUEUE_NOW = "queue_now"
+    #: Opens the form to subscribe; its value may hold a feed to begin with.
+    SUBSCRIBE = "subscribe"
+    #: Makes a new address for the feed in its value.
+    SUBSCRIBE_AGAIN = "subscribe_again"
+    #: Has the address of the feed in its value open nothing any more.
+    UNSUBSCRIBE = "unsubscribe"
+    #: Has a token open nothing any more.
+    TOKEN_REVOKE = "token_revoke"  # noqa: S105 - an action's name
+    #: Opens a page in the browser.
+    OPEN_PAGE = "open_page"
     #: An input that is only read when its form is submitted.
     FIELD = "field"
 
@@ -87,6 +97,7 @@ class CallbackId(StrEnum):
     PREEMPT = "preempt"
     WAIT = "wait"
     QUEUE = "queue"
+    SUBSCRIBE = "subscribe"
     #: A window that only tells something.
     TOLD = "told"
 
@@ -112,6 +123,8 @@ class BlockId(StrEnum):
     EARLIEST = "earliest"
     LATEST = "latest"
     COMMAND = "command"
+    #: Whose bookings a calendar feed shows.
+    FEED = "feed"
     #: The line that says whether what is filled in is free.
     AVAILABILITY = "availability"
     #: What went wrong with the form as a whole.

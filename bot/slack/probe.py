@@ -20,11 +20,12 @@ class Probe:
         self._client = client
         self._lock = threading.Lock()
         self._problem: str | None = "Slack: not reached yet"
+        self._team: str | None = None
 
     def look(self) -> None:
         """Ask now. A refusal or silence is no exception: it is what `problem` tells."""
         try:
-            self._client.auth_test()
+            answer = self._client.auth_test()
         except SlackApiError as error:
             data = error.response.data
             code = data.get("error") if isinstance(data, dict) else None
@@ -32,7 +33,17 @@ class Probe:
         except CALL_ERRORS as error:
             self._set(f"Slack: {type(error).__name__}")
         else:
+            self._team = answer.get("team_id")
             self._set(None)
+
+    def team(self) -> str | None:
+        """The id of the bot's workspace; asks Slack while it is not known; None: it does not say.
+
+        A token belongs to one workspace for good, so it is asked for once.
+        """
+        if self._team is None:
+            self.look()
+        return self._team
 
     def problem(self) -> str | None:
         """Why Slack cannot be used; None when the last look went well."""

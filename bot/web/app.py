@@ -4,35 +4,33 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Annotated
 
-from fastapi import Depends, FastAPI, HTTPException, Request, Response
+from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse
 from slack_bolt import App as BoltApp
 from slack_bolt.request import BoltRequest
 from slack_bolt.response import BoltResponse
 
 from bot.services.site import Site
+from bot.web import problems as problem_details
+from bot.web.access import Access
+from bot.web.api import api_routes
+from bot.web.api.docs import docs_routes
+from bot.web.bodies import Body
+from bot.web.calendar import calendar_routes
+from bot.web.calendar_page import install_assets, page_routes
+from bot.web.events import events_routes
+from bot.web.feed import feed_routes
+from bot.web.headers import GuardedApp
+from bot.web.hooks import hook_routes
 from bot.web.notice import notice_routes
-
-#: Slack's payloads are well under this; anything larger is not Slack.
-LARGEST_BODY = 1_000_000
-
-
-async def read_body(request: Request) -> str:
-    """The request's body as it was signed; 413 over LARGEST_BODY, 400 when it is no text."""
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > LARGEST_BODY:
-            raise HTTPException(413)
-    try:
-        return body.decode()
-    except UnicodeDecodeError:
-        raise HTTPException(400) from None
+from bot.web.open_id import OpenId
+from bot.web.report import report_routes
+from bot.web.sign_in import sign_in_routes
 
 
-Body = Annotated[str, Depends(read_body)]
+def _nobody(_user: str) -> None:
+    """Nobody wants to know who signed in."""
 
 
 def build_web(
@@ -40,15 +38,33 @@ def build_web(
     problems: Callable[[], Sequence[str]],
     site: Site,
     now: Callable[[], datetime],
+    *,
+    open_id: OpenId | None = None,
+    github_secret: str = "",
+    welcome: Callable[[str], object] = _nobody,
 ) -> FastAPI:
     """The web application.
 
     `bolt` answers `/slack/events`; None refuses everything there, because without a signing
     secret nothing can be proved to come from Slack. `problems` says why gpubot is not ready;
-    empty when it is. `now` is the bot's clock, aware UTC.
+    empty when it is. `now` is the bot's clock, aware UTC. `open_id` signs people in with Slack;
+    None: only links do. `welcome` is told who signed in. `github_secret` proves that a webhook
+    comes from GitHub; empty: there is no such webhook.
     """
-    web = FastAPI(title="gpubot", openapi_url=None, docs_url=None, redoc_url=None)
-    web.include_router(notice_routes(site, now))
+    web = GuardedApp(site.address, title="gpubot", openapi_url=None, docs_url=None, redoc_url=None)
+    problem_details.install(web)
+    access = Access(site, now)
+    web.include_router(notice_routes(site, access, now))
+    web.include_router(api_routes(site, access, now))
+    web.include_router(docs_routes(site, access))
+    web.include_router(calendar_routes(site, access, now))
+    web.include_router(events_routes(site, access, now))
+    web.include_router(sign_in_routes(site, access, now, open_id, welcome))
+    web.include_router(page_routes(site, access, now))
+    web.include_router(feed_routes(site, now))
+    web.include_router(report_routes(site, access, now))
+    web.include_router(hook_routes(site, now, github_secret))
+    install_assets(web)
 
     # A plain function runs in FastAPI's thread pool, so requests do not queue on the event loop.
     @web.post("/slack/events")

@@ -9,17 +9,21 @@ from builders import ADMIN, ALICE, BOB, CHEN, actor, request
 from delivering import deliver
 from wanting import wish
 
-from bot.domain.booking import Booking
+from bot.domain.actor import GPUBOT
+from bot.domain.booking import Booking, BookingState
 from bot.services.activity import saw_use
 from bot.services.answer_offer import accept_offer
 from bot.services.answer_transfer import accept_transfer
 from bot.services.cancel import cancel
+from bot.services.changing import changing
 from bot.services.extend import extend
 from bot.services.join_waitlist import join_waitlist
 from bot.services.keep_time import keep_time
 from bot.services.look_waiting import open_offer_of
+from bot.services.record import record_booking
 from bot.services.release import release
 from bot.services.reserve import reserve
+from bot.services.rows import update_booking
 from bot.services.site import Site
 from bot.services.transfer import offer_transfer
 from bot.services.turn_over import turn_over
@@ -194,3 +198,12 @@ def test_a_few_minutes_are_not_worth_a_word(site: Site, minutes: int) -> None:
     turn_over(site, now=at(10))
     release(site, actor(BOB), booking.id, now=at(18 - minutes / 60))
     assert week(site).thanks == ()
+
+
+def test_what_gpubot_called_off_itself_was_cancelled_by_nobody(site: Site) -> None:
+    booking = booked(site, BOB, 4, 10, 8, "gpu-01")
+    with changing(site, at(1)) as change:
+        change.give_back("booking", booking.id)
+        after = update_booking(change, booking, state=BookingState.CANCELLED)
+        record_booking(change, GPUBOT, "cancelled", before=booking, after=after, reason="a rule")
+    assert week(site).cancelled == 0

@@ -23,7 +23,8 @@ from bot.main import Bot, WebServer
 from bot.sandbox import Sandbox, SandboxChannel, SandboxUser
 from bot.services.site import Site
 from bot.store.database import Database
-from bot.web.app import LARGEST_BODY, build_web
+from bot.web.app import build_web
+from bot.web.headers import LARGEST_BODY
 
 MANIFEST = Path(__file__).parents[2] / "manifest.yml"
 SECRET = "5ecret"

@@ -6,6 +6,7 @@ from bot.domain.errors import N_, NotUnderstood
 from bot.services.look import bookings_of, drained_nodes
 from bot.slack.blocks.bookings import row
 from bot.slack.blocks.build import actions, button, message
+from bot.slack.commands.subscribe import subscribe_button
 from bot.slack.context import Call, Press, Reply
 from bot.slack.ids import ActionId
 from bot.slack.payload import pack_page, unpack_page
@@ -65,4 +66,5 @@ def mine_page(call: Call, page: int) -> Reply:
         for other in (page - 1, page + 1)
         if 0 <= other < pages
     ]
-    return message(said, *rows, actions(*turn), replace=True, title=title)
+    more = [*turn, subscribe_button(reader)]
+    return message(said, *rows, actions(*more), replace=True, title=title)

@@ -1,0 +1,57 @@
+// Listens to the server: what changed is loaded anew; without a connection the page says so.
+
+import { time } from "./time.js";
+import { now, store } from "./store.js";
+import { t } from "./words.js";
+
+/** Changes that come together are loaded together. */
+const GATHER_MS = 120;
+/** More nodes than this at once are cheaper loaded as a whole. */
+const MANY = 24;
+
+let source = null;
+let pending = new Set();
+let all = false;
+let timer = 0;
+let lost = false;
+
+/** `changed(names)`: those nodes changed; null: load everything. */
+export function startLive(changed) {
+  const flush = () => {
+    timer = 0;
+    const names = [...pending];
+    const whole = all || names.length > MANY;
+    pending = new Set();
+    all = false;
+    changed(whole ? null : names);
+  };
+  const soon = () => {
+    timer ||= setTimeout(flush, GATHER_MS);
+  };
+  source = new EventSource("/api/v1/events");
+  source.addEventListener("hello", (event) => {
+    // What happened between loading and now, or while the connection was lost.
+    if (JSON.parse(event.data).seq !== store.seq || lost) {
+      all = true;
+      soon();
+    }
+    tell(false);
+  });
+  source.addEventListener("change", (event) => {
+    const { nodes } = JSON.parse(event.data);
+    if (nodes) nodes.forEach((name) => pending.add(name));
+    else all = true;
+    soon();
+  });
+  source.addEventListener("error", () => tell(true));
+  addEventListener("pagehide", () => source.close());
+  addEventListener("pageshow", (event) => event.persisted && location.reload());
+}
+
+function tell(isLost) {
+  if (isLost === lost) return;
+  lost = isLost;
+  const state = document.getElementById("state");
+  state.classList.toggle("is-lost", lost);
+  state.textContent = lost ? t("Offline, showing {time}", { time: time(now()) }) : "";
+}

@@ -1,0 +1,351 @@
+"""The calendar page in a real browser: what it shows, how it moves, that it is up to date."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from calendar_visits import Visits
+from playwright.sync_api import Browser, Locator, Page, expect
+
+from bot.demo import Demo
+from bot.domain.actor import Actor
+from bot.domain.booking import Booking, booking_label
+from bot.domain.request import parse_reserve
+from bot.services.cancel import cancel
+from bot.services.drain import drain
+from bot.services.look import bookings_of
+from bot.services.reserve import reserve
+
+ALICE, BOB, CHEN, GRACE = "U0ALICE", "U0BOB", "U0CHEN", "U0GRACE"
+PHONE = {"viewport": {"width": 390, "height": 780}, "has_touch": True, "is_mobile": True}
+
+
+@pytest.fixture
+def visits(browser: Browser, demo: Demo) -> Iterator[Visits]:
+    opened = Visits(browser, demo)
+    yield opened
+    opened.close()
+    assert opened.errors == []
+
+
+def bar(page: Page, text: str) -> Locator:
+    """The bar of the booking whose label says that."""
+    return page.locator("#space").get_by_role("gridcell", name=re.compile(text)).first
+
+
+def card(page: Page) -> Locator:
+    return page.locator("#card")
+
+
+def book(demo: Demo, user: str, text: str) -> Booking:
+    assert demo.bot is not None
+    now, site = demo.clock.now(), demo.bot.site
+    asked = parse_reserve(text, now=now, zone=site.cluster.zone, cluster=site.cluster)
+    return reserve(site, Actor(user), asked, now=now)
+
+
+def own(demo: Demo, user: str, purpose: str) -> Booking:
+    """The booking that `user` has for that."""
+    assert demo.bot is not None
+    found = bookings_of(demo.bot.site, user, now=demo.clock.now())
+    return next(booking for booking in found if booking.purpose == purpose)
+
+
+def left(page: Page, locator: Locator) -> float:
+    box = locator.bounding_box()
+    assert box is not None
+    return box["x"]
+
+
+def test_every_gpu_has_its_track_by_model_and_node(visits: Visits) -> None:
+    page = visits.signed_in(ALICE)
+    expect(page.get_by_role("rowheader")).to_have_count(10)
+    expect(page.get_by_role("rowheader", name="V100 4 nodes")).to_be_visible()
+    tall, low = bar(page, "ImageNet baseline"), bar(page, "label cleaning")
+    # Four tracks against one, each with two pixels between it and the next.
+    heights = [box["height"] + 2 for box in (tall.bounding_box(), low.bounding_box()) if box]
+    assert heights[0] == 4 * heights[1]
+
+
+def test_a_bar_says_everything_to_a_screen_reader(visits: Visits) -> None:
+    page = visits.signed_in(ALICE)
+    name = bar(page, "ImageNet baseline").get_attribute("aria-label")
+    assert name is not None
+    for word in ("Alice Martin", "vision", "P2", "4 GPUs on gpu-01", "running", "yours"):
+        assert word in name
+    assert re.match(r"B\d+, ", name)
+
+
+def test_pointing_at_a_bar_shows_its_card_and_leaving_hides_it(visits: Visits) -> None:
+    page = visits.signed_in(ALICE)
+    bar(page, "pretraining").hover()
+    expect(card(page)).to_contain_text("Chen Wei")
+    expect(card(page)).to_contain_text("Firm: nobody may preempt it.")
+    page.get_by_role("heading", level=2).first.hover()
+    expect(card(page)).to_be_hidden()
+
+
+def test_a_click_opens_the_booking_and_escape_gives_the_focus_back(visits: Visits) -> None:
+    page = visits.signed_in(ALICE)
+    opened = bar(page, "ImageNet baseline")
+    opened.click()
+    expect(page.get_by_role("dialog", name=re.compile("^B"))).to_be_visible()
+    expect(page).to_have_url(re.compile(r"booking=B\d+"))
+    page.keyboard.press("Escape")
+    expect(card(page)).to_be_hidden()
+    expect(opened).to_be_focused()
+    expect(page).not_to_have_url(re.compile("booking="))
+
+
+def test_filters_dim_what_does_not_match_and_stand_in_the_address(visits: Visits) -> None:
+    page = visits.signed_in(ALICE)
+    page.get_by_label("Team").select_option("nlp")
+    expect(bar(page, "ImageNet baseline")).to_have_class(re.compile("is-dim"))
+    expect(bar(page, "pretraining")).not_to_have_class(re.compile("is-dim"))
+    expect(page).to_have_url(re.compile("team=nlp"))
+    page.get_by_label("Model").select_option("A100")
+    expect(page.get_by_role("rowheader", name=re.compile("^gpu-01"))).to_have_count(0)
+    page.get_by_role("button", name="Show everything").click()
+    expect(bar(page, "ImageNet baseline")).not_to_have_class(re.compile("is-dim"))
+    page.go_back()
+    expect(page.get_by_label("Team")).to_have_value("nlp")
+
+
+def test_the_search_finds_purposes_and_enter_goes_to_the_match(visits: Visits) -> None:
+    page = visits.signed_in(ALICE, "/?view=day")
+    search = page.get_by_role("searchbox")
+    search.fill("evaluation")
+    search.press("Enter")
+    expect(card(page)).to_contain_text("evaluation")
+    expect(bar(page, "evaluation")).to_be_in_viewport()
+
+
+def test_a_link_to_a_booking_opens_it_where_it_lies(visits: Visits, demo: Demo) -> None:
+    far = book(demo, BOB, '2 V100 2026-12-20 08:00 1d "far away"')
+    page = visits.signed_in(ALICE, f"/?booking={booking_label(far.id)}")
+    expect(card(page)).to_contain_text("far away")
+    expect(bar(page, "far away")).to_be_in_viewport()
+
+
+def test_a_link_to_no_booking_says_so(visits: Visits) -> None:
+    page = visits.signed_in(ALICE, "/?booking=B99999")
+    expect(page.locator("#state")).to_have_text("There is no booking B99999.")
+
+
+def test_a_link_to_a_window_shows_it_and_moving_rewrites_it(visits: Visits) -> None:
+    page = visits.signed_in(ALICE, "/?at=2026-11-26T00:00%2B08:00&view=day")
+    expect(page.locator("#shown")).to_have_text("Thu 26 Nov")
+    page.get_by_role("button", name="Later").click()
+    expect(page.locator("#shown")).to_have_text("Fri 27 Nov")
+    expect(page).to_have_url(re.compile(r"at=2026-11-26T16:00Z&view=day"))
+    page.go_back()
+    expect(page.locator("#shown")).to_have_text("Thu 26 Nov")
+
+
+def test_day_week_and_month_show_that_much_and_today_comes_back(visits: Visits) -> None:
+    page = visits.signed_in(ALICE)
+    expect(page.locator("#shown")).to_have_text("Wed 25 Nov – 1 Dec 2026")
+    page.get_by_role("button", name="Month").click()
+    expect(page.locator("#shown")).to_have_text("Wed 25 Nov – 24 Dec 2026")
+    page.get_by_role("button", name="Later").click()
+    expect(page.locator("#nowline")).to_be_hidden()
+    page.get_by_role("button", name="Today").click()
+    expect(page.locator("#nowline")).to_be_visible()
+
+
+def test_the_wheel_with_ctrl_zooms_around_the_pointer_and_across_pans(visits: Visits) -> None:
+    page = visits.signed_in(ALICE)
+    target = bar(page, "ImageNet baseline")
+    box = target.bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + 1, box["y"] + 5)
+    page.keyboard.down("Control")
+    page.mouse.wheel(0, -200)
+    page.keyboard.up("Control")
+    expect(page).to_have_url(re.compile("hours="))
+    wider = target.bounding_box()
+    assert wider is not None
+    assert wider["width"] > 1.2 * box["width"]
+    assert wider["x"] == pytest.approx(box["x"], abs=3)
+    page.mouse.wheel(150, 0)
+    page.wait_for_function(
+        "([bar, x]) => Math.abs(bar.getBoundingClientRect().x - x) < 3",
+        arg=[target.element_handle(), wider["x"] - 150],
+    )
+
+
+def test_the_axis_is_dragged_to_pan(visits: Visits) -> None:
+    page = visits.signed_in(ALICE)
+    before = left(page, bar(page, "evaluation"))
+    axis = page.locator("#axis")
+    axis.hover(position={"x": 600, "y": 10})
+    page.mouse.down()
+    axis.hover(position={"x": 400, "y": 10})
+    page.mouse.up()
+    assert left(page, bar(page, "evaluation")) == pytest.approx(before - 200, abs=3)
+
+
+def test_arrows_go_from_bar_to_bar_and_the_board_is_one_stop(visits: Visits) -> None:
+    page = visits.signed_in(ALICE)
+    page.locator("#filters summary").focus()
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("rowheader", name=re.compile("^gpu-01"))).to_be_focused()
+    page.keyboard.press("ArrowRight")
+    expect(bar(page, "ImageNet baseline")).to_be_focused()
+    expect(card(page)).to_contain_text("ImageNet baseline")
+    page.keyboard.press("ArrowRight")
+    expect(bar(page, "4 tomorrow|grasping")).to_be_focused()
+    page.keyboard.press("ArrowDown")
+    expect(page.locator("#space .bar:focus")).to_have_attribute("aria-label", re.compile("gpu-02"))
+    page.keyboard.press("Home")
+    expect(page.get_by_role("rowheader", name=re.compile("^gpu-02"))).to_be_focused()
+    expect(page.locator("#space [tabindex='0']")).to_have_count(1)
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("ArrowUp")
+    expect(page.get_by_role("rowheader", name=re.compile("^gpu-02"))).to_be_focused()
+
+
+def ranges(page: Page) -> list[dict[str, object]]:
+    return page.evaluate("window.asked")
+
+
+def listen(page: Page) -> None:
+    page.evaluate(
+        """() => {
+          window.asked = [];
+          document.addEventListener("gpubot:range", (e) => {
+            window.asked.push(e.detail);
+            e.stopImmediatePropagation();
+          }, {capture: true});
+        }"""
+    )
+
+
+def test_dragging_over_free_space_asks_for_whole_slots_and_the_gpus_crossed(
+    visits: Visits,
+) -> None:
+    page = visits.signed_in(ALICE, "/?view=day&at=2026-11-26T00:00%2B08:00")
+    listen(page)
+    window = page.get_by_role("row", name=re.compile("^gpu-03")).locator(".window")
+    hour = window.evaluate("window => window.clientWidth / 24")
+    window.hover(position={"x": 10.5 * hour, "y": 10})
+    page.mouse.down()
+    window.hover(position={"x": 13 * hour, "y": 20})
+    window.hover(position={"x": 13.2 * hour, "y": 32})
+    expect(page.locator(".chosen")).to_contain_text("2 GPUs · 4 h")
+    page.mouse.up()
+    start = datetime(2026, 11, 26, 2, tzinfo=UTC).timestamp()
+    asked = {"node": "gpu-03", "model": "V100", "gpus": 2, "start": start, "end": start + 4 * 3600}
+    assert ranges(page) == [asked]
+
+
+def test_n_asks_to_book_after_the_bar_with_the_focus(visits: Visits, demo: Demo) -> None:
+    page = visits.signed_in(ALICE)
+    listen(page)
+    bar(page, "ImageNet baseline").focus()
+    page.keyboard.press("n")
+    booking = own(demo, ALICE, "ImageNet baseline")
+    [asked] = ranges(page)
+    assert asked["node"] == "gpu-01"
+    assert asked["start"] == booking.window.end.timestamp()
+    assert asked["end"] == asked["start"] + 7200
+
+
+def test_what_others_do_appears_without_a_reload(visits: Visits, demo: Demo) -> None:
+    page = visits.signed_in(ALICE)
+    page.evaluate("window.same = true")
+    made = book(demo, BOB, '2 in 6h 8h on gpu-04 "just now"')
+    expect(bar(page, "just now")).to_be_visible()
+    expect(page.locator("#said")).to_have_text("The calendar changed on gpu-04.")
+    assert demo.bot is not None
+    cancel(demo.bot.site, Actor(BOB), made.id, now=demo.clock.now())
+    expect(bar(page, "just now")).to_have_count(0)
+    assert page.evaluate("window.same") is True
+
+
+def test_a_node_out_of_service_is_told_in_words(visits: Visits, demo: Demo) -> None:
+    page = visits.signed_in(ALICE)
+    assert demo.bot is not None
+    now = demo.clock.now()
+    until = now + timedelta(days=2)
+    drain(demo.bot.site, Actor(GRACE), "gpu-03", until=until, reason="fan", now=now)
+    expect(bar(page, "Out of service until .*: fan")).to_be_visible()
+
+
+def test_without_a_connection_the_page_says_from_when_it_is(visits: Visits) -> None:
+    page = visits.signed_in(ALICE)
+    page.context.set_offline(True)
+    page.evaluate("dispatchEvent(new Event('offline'))")
+    visits.errors.clear()
+    expect(page.locator("#state")).to_have_text("Offline, showing 10:37")
+    page.context.set_offline(False)
+    expect(page.locator("#state")).to_have_text("")
+    visits.errors.clear()
+
+
+def test_the_list_has_the_same_bookings_as_a_table(visits: Visits) -> None:
+    page = visits.signed_in(ALICE)
+    page.get_by_role("button", name="List").click()
+    expect(page).to_have_url(re.compile("show=list"))
+    row = page.get_by_role("row").filter(has_text="ImageNet baseline")
+    expect(row).to_contain_text("4 GPUs on gpu-01")
+    row.get_by_role("button").click()
+    expect(page.get_by_role("dialog", name=re.compile("^B"))).to_contain_text("ImageNet baseline")
+    page.keyboard.press("Escape")
+    page.get_by_role("button", name="Tracks").click()
+    expect(bar(page, "ImageNet baseline")).to_be_visible()
+
+
+def test_the_theme_is_chosen_here_and_remembered(visits: Visits) -> None:
+    page = visits.signed_in(ALICE, color_scheme="light")
+    background = "getComputedStyle(document.body).backgroundColor"
+    light = page.evaluate(background)
+    page.get_by_role("button", name="Light or dark").click()
+    dark = page.evaluate(background)
+    assert dark != light
+    page.reload()
+    assert page.evaluate(background) == dark
+
+
+def test_a_phone_shows_it_without_scrolling_sideways_and_swipes_through_time(
+    visits: Visits,
+) -> None:
+    page = visits.signed_in(ALICE, **PHONE)
+    assert page.evaluate("document.documentElement.scrollWidth") == 390
+    expect(page.locator("#shown")).to_have_text("Wed 25 Nov")
+    before = left(page, bar(page, "simulation sweep"))
+    client = page.context.new_cdp_session(page)
+    at = {"y": 500}
+    client.send(
+        "Input.dispatchTouchEvent", {"type": "touchStart", "touchPoints": [{"x": 300, **at}]}
+    )
+    for x in (280, 240, 200):
+        points = [{"x": x, **at}]
+        client.send("Input.dispatchTouchEvent", {"type": "touchMove", "touchPoints": points})
+    expect(page.locator("#shown")).to_have_text(re.compile("Wed 25 Nov – 26 Nov"))
+    client.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+    assert left(page, bar(page, "simulation sweep")) < before - 60
+
+
+def test_chinese_people_read_chinese(visits: Visits) -> None:
+    page = visits.signed_in(CHEN)
+    expect(page.locator("html")).to_have_attribute("lang", "zh-CN")
+    expect(page.locator("#shown")).to_have_text(re.compile("11月25日周三"))
+    expect(page.locator("#axis")).to_contain_text("11月26日周四")
+
+
+def test_nothing_is_asked_of_another_host(visits: Visits, demo: Demo) -> None:
+    asked: list[str] = []
+    page = visits.stranger()
+    page.on("request", lambda request: asked.append(request.url))
+    assert demo.bot is not None
+    page.goto(demo.bot.address)
+    page = visits.signed_in(ALICE)
+    page.on("request", lambda request: asked.append(request.url))
+    page.reload()
+    expect(bar(page, "ImageNet baseline")).to_be_visible()
+    assert len(asked) > 20
+    assert {url for url in asked if not url.startswith(demo.bot.address)} == set()
