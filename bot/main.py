@@ -14,6 +14,8 @@ from datetime import datetime, timedelta
 from types import FrameType
 
 import uvicorn
+from fastapi import FastAPI
+from slack_bolt import App
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -104,17 +106,7 @@ class Bot:
         self._probe = Probe(background)
         self._due = self._due_by_the_clock()
         self._ticks = Ticks(self._table())
-        bolt = app if settings.signing_secret else None
-        web = build_web(
-            bolt,
-            self.problems,
-            self.site,
-            self._now,
-            open_id=self._open_id(),
-            github_secret=settings.github_secret,
-            welcome=self._profiles.reader,
-        )
-        self._web = WebServer(web, settings.host, settings.port)
+        self._web = WebServer(self._web_side(app), settings.host, settings.port)
 
     @property
     def address(self) -> str:
@@ -193,6 +185,17 @@ class Bot:
 
     def _public_address(self) -> str:
         return self.settings.base_url or self.address
+
+    def _web_side(self, app: App) -> FastAPI:
+        return build_web(
+            app if self.settings.signing_secret else None,
+            self.problems,
+            self.site,
+            self._now,
+            open_id=self._open_id(),
+            github_secret=self.settings.github_secret,
+            welcome=self._profiles.reader,
+        )
 
     def _open_id(self) -> OpenId | None:
         settings = self.settings
