@@ -7,9 +7,11 @@ import re
 import sys
 from typing import TextIO
 
-#: Slack's tokens, and the one-time addresses that let anybody reply or connect as the bot.
+#: Slack's tokens and our own, and the one-time addresses that let anybody reply or connect as the
+#: bot.
 _SECRET = re.compile(
     r"(x(?:ox[a-z]|app)-)[A-Za-z0-9-]+|(wss?://)\S+|(https://hooks\.slack\.com/)\S+"
+    r"|(gpubot_)[A-Za-z0-9_-]{20,}"
 )
 
 #: Libraries that are louder than their news is worth, or print whole requests when at DEBUG.
@@ -36,7 +38,7 @@ class OneLine(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """The record as one line, with secrets blotted out."""
         text = super().format(record)
-        text = _SECRET.sub(lambda match: f"{match[1] or match[2] or match[3]}…", text)
+        text = _SECRET.sub(lambda match: f"{match[match.lastindex or 0]}…", text)
         return text.replace("\r", "\\r").replace("\n", "\\n")
 
 

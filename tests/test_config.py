@@ -414,9 +414,10 @@ def test_log_lines_are_single_and_hold_no_secrets() -> None:
     except ValueError:
         log.exception("typed\r\nby somebody, at wss://wss.slack.com/link/?ticket=1")
     log.info("https://hooks.slack.com/actions/T0/1/abc and xapp-1-A-2")
+    log.info("Bearer gpubot_%s", "s_3-" * 8)
     logging.getLogger("slack_sdk").debug("a whole request")
     written = stream.getvalue()
-    assert len(written.splitlines()) == 2
-    for secret in ("123-abc", "ticket", "T0/1", "1-A-2", "whole request"):
+    assert len(written.splitlines()) == 3
+    for secret in ("123-abc", "ticket", "T0/1", "1-A-2", "s_3-", "whole request"):
         assert secret not in written
     assert "Traceback" in written

@@ -339,6 +339,12 @@ def test_the_same_key_books_once_although_it_was_not_free_at_first(ci: Ci) -> No
     assert first["id"] == second["id"]
 
 
+def test_a_booking_that_is_over_is_not_passed_off_as_a_new_one(ci: Ci) -> None:
+    ci.book("1 fri 10:00 4h")
+    cancel(ci.lab.site, actor(BOB), 1, now=ci.lab.now)
+    assert failing(ci, "1 fri 10:00 4h").code is Exit.LOST
+
+
 def test_another_key_books_anew(ci: Ci) -> None:
     assert ci.book("1 now 4h")["id"] != ci.book("1 now 4h", key="other")["id"]
 
@@ -414,6 +420,30 @@ def test_cancelling_what_runs_is_refused(ci: Ci) -> None:
     assert get_booking(ci.lab.site, 1).state is BookingState.ACTIVE
 
 
+def test_a_cancellation_whose_answer_is_lost_is_no_failure(
+    ci: Ci, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ci.book("4 fri 10:00 20h")
+    send, lost = httpx.Client.request, []
+
+    def shaky(client: httpx.Client, *args: Any, **more: Any) -> httpx.Response:
+        answer = send(client, *args, **more)
+        if not lost:
+            lost.append(answer)
+            raise httpx.ReadError("the connection was lost")
+        return answer
+
+    monkeypatch.setattr(httpx.Client, "request", shaky)
+    assert ci.pipeline().cancel("B1")["state"] == "cancelled"
+
+
+def test_words_that_are_no_text_are_a_mistake_in_the_command(
+    ci: Ci, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for job in ({}, {"CI_JOB_ID": "7"}):
+        assert run(ci, monkeypatch, "book", "1", "now", "\udcff", **job) == Exit.USAGE
+
+
 def test_another_teams_booking_is_not_the_pipelines_to_give_back(ci: Ci) -> None:
     reserve(ci.lab.site, actor(DANA), request(4), now=NOW)
     with pytest.raises(Failed) as caught:
@@ -459,7 +489,8 @@ def test_a_redirect_is_not_followed_with_the_token(ci: Ci, monkeypatch: pytest.M
 
 @pytest.mark.parametrize(
     ("url", "secret"),
-    [("", "t"), ("gpu.lab", "t"), ("ftp://gpu.lab", "t"), ("http://h", ""), ("http://h", "a b"),
+    [("http://[bad", "t"), ("http://h:port", "t"), ("http://\0h", "t"), ("http://a b", "t"),
+     ("", "t"), ("gpu.lab", "t"), ("ftp://gpu.lab", "t"), ("http://h", ""), ("http://h", "a b"),
      ("http://h", "é")],
 )  # fmt: skip
 def test_an_address_or_token_that_cannot_be_used_is_a_mistake(url: str, secret: str) -> None:
@@ -468,10 +499,12 @@ def test_an_address_or_token_that_cannot_be_used_is_a_mistake(url: str, secret: 
     assert caught.value.code is Exit.USAGE
 
 
-def run(ci: Ci, monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
+def run(ci: Ci, monkeypatch: pytest.MonkeyPatch, *arguments: str, **job: str) -> int:
     """The command line, with the server and the token in the environment."""
     for name in ("CI_JOB_ID", "GITHUB_RUN_ID"):
         monkeypatch.delenv(name, raising=False)
+    for name, value in job.items():
+        monkeypatch.setenv(name, value)
     monkeypatch.setenv("GPUBOT_URL", str(ci.lab.web.base_url))
     monkeypatch.setenv("GPUBOT_TOKEN", ci.secret)
     return cli.main(arguments)

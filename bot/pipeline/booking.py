@@ -62,7 +62,8 @@ def job_key(environment: Mapping[str, str], text: str, more: str = "") -> str:
     for names in JOBS:
         if environment.get(names[0]):
             parts = [environment.get(name, "") for name in names]
-            return hashlib.sha256("\0".join([*parts, text, more]).encode()).hexdigest()[:32]
+            named = "\0".join([*parts, text, more]).encode("utf-8", "surrogateescape")
+            return hashlib.sha256(named).hexdigest()[:32]
     return uuid.uuid4().hex
 
 
@@ -89,7 +90,9 @@ class Pipeline:
             self._tell(f"Booked {line_of(booking)}")
             for note in booking.get("notes") or ():
                 self._tell(str(note))
-            return booking if longest is None else self._begun(booking, longest, keep=wish.keep)
+            if longest is not None:
+                booking = self._begun(booking, longest, keep=wish.keep)
+            return _not_over(booking)
         except Interrupted:
             if not wish.keep:
                 self._undo(body, key)
@@ -109,7 +112,8 @@ class Pipeline:
 
     def cancel(self, label: str, reason: str = "") -> Json:
         """Cancel what has not begun; anything else is refused."""
-        after = self._client.post(f"/bookings/{label}/cancel", _because(reason))
+        # A key, or trying again after an answer that was lost would be refused.
+        after = self._client.post(f"/bookings/{label}/cancel", _because(reason), uuid.uuid4().hex)
         self._tell(f"{after['id']}: {after['state']}")
         return after
 
@@ -124,9 +128,7 @@ class Pipeline:
             if booking["start"] != before["start"]:
                 self._tell(f"Moved: {line_of(booking)}")
                 self._check_in_time(booking, latest, keep=keep)
-        if booking["state"] != "active":
-            raise Failed(Exit.LOST, f"{booking['id']} was lost: {booking['state']}", booking)
-        self._tell(f"Begun: {line_of(booking)}")
+        self._tell(f"Begun: {line_of(_not_over(booking))}")
         return booking
 
     def _check_in_time(self, booking: Json, latest: datetime, *, keep: bool) -> None:
@@ -153,6 +155,13 @@ def _suppress_wrong_state() -> Iterator[None]:
     except Failed as error:
         if error.problem.get("code") != "wrong_state":
             raise
+
+
+def _not_over(booking: Json) -> Json:
+    """The booking, unless it is over, as one that the same key made earlier may be."""
+    if booking["state"] not in ("reserved", "active"):
+        raise Failed(Exit.LOST, f"{booking['id']} was lost: {booking['state']}", booking)
+    return booking
 
 
 def _ways_out(state: str) -> tuple[str, ...]:

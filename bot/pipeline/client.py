@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Mapping
 from importlib.metadata import version
 from typing import Any
-from urllib.parse import urlsplit
 
 import httpx
 
@@ -49,10 +49,11 @@ class Client:
         _check(url, token)
         headers = {
             "Authorization": f"Bearer {token}",
+            "Content-Type": "application/json",
             "User-Agent": f"gpubot/{version('gpubot')}",
         }
         # A proxy could not reach what is on this machine.
-        here = urlsplit(url).hostname in ("127.0.0.1", "localhost", "::1")
+        here = httpx.URL(url).host in ("127.0.0.1", "localhost", "::1")
         # A redirect would carry the token elsewhere, so none is followed.
         self._http = httpx.Client(
             base_url=f"{url.rstrip('/')}/api/v1",
@@ -84,9 +85,11 @@ class Client:
         self, method: str, path: str, headers: Mapping[str, str], body: Json | None
     ) -> Json:
         began, pause = self._clock(), FIRST_PAUSE_S
+        # As ASCII, because words of the command line need not be text that can be written.
+        content = None if body is None else json.dumps(body)
         while True:
             try:
-                answer = self._http.request(method, path, headers=dict(headers), json=body)
+                answer = self._http.request(method, path, headers=dict(headers), content=content)
                 why = f"it answered {answer.status_code}"
             except httpx.TransportError as error:
                 answer, why = None, str(error) or type(error).__name__
@@ -100,8 +103,13 @@ class Client:
 
 
 def _check(url: str, token: str) -> None:
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
+    try:
+        parts = httpx.URL(url)
+        # What cannot stand in a host is escaped there.
+        is_address = parts.scheme in ("http", "https") and parts.host and "%" not in parts.host
+    except httpx.InvalidURL:
+        is_address = False
+    if not is_address:
         raise Failed(Exit.USAGE, "give gpubot's address: --url or GPUBOT_URL, as in https://…")
     if not token or not token.isascii() or not token.isprintable() or " " in token:
         raise Failed(Exit.USAGE, "give a token: GPUBOT_TOKEN; /gpu token makes one")

@@ -122,9 +122,7 @@ def _bookings(connection: Connection, target: FeedTarget, since: datetime) -> tu
         case FeedKind.NODE:
             # Every state is named for the sake of the index over state and end.
             states = [state.value for state in BookingState]
-            statement = statement.where(
-                col(table.state).in_(states), col(table.shares).contains(f'"{target.name}"')
-            )
+            statement = statement.where(col(table.state).in_(states), queries.on_node(target.name))
     statement = statement.order_by(col(table.start_at), col(table.id))
     return tuple(queries.to_booking(row) for row in connection.execute(statement))
 

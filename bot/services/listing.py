@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, Select, and_, or_, select
+from sqlalchemy import Connection, Select, and_, or_
 from sqlmodel import col
 
 from bot.domain.booking import Booking, BookingState
@@ -71,9 +71,7 @@ def _page(
     if wanted.starts_before is not None:
         statement = statement.where(col(table.start_at) < wanted.starts_before)
     if wanted.node is not None:
-        statement = statement.where(
-            col(table.shares).contains(f'["{wanted.node}", ', autoescape=True)
-        )
+        statement = statement.where(queries.on_node(wanted.node))
     if after is not None:
         end, booking = after
         later = or_(col(table.end_at) > end, col(table.id) > booking)
@@ -143,11 +141,3 @@ def standing_preemptions(site: Site, bookings: Iterable[int]) -> dict[int, Preem
     with site.database.snapshot() as connection:
         found = [queries.to_preemption(row) for row in connection.execute(statement)]
     return {preemption.preemptee: preemption for preemption in found}
-
-
-def names_of(site: Site, users: Iterable[str]) -> dict[str, str]:
-    """What people are called, by user id; nobody whose profile was never read."""
-    table = models.Person
-    statement = select(col(table.user), col(table.name)).where(col(table.user).in_(set(users)))
-    with site.database.snapshot() as connection:
-        return {row.user: row.name for row in connection.execute(statement)}

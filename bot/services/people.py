@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Iterable
 from dataclasses import asdict
 from datetime import datetime
 
@@ -20,13 +20,13 @@ def get_person(site: Site, user: str) -> Person | None:
         return queries.find_person(connection, user)
 
 
-def names_of(site: Site, users: Collection[str]) -> dict[str, str]:
+def names_of(site: Site, users: Iterable[str]) -> dict[str, str]:
     """What people are called, by user id; the id itself of whom nothing is remembered."""
-    table = models.Person
+    table, asked = models.Person, sorted(set(users))
+    statement = select(col(table.user), col(table.name)).where(col(table.user).in_(asked))
     with site.database.snapshot() as connection:
-        rows = connection.execute(select(col(table.user), col(table.name)))
-        known = dict(rows.all())
-    return {user: known.get(user) or user for user in sorted(users)}
+        known = dict(connection.execute(statement).all())
+    return {user: known.get(user) or user for user in asked}
 
 
 def remember_person(site: Site, person: Person) -> None:

@@ -32,7 +32,11 @@ class KeyReused(BookingError):
 
 @dataclass(frozen=True, slots=True)
 class RequestKey:
-    """One person's key for one act on one thing; `given` None: no key was given."""
+    """A key for one act on one thing; `given` None: no key was given.
+
+    A person has the same keys by all their tokens and on the page; a pipeline has its own, because
+    it books for its team and for no other that the same person makes pipelines for.
+    """
 
     actor: Actor
     verb: str
@@ -44,7 +48,7 @@ class RequestKey:
     @property
     def receipt(self) -> str | None:
         """The key to give to the use-case, of bounded length whatever was given."""
-        return None if self.given is None else f"api:{_hash(self.given)}"
+        return None if self.given is None else f"api:{_hash(f'{self.actor.maker}:{self.given}')}"
 
     def _kept(self, verb: str) -> str:
         return receipts.scoped(self.receipt, self.actor, verb, self.subject) or ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 from collections.abc import Collection
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -22,6 +23,7 @@ from bot.services.changing import changing
 from bot.services.record import record
 from bot.services.site import Site
 from bot.store import models, queries
+from bot.store.database import Busy
 
 
 class NoSuchToken(NotFound):
@@ -103,7 +105,9 @@ def find_token(site: Site, secret: str, *, now: datetime) -> Token | None:
     if token is None or not token.is_good(now) or not _may_still(site.cluster, token):
         return None
     if token.used_at is None or token.used_at <= now - USE_NOTED_EVERY:
-        _note_use(site, token.id, now)
+        # Whoever only reads need not wait for those who write; the next request notes it.
+        with suppress(Busy):
+            _note_use(site, token.id, now)
     return token
 
 

@@ -253,6 +253,12 @@ def to_booking(row: Row[Any]) -> Booking:
     )
 
 
+def on_node(name: str) -> ColumnElement[bool]:
+    """Whether a booking has GPUs of that node; its name stands there as JSON writes it."""
+    written = json.dumps([name]).removesuffix("]")
+    return col(models.Booking.shares).contains(f"{written}, ", autoescape=True)
+
+
 def to_shares(text: str) -> tuple[Share, ...]:
     """Shares as a table keeps them: [["gpu-01", 4], …]."""
     return tuple(Share(node, gpus) for node, gpus in json.loads(text))

@@ -39,6 +39,8 @@ Json = dict[str, Any]
 def calendar_routes(site: Site, access: Access, now: Callable[[], datetime]) -> APIRouter:
     """The route, over `site`; `now` is the bot's clock, aware UTC."""
     router, recent = APIRouter(prefix="/api/v1", tags=["calendar"]), RecentTracks(site)
+    # Nodes, teams, colours and roles change without an audit record, by a restart.
+    configured = hash(repr(site.cluster))
 
     @router.get("/calendar")
     def calendar(
@@ -53,11 +55,14 @@ def calendar_routes(site: Site, access: Access, now: Callable[[], datetime]) -> 
         names = frozenset(name.strip() for name in nodes.split(",") if name.strip()) or None
         with site.database.snapshot() as connection:
             seq = last_seq(connection)
-        headers = {"ETag": _etag(seq, window, nodes, viewer), "Cache-Control": "private, no-cache"}
+        headers = {
+            "ETag": _etag(configured, seq, window, nodes, viewer),
+            "Cache-Control": "private, no-cache",
+        }
         if _is_known(request, headers["ETag"]):
             return Response(status_code=304, headers=headers)
         found = recent.get(window, now=now(), nodes=names)
-        headers["ETag"] = _etag(found.seq, window, nodes, viewer)
+        headers["ETag"] = _etag(configured, found.seq, window, nodes, viewer)
         return Response(calendar_json(site, viewer, found), 200, headers, "application/json")
 
     return router
@@ -95,10 +100,11 @@ def _instant(site: Site, name: str, text: str) -> datetime:
     return found
 
 
-def _etag(seq: int, window: Window, nodes: str, viewer: Viewer) -> str:
-    scopes = sorted(viewer.scopes)
-    shown = (seq, window.start.timestamp(), window.end.timestamp(), nodes, viewer.user, scopes)
-    return f'"{hashlib.sha256(repr((*shown, viewer.team)).encode()).hexdigest()[:24]}"'
+def _etag(configured: int, seq: int, window: Window, nodes: str, viewer: Viewer) -> str:
+    span = window.start.timestamp(), window.end.timestamp()
+    who = viewer.user, sorted(viewer.scopes), viewer.team
+    shown = repr((configured, seq, span, nodes, who))
+    return f'"{hashlib.sha256(shown.encode()).hexdigest()[:24]}"'
 
 
 def _is_known(request: Request, etag: str) -> bool:

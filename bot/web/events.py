@@ -28,8 +28,11 @@ from bot.web.problems import Problem
 
 log = logging.getLogger(__name__)
 
-#: At most so many streams at once; a browser opens one a tab.
-MOST_STREAMS = 500
+#: At most so many streams at once; a browser opens one a tab. The public may have no more than its
+#: share, so that strangers keep nobody out who has signed in.
+MOST_STREAMS, MOST_PUBLIC = 500, 250
+#: No event of ours has a number with more digits.
+MOST_DIGITS = 18
 #: How often the database is asked without a commit of this process, and how often a stream says
 #: that it is still there, in seconds. Proxies close what is silent for a minute.
 POLL_S, HEARTBEAT_S = 3.0, 15.0
@@ -53,18 +56,23 @@ def events_routes(site: Site, access: Access, now: Callable[[], datetime]) -> AP
     @router.get("/events", response_class=StreamingResponse)
     def events(request: Request, last_event_id: Annotated[str, Header()] = "") -> StreamingResponse:
         """`hello` with the state now, then a `change` whenever bookings or nodes change."""
-        access.demand(request, Scope.READ, public=True)
+        viewer = access.demand(request, Scope.READ, public=True)
         request.app.state.event_hub = hub
-        if hub.is_full:
+        if hub.is_full(public=viewer.user is None):
             headers = {"Retry-After": "10"}
             raise Problem(
                 503, "too_many_streams", "Too many pages listen; try later.", headers=headers
             )
-        last = int(last_event_id) if last_event_id.isascii() and last_event_id.isdigit() else None
-        stream = hub.stream(state_now(site), last)
+        stream = hub.stream(state_now(site), _number(last_event_id))
         return StreamingResponse(stream, 200, HEADERS, "text/event-stream")
 
     return router
+
+
+def _number(event_id: str) -> int | None:
+    """The number in `Last-Event-ID`; None where it is none of ours."""
+    is_ours = event_id.isascii() and event_id.isdigit() and len(event_id) <= MOST_DIGITS
+    return int(event_id) if is_ours else None
 
 
 def end_streams(web: object) -> None:
@@ -101,10 +109,9 @@ class Hub:
         self._seen = State(0, {})
         self._closed = False
 
-    @property
-    def is_full(self) -> bool:
-        """Whether nobody else may listen."""
-        return len(self._listeners) >= MOST_STREAMS
+    def is_full(self, *, public: bool) -> bool:
+        """Whether nobody else may listen; of the public, or at all."""
+        return len(self._listeners) >= (min(MOST_PUBLIC, MOST_STREAMS) if public else MOST_STREAMS)
 
     def wake(self) -> None:
         """Something was committed; from any thread."""

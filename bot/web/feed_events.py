@@ -125,7 +125,8 @@ def _booked(
 
 
 def _owner(feed: Feed, booking: Booking) -> str:
-    return feed.names.get(booking.owner, booking.owner)
+    # Some parsers end a line at each of the characters that Python splits at.
+    return " ".join(feed.names.get(booking.owner, booking.owner).split())
 
 
 def _held(cluster: Cluster, booking: Booking) -> str:

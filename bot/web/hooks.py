@@ -11,25 +11,24 @@ import hashlib
 import hmac
 import json
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Depends, Header, Request, Response
 from fastapi.responses import JSONResponse
 from pydantic import AwareDatetime, BaseModel, Field, ValidationError
 
 from bot.domain.booking import booking_label
-from bot.domain.pipelines import WorkflowRun
+from bot.domain.errors import BookingError
+from bot.domain.pipelines import Trigger, WorkflowRun
 from bot.domain.waitlist import entry_label
 from bot.services.github_run import Launched, book_for_run, triggers_for
 from bot.services.site import Site
-from bot.web.problems import Problem
+from bot.web.problems import Problem, to_problem
 
 log = logging.getLogger(__name__)
 
-#: A delivery about a run is a few ten thousand bytes.
-LARGEST_BODY = 1_000_000
 #: A run that ended longer ago books nothing: GitHub delivers again for three days at most, and
 #: whoever has copied an old delivery should not be able to use it for ever.
 STALE = timedelta(days=3)
@@ -76,13 +75,8 @@ class Delivery(BaseModel):
 
 
 async def _read(request: Request) -> bytes:
-    """The body as it was signed; Problem 413 over LARGEST_BODY."""
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > LARGEST_BODY:
-            raise Problem(413, "too_large", "That is more than a webhook says.")
-    return bytes(body)
+    """The body as it was signed. Its length is bounded before (`bot.web.headers`)."""
+    return await request.body()
 
 
 def hook_routes(site: Site, now: Callable[[], datetime], secret: str) -> APIRouter:
@@ -137,8 +131,25 @@ def _answer(site: Site, delivery: Delivery, now: datetime) -> Response:
     found = triggers_for(site.cluster, run)
     if not found:
         return _ignored(f"no [[github]] is for {run.repository}, {run.workflow}, {run.branch}")
-    made = [book_for_run(site, trigger, run, place=place, now=now) for place, trigger in found]
-    return JSONResponse(_told(made), 201)
+    made, refused = _book_all(site, run, found, now)
+    told = _told(made)
+    if refused is not None:
+        raise to_problem(refused, None, **told) from refused
+    return JSONResponse({"status": "booked" if told["bookings"] else "waiting", **told}, 201)
+
+
+def _book_all(
+    site: Site, run: WorkflowRun, found: Sequence[tuple[int, Trigger]], now: datetime
+) -> tuple[list[Launched], BookingError | None]:
+    """What all triggers of a run led to, and the first refusal: it is no other trigger's fault."""
+    made: list[Launched] = []
+    refused: BookingError | None = None
+    for place, trigger in found:
+        try:
+            made.append(book_for_run(site, trigger, run, place=place, now=now))
+        except BookingError as error:
+            refused = refused or error
+    return made, refused
 
 
 def _why_not(delivery: Delivery, run: WorkflowRun, now: datetime) -> str | None:
@@ -174,10 +185,10 @@ def _run(delivery: Delivery) -> WorkflowRun:
     )
 
 
-def _told(made: list[Launched]) -> dict[str, Any]:
+def _told(made: Sequence[Launched]) -> dict[str, list[str]]:
     booked = [booking_label(one.booking.id) for one in made if one.booking is not None]
     waiting = [entry_label(one.entry.id) for one in made if one.entry is not None]
-    return {"status": "booked" if booked else "waiting", "bookings": booked, "wishes": waiting}
+    return {"bookings": booked, "wishes": waiting}
 
 
 def _ignored(why: str) -> Response:

@@ -16,8 +16,7 @@ from bot.domain.notes import Note
 from bot.domain.window import Window
 from bot.locale import SOURCE, dates, listed, translator
 from bot.locale.places import is_month_first
-from bot.services.listing import names_of
-from bot.services.people import get_person
+from bot.services.people import get_person, names_of
 from bot.services.site import Site
 
 
@@ -91,7 +90,7 @@ def plain_for(site: Site, user: str | None, request: Request, *, by_page: bool) 
         zone=_zone(site, person),
         locale=person.locale if by_page and person is not None else locale,
         month_first=is_month_first(person.locale if person else site.cluster.language),
-        name_of=lambda user: names_of(site, [user]).get(user, user),
+        name_of=lambda user: names_of(site, [user])[user],
     )
 
 

@@ -30,6 +30,8 @@ from bot.web.plain import Plain
 log = logging.getLogger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
+#: So many mistakes of one request are told; a body can have more of them than it has lines.
+MOST_MISTAKES = 20
 
 #: The first class that fits decides.
 STATUS: tuple[tuple[type[BookingError], int], ...] = (
@@ -110,7 +112,7 @@ def install(web: FastAPI) -> None:
                 "at": ".".join(str(part) for part in one["loc"]),
                 "why": one["msg"].removeprefix("Value error, "),
             }
-            for one in error.errors()
+            for one in error.errors()[:MOST_MISTAKES]
         ]
         detail = "; ".join(f"{one['at']}: {one['why']}" for one in found)
         return Problem(422, "bad_input", detail, errors=found).response()

@@ -93,4 +93,5 @@ def test_a_purpose_may_be_three_hundred_characters_long() -> None:
     assert build(purpose="训" * 300).purpose == "训" * 300
     with pytest.raises(InputError) as caught:
         build(purpose="训" * 301)
-    assert caught.value.fields == {"what": "purpose", "found": 301, "longest": 300}
+    known = caught.value.fields
+    assert (known["what"], known["found"], known["longest"]) == ("purpose", 301, 300)

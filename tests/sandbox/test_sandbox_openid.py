@@ -24,7 +24,7 @@ CHALLENGE = (
 @pytest.fixture
 def slack(sandbox: Sandbox) -> Iterator[httpx.Client]:
     sandbox.allow_redirect(BACK)
-    with httpx.Client(base_url=sandbox.url, trust_env=False) as client:
+    with httpx.Client(base_url=sandbox.url, trust_env=False, timeout=60) as client:
         yield client
 
 
@@ -69,7 +69,7 @@ def test_the_id_token_says_who_allowed_it_and_is_signed_with_a_published_key(
     answer = exchange(slack, sandbox, code_of(slack, sandbox))
     assert (answer["ok"], answer["token_type"]) == (True, "Bearer")
     found = slack.get("/.well-known/openid-configuration").json()
-    keys = KeySet.import_key_set(httpx.get(found["jwks_uri"], trust_env=False).json())
+    keys = KeySet.import_key_set(httpx.get(found["jwks_uri"], trust_env=False, timeout=60).json())
     assert "d" not in keys.as_dict()["keys"][0], "the private part is not published"
     claims = jwt.decode(answer["id_token"], keys, algorithms=["RS256"]).claims
     assert (claims["iss"], claims["aud"]) == (found["issuer"], sandbox.client_id)

@@ -38,7 +38,9 @@ class ApiLab:
 
     def client(self, **headers: str) -> httpx.Client:
         """Somebody with those headers."""
-        made = httpx.Client(base_url=f"{self.address}/api/v1", headers=headers, trust_env=False)
+        made = httpx.Client(
+            base_url=f"{self.address}/api/v1", headers=headers, trust_env=False, timeout=60
+        )
         self._clients.append(made)
         return made
 

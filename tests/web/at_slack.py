@@ -55,7 +55,7 @@ class Lab:
     def browser(self) -> httpx.Client:
         """A browser: it keeps cookies, and follows a redirect when it is told to."""
         assert self.server is not None
-        return httpx.Client(base_url=self.server.address, trust_env=False)
+        return httpx.Client(base_url=self.server.address, trust_env=False, timeout=60)
 
     def pass_time(self, by: timedelta) -> None:
         self.now += by
@@ -107,7 +107,7 @@ def lab(folder: Path, cluster: Cluster | None = None, *, open_id: bool = True) -
 
 def allow(slack_page: str, user: str) -> str:
     """Press *Allow* at Slack as `user`; the address that Slack sends the browser back to."""
-    answer = httpx.post(slack_page, data={"user": user, "allow": "1"}, trust_env=False)
+    answer = httpx.post(slack_page, data={"user": user, "allow": "1"}, trust_env=False, timeout=60)
     assert answer.status_code == 303, answer.text
     return answer.headers["Location"]
 

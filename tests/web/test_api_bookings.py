@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from api_lab import ADDRESS, ApiLab, api_lab, refused
-from builders import ALICE, BOB, CHEN, NOW, TONIGHT, actor, cluster, request
+from builders import ADMIN, ALICE, BOB, CHEN, NOW, TONIGHT, actor, cluster, request
 
 from bot.domain.actor import Person
 from bot.domain.booking import BookingState
@@ -17,6 +17,7 @@ from bot.services.look import get_booking
 from bot.services.people import remember_person
 from bot.services.reserve import reserve
 from bot.services.turn_over import turn_over
+from bot.web.problems import MOST_MISTAKES
 
 TEN_PM = "2026-11-25T22:00+08:00"
 KEY = {"Idempotency-Key": "build 7"}
@@ -147,6 +148,12 @@ def test_nonsense_is_refused_and_never_breaks_anything(unchanged: ApiLab, body: 
     assert answer.headers["Content-Type"] == "application/problem+json"
 
 
+def test_of_very_many_mistakes_some_are_told(unchanged: ApiLab) -> None:
+    order = {f"k{number}": 1 for number in range(20_000)}
+    found = refused(unchanged.by(BOB).post("/bookings", json=order), 422, "bad_input")
+    assert len(found["errors"]) == MOST_MISTAKES
+
+
 def test_a_conflict_says_who_has_it_and_what_is_free_instead(lab: ApiLab) -> None:
     reserve(lab.site, actor(BOB), request(8, node="gpu-03"), now=NOW)
     program = lab.by(CHEN)
@@ -181,6 +188,11 @@ def test_a_check_books_nothing_and_says_what_booking_would(lab: ApiLab) -> None:
     assert taken["blockers"][0]["booking"] == "B1"
     assert taken["alternatives"][0]["orders"]
     assert len(program.get("/bookings").json()["items"]) == 1
+
+
+def test_a_check_says_that_it_knows_nothing_of_later_starts(lab: ApiLab) -> None:
+    order = {"gpus": 1, "length": "2h", "within": "4h"}
+    refused(lab.by(BOB).post("/bookings/check", json=order), 422, "within_checked")
 
 
 def test_several_bookings_are_made_together_or_not_at_all(lab: ApiLab) -> None:
@@ -228,6 +240,13 @@ def test_a_key_is_one_persons_and_for_one_act(lab: ApiLab) -> None:
     refused(lab.by(BOB).post("/bookings", json=later, headers=KEY), 422, "key_reused")
     kept = lab.by(BOB).post("/bookings/B1/extend", json={"length": "2h"}, headers=KEY)
     assert kept.status_code == 200
+
+
+def test_pipelines_that_one_person_made_do_not_share_keys(lab: ApiLab) -> None:
+    order = {"gpus": 1, "length": "2h"}
+    for team in ("vision", "nlp"):
+        made = lab.by(ADMIN, team=team).post("/bookings", json=order, headers=KEY)
+        assert made.json()["team"] == team
 
 
 def test_after_a_refusal_the_key_is_free_again(lab: ApiLab) -> None:
@@ -326,6 +345,15 @@ def test_a_busy_database_asks_to_come_again(lab: ApiLab, monkeypatch: pytest.Mon
         answer = program.post("/bookings", json={"gpus": 1, "length": "2h"})
     refused(answer, 503, "busy")
     assert answer.headers["Retry-After"]
+
+
+def test_the_first_use_of_a_token_does_not_wait_for_a_busy_database(
+    lab: ApiLab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = lab.by(BOB)
+    monkeypatch.setattr("bot.store.database.LOCK_WAIT_MS", 1)
+    with lab.site.database.transaction():
+        assert program.get("/me").status_code == 200
 
 
 def test_a_quota_counts_here_too(tmp_path: Path) -> None:

@@ -10,10 +10,11 @@ from typing import Any
 import httpx
 import pytest
 from api_lab import ApiLab, api_lab, refused
-from builders import ALICE, BOB, CHEN, DANA, TONIGHT, actor, request
+from builders import ALICE, BOB, CHEN, DANA, TONIGHT, actor, cluster, request
 from sqlalchemy import event
 
 from bot.domain.access import Scope
+from bot.domain.cluster import Node
 from bot.domain.request import build_wait
 from bot.services.cancel import cancel
 from bot.services.drain import drain
@@ -51,6 +52,21 @@ def pages(client: httpx.Client, path: str, **query: Any) -> Iterator[list[dict[s
 
 def ids(found: list[dict[str, Any]]) -> list[str]:
     return [str(one["id"]) for one in found]
+
+
+@pytest.mark.parametrize("name", ["gpu_1", "节点1", "gpu+1", "g%1"])
+def test_bookings_of_a_node_are_of_no_node_that_is_called_alike(tmp_path: Path, name: str) -> None:
+    nodes = tuple(Node(one, 4, "V100") for one in (name, "gpuA1", "gpu-1"))
+    with api_lab(tmp_path, cluster(nodes=nodes)) as lab:
+        for node in nodes:
+            book(lab, BOB, node=node.name)
+        found = lab.by(BOB).get("/bookings", params={"node": name}).json()["items"]
+        assert [one["shares"] for one in found] == [[[name, 1]]]
+
+
+@pytest.mark.parametrize("field", ["owner", "team", "node"])
+def test_a_name_with_control_characters_is_refused(lab: ApiLab, field: str) -> None:
+    refused(lab.by(BOB).get("/bookings", params={field: "a\0b"}), 422, "bad_input")
 
 
 def test_bookings_come_by_their_end_page_by_page(lab: ApiLab) -> None:

@@ -62,7 +62,7 @@ def lab(tmp_path: Path) -> Iterator[Lab]:
     lab = Lab(site)
     server = WebServer(build_web(None, list, site, lambda: lab.now), "127.0.0.1", 0)
     server.start()
-    with httpx.Client(base_url=server.address, trust_env=False) as lab.web:
+    with httpx.Client(base_url=server.address, trust_env=False, timeout=60) as lab.web:
         yield lab
     server.stop(5)
     site.database.close()

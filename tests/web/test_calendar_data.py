@@ -9,7 +9,7 @@ from typing import Any
 
 import builders
 import pytest
-from builders import ADMIN, ALICE, BOB, CHEN, NOW, TONIGHT, actor, request
+from builders import ADMIN, ALICE, BOB, CHEN, NODES, NOW, TONIGHT, actor, request
 from serving import Served, served
 
 from bot.domain.access import Scope, TokenKind
@@ -144,6 +144,17 @@ def test_nothing_is_sent_again_until_something_changed(lab: Served) -> None:
     assert (again.status_code, again.content) == (304, b"")
     book(lab)
     assert lab.web.get("/api/v1/calendar", params=DAY, headers=known).status_code == 200
+
+
+def test_another_configuration_makes_another_document(tmp_path: Path) -> None:
+    tags = []
+    for name, of in (("one", NODES), ("same", NODES), ("other", NODES[:2])):
+        (tmp_path / name).mkdir()
+        cluster = builders.cluster(nodes=of, public_calendar=True)
+        routes = lambda s, n: calendar_routes(s, Access(s, n), n)  # noqa: E731
+        with served(tmp_path / name, routes, cluster) as lab:
+            tags.append(lab.web.get("/api/v1/calendar", params=DAY).headers["etag"])
+    assert tags[0] == tags[1] != tags[2]
 
 
 def test_what_one_may_see_another_does_not_get_by_its_tag(lab: Served) -> None:

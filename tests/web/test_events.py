@@ -19,6 +19,7 @@ from bot.services.site import Site
 from bot.services.turn_over import turn_over
 from bot.web import events as events_module
 from bot.web.app import build_web
+from bot.web.sessions import COOKIE, new_session, seal_session
 
 Event = tuple[str, dict[str, object]]
 
@@ -63,7 +64,7 @@ def server(public: Site) -> Iterator[WebServer]:
 @contextmanager
 def listening(server: WebServer, **headers: str) -> Iterator[Stream]:
     with (
-        httpx.Client(base_url=server.address, trust_env=False, timeout=10) as client,
+        httpx.Client(base_url=server.address, trust_env=False, timeout=60) as client,
         client.stream("GET", "/api/v1/events", headers=headers) as response,
     ):
         assert response.status_code == 200, response.read()
@@ -167,7 +168,7 @@ def test_a_stream_that_ends_makes_room(
     with listening(server) as stream:
         stream.event()
     for _ in range(100):  # the server sees the end of a connection when it looks at it next
-        answer = httpx.Client(trust_env=False)
+        answer = httpx.Client(trust_env=False, timeout=60)
         with answer.stream("GET", f"{server.address}/api/v1/events") as response:
             if response.status_code == 200:
                 break
@@ -178,7 +179,7 @@ def test_many_streams_take_no_threads(public: Site, server: WebServer) -> None:
     with listening(server) as first:
         first.event()
         before = threading.active_count()
-        with httpx.Client(base_url=server.address, trust_env=False, timeout=10) as client:
+        with httpx.Client(base_url=server.address, trust_env=False, timeout=60) as client:
             streams = [client.stream("GET", "/api/v1/events") for _ in range(60)]
             responses = [stream.__enter__() for stream in streams]
             assert {response.status_code for response in responses} == {200}
@@ -187,6 +188,29 @@ def test_many_streams_take_no_threads(public: Site, server: WebServer) -> None:
             assert threading.active_count() - before < 45
             for stream in streams:
                 stream.__exit__(None, None, None)
+
+
+def test_the_public_takes_no_more_than_its_share_of_them(
+    public: Site, server: WebServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(events_module, "MOST_PUBLIC", 1)
+    cookie = f"{COOKIE}={seal_session(public, new_session(BOB, now=NOW))}"
+    with listening(server) as stream:
+        stream.event()
+        refused = httpx.get(f"{server.address}/api/v1/events", trust_env=False)
+        assert (refused.status_code, refused.json()["code"]) == (503, "too_many_streams")
+        with listening(server, Cookie=cookie) as other:
+            assert other.event()[0] == "hello"
+
+
+@pytest.mark.parametrize("last", ["9" * 5000, "-1", "x", "1.0"])
+def test_a_last_event_that_is_none_of_ours_counts_as_none(
+    public: Site, server: WebServer, last: str
+) -> None:
+    with listening(server, **{"Last-Event-ID": last}) as stream:
+        assert stream.event()[0] == "hello"
+        reserve(public, actor(BOB), request(1), now=NOW)
+        assert stream.event()[1]["nodes"]
 
 
 def test_strangers_hear_nothing_unless_policy_says_so(site: Site) -> None:

@@ -16,6 +16,7 @@ from serving import Served, served
 
 from bot.domain.access import Scope, TokenKind
 from bot.domain.actor import Person
+from bot.domain.cluster import Node
 from bot.locale import translator
 from bot.services.activity import saw_use
 from bot.services.cancel import cancel
@@ -132,6 +133,24 @@ def test_each_feed_shows_its_own(lab: Served) -> None:
     assert shown[MINE] == {"booking-1"}
     assert shown[VISION] == {"booking-1", "booking-2"}
     assert shown[NODE] == {"booking-1", "booking-3"}
+
+
+def test_a_node_is_not_mistaken_for_one_that_is_called_alike(tmp_path: Path) -> None:
+    nodes = tuple(Node(name, 4, "V100") for name in ("gpu_1", "gpuA1", "节点1"))
+    with served(tmp_path, feed_routes, cluster(nodes=nodes)) as lab:
+        for node in nodes:
+            reserve(lab.site, actor(BOB), request(4, node=node.name), now=NOW)
+        for number, node in enumerate(nodes, start=1):
+            target = FeedTarget(FeedKind.NODE, node.name)
+            assert set(events(fetch(lab, address(lab, target)))) == {f"booking-{number}"}
+
+
+@pytest.mark.parametrize("end", ["\x85", "\u2028", "\r\n", "\x0b"])
+def test_a_name_that_ends_a_line_begins_no_event(lab: Served, end: str) -> None:
+    remember_person(lab.site, person(BOB, f"bob{end}END:VEVENT"))
+    reserve(lab.site, actor(BOB), request(4), now=NOW)
+    (event,) = events(fetch(lab, address(lab, MINE))).values()
+    assert event["SUMMARY"].endswith("bob END:VEVENT")
 
 
 def test_a_change_keeps_the_id_and_raises_the_sequence(lab: Served) -> None:

@@ -72,7 +72,7 @@ def served(
     server = WebServer(build_web(bolt, problems, site, lambda: builders.NOW), "127.0.0.1", 0)
     server.start()
     try:
-        with httpx.Client(base_url=server.address, trust_env=False) as client:
+        with httpx.Client(base_url=server.address, trust_env=False, timeout=60) as client:
             yield client
     finally:
         server.stop(5)
@@ -194,7 +194,7 @@ def bot(slack: Sandbox, tmp_path: Path) -> Iterator[Bot]:
 
 
 def test_the_running_bot_is_ready(bot: Bot) -> None:
-    answer = httpx.get(f"{bot.address}/readyz", trust_env=False)
+    answer = httpx.get(f"{bot.address}/readyz", trust_env=False, timeout=60)
     assert (answer.status_code, answer.json()["problems"]) == (200, [])
 
 

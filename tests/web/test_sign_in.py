@@ -264,7 +264,7 @@ def test_what_is_no_good_link_signs_nobody_in(linked: Lab, wrong: str) -> None:
         "x": "x",
         "expired": seal_link(linked.site, ALICE, now=NOW - DAY),
         "session": seal(linked.site, "session", ALICE, expires),
-        "changed": good[:-1] + ("A" if good[-1] != "A" else "B"),
+        "changed": good[:-2] + ("A" if good[-2] != "A" else "B") + good[-1],
     }[wrong]
     with linked.browser() as browser:
         form = at_the_form(linked, browser)

@@ -14,8 +14,9 @@ from bot.domain.booking import Booking, BookingState
 from bot.domain.errors import Conflict
 from bot.domain.lengths import parse_length
 from bot.domain.request import BookingRequest
-from bot.services.listing import OPEN, BookingFilter, list_bookings, names_of
+from bot.services.listing import OPEN, BookingFilter, list_bookings
 from bot.services.look import Availability, availability, get_booking
+from bot.services.people import names_of
 from bot.services.request_keys import RequestKey
 from bot.services.reserve import reserve_all
 from bot.services.reserve_within import reserve_within
@@ -39,7 +40,13 @@ StateName = Literal["open", "all"] | BookingState
 def booking_routes(api: Api) -> APIRouter:
     """Listing, showing, checking and making bookings."""
     router = APIRouter(tags=[TAG])
-    reading, booking = needs(api, Scope.READ), needs(api, Scope.BOOK)
+    _add_reading(router, api)
+    _add_booking(router, api)
+    return router
+
+
+def _add_reading(router: APIRouter, api: Api) -> None:
+    reading = needs(api, Scope.READ)
 
     @router.get("/bookings", response_model=Page[BookingResult], responses=errors())
     def bookings(
@@ -77,10 +84,16 @@ def booking_routes(api: Api) -> APIRouter:
         """One booking."""
         return api.show(asker, get_booking(api.site, booking))
 
+
+def _add_booking(router: APIRouter, api: Api) -> None:
+    reading, booking = needs(api, Scope.READ), needs(api, Scope.BOOK)
+
     @router.post("/bookings/check", response_model=CheckResult, responses=errors())
     def check(order: Order, asker: Asker = reading) -> Any:
-        """Whether an order could be booked now; changes nothing."""
+        """Whether an order could be booked at the time that it asks for; changes nothing."""
         now = api.now()
+        if order.within is not None:
+            raise Problem(422, "within_checked", "A check is of one time: leave out `within`.")
         request = read_order(api, asker, order, now)
         found = availability(api.site, request, user=asker.user, now=now)
         return _checked(api, asker, request, found)
@@ -104,8 +117,6 @@ def booking_routes(api: Api) -> APIRouter:
         """Book all of several orders, or none of them."""
         made, _ = _book(api, asker, orders.orders, key)
         return page(api.show_all(asker, made), None)
-
-    return router
 
 
 def _refusals() -> dict[int | str, dict[str, Any]]:

@@ -63,9 +63,14 @@ def _longest(conflict: ExtendConflict) -> int:
 def change_routes(api: Api) -> APIRouter:
     """Cancel, release, extend and move."""
     router = APIRouter(tags=[TAG])
+    _add_giving_back(router, api)
+    _add_rescheduling(router, api)
+    return router
+
+
+def _add_giving_back(router: APIRouter, api: Api) -> None:
     changing = needs(api, Scope.BOOK)
     answers: Any = {"response_model": BookingResult, "responses": errors(404, 409)}
-    clashes: Any = {**answers, "responses": errors(404, 409, s409=ConflictResult)}
 
     @router.post("/bookings/{booking}/cancel", **answers)
     def cancel_booking(
@@ -95,6 +100,14 @@ def change_routes(api: Api) -> APIRouter:
             )
         )
 
+
+def _add_rescheduling(router: APIRouter, api: Api) -> None:
+    changing = needs(api, Scope.BOOK)
+    clashes: Any = {
+        "response_model": BookingResult,
+        "responses": errors(404, 409, s409=ConflictResult),
+    }
+
     @router.post("/bookings/{booking}/extend", **clashes)
     def extend_booking(
         booking: BookingId, body: Extend, key: IdempotencyKey = None, asker: Asker = changing
@@ -118,5 +131,3 @@ def change_routes(api: Api) -> APIRouter:
                 api.site, who, booking, body.start, reason=body.reason, now=now, key=k
             )
         )
-
-    return router

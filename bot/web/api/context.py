@@ -14,8 +14,8 @@ from fastapi.security.base import SecurityBase
 from bot.domain.access import Scope
 from bot.domain.booking import Booking
 from bot.domain.notes import Note
-from bot.services.listing import names_of
 from bot.services.look import get_booking
+from bot.services.people import names_of
 from bot.services.site import Site
 from bot.web.access import VIA_PAGE, Access, Viewer
 from bot.web.api.results import ProblemResult

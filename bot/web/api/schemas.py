@@ -87,7 +87,10 @@ Length = Annotated[
     StrictStr,
     Field(max_length=LONGEST_NAME, description="A length of time in words.", examples=["20h"]),
 ]
-Name = Annotated[StrictStr, Field(min_length=1, max_length=LONGEST_NAME)]
+#: Control characters stand in no name, and not every database takes them in a query.
+Name = Annotated[
+    StrictStr, Field(min_length=1, max_length=LONGEST_NAME, pattern=r"^[^\x00-\x1f]+$")
+]
 Words = Annotated[StrictStr, Field(max_length=LONGEST_WORDS)]
 FreeText = Annotated[StrictStr, Field(max_length=LONGEST_TEXT)]
 PriorityName = Annotated[Literal["P0", "P1", "P2"], BeforeValidator(_upper)]

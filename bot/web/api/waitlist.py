@@ -18,8 +18,9 @@ from bot.domain.waitlist import Offer, WaitlistEntry, entry_label
 from bot.services.answer_offer import accept_offer, decline_offer
 from bot.services.edit_waitlist import check_may_answer, leave_waitlist
 from bot.services.join_waitlist import FreeAlready, join_waitlist
-from bot.services.listing import names_of, open_offers
+from bot.services.listing import open_offers
 from bot.services.look_waiting import get_entry, get_offer, waitlist, waitlist_of
+from bot.services.people import names_of
 from bot.services.request_keys import RequestKey
 from bot.web.api.context import Api, Asker, errors, needs
 from bot.web.api.orders import read_wish
@@ -161,7 +162,7 @@ def _show_wish(
 
 def _show_wishes(api: Api, asker: Asker, found: Sequence[WaitlistEntry]) -> list[dict[str, Any]]:
     names = names_of(api.site, (entry.owner for entry in found))
-    return [_wish(api, asker, entry, names.get(entry.owner, entry.owner)) for entry in found]
+    return [_wish(api, asker, entry, names[entry.owner]) for entry in found]
 
 
 def _wish(api: Api, asker: Asker, entry: WaitlistEntry, name: str) -> dict[str, Any]:
@@ -196,7 +197,7 @@ def _show_offer(api: Api, asker: Asker, offer: Offer) -> dict[str, Any]:
         "id": offer.id,
         "wish": entry_label(offer.entry),
         "owner": offer.owner,
-        "owner_name": names.get(offer.owner, offer.owner),
+        "owner_name": names[offer.owner],
         "team": offer.team,
         "start": offer.window.start,
         "end": offer.window.end,
