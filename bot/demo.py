@@ -17,14 +17,16 @@ from dateutil import tz
 from bot.config.settings import Settings
 from bot.demo_clock import DemoClock
 from bot.demo_history import History
-from bot.domain.actor import Actor
+from bot.domain.actor import Actor, Person
 from bot.domain.cluster import Cluster, Node, Team
 from bot.domain.request import parse_reserve
 from bot.main import Bot, run_until_signal
 from bot.sandbox import Sandbox, SandboxChannel, SandboxClock, SandboxUser
+from bot.services import people
 from bot.services.no_show import still_needed
 from bot.services.reserve import reserve
 from bot.services.site import Site
+from bot.services.turn_over import turn_over
 from bot.slack.outbox import PACE
 
 MANIFEST = Path(__file__).with_name("manifest.yml")
@@ -136,6 +138,7 @@ class Demo:
         self.bot = Bot(self._settings(), cluster(), self.clock, pace=self._pace)
         if self._history:
             History(self.bot.site, self.clock.now()).live()
+            remember_everybody(self.bot.site, self.clock)
         book_samples(self.bot.site, self.clock)
         self.bot.start()
         self.sandbox.allow_redirect(f"{self.bot.address}/sign-in/callback")
@@ -221,12 +224,21 @@ def cluster() -> Cluster:
     )
 
 
+def remember_everybody(site: Site, clock: SandboxClock) -> None:
+    """Know what people are called, as after weeks in which they have used the bot."""
+    for user in USERS:
+        person = Person(user.id, user.real_name, user.tz, user.locale, None, clock.now())
+        people.remember_person(site, person)
+
+
 def book_samples(site: Site, clock: SandboxClock) -> None:
     """Make the sample bookings: some run by now, some are ahead."""
     for sample in SAMPLES:
         now = (clock.now() - sample.ago).replace(microsecond=0)
         request = parse_reserve(sample.text, now=now, zone=site.cluster.zone, cluster=site.cluster)
         booked = reserve(site, Actor(sample.user), request, now=now)
+        # Those that begin at once: later, the history would call them late.
+        turn_over(site, now=now)
         if booked.is_running(clock.now()):
             # Its owner is at work on it, and need not be asked about it.
             still_needed(site, Actor(sample.user), booked.id, now=clock.now())

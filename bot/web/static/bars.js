@@ -69,8 +69,13 @@ export function makeBar(piece, track, matches) {
   const bar = document.createElement(piece.drain ? "div" : "button");
   const height = piece.span * track;
   bar.className = classesOf(piece, height >= TALL, matches);
-  bar.style.top = `${piece.lane * track}px`;
-  bar.style.height = `${piece.drain ? height : height - 2}px`;
+  // Zooming changes only this box: the bar's own many colours are not worked out again.
+  bar.box = document.createElement("div");
+  bar.box.className = "slot";
+  bar.box.setAttribute("role", "presentation");
+  bar.box.style.top = `${piece.lane * track}px`;
+  bar.box.style.height = `${piece.drain ? height : height - 2}px`;
+  bar.box.append(bar);
   bar.piece = piece;
   bar.isTall = height >= TALL;
   if (piece.drain) {
@@ -100,11 +105,11 @@ function classesOf(piece, isTall, matches) {
 export function placeBar(bar, left, width) {
   const shown = Math.max(width - 1, 2);
   if (bar.x !== left) {
-    bar.style.left = `${left}px`;
+    bar.box.style.left = `${left}px`;
     bar.x = left;
   }
   if (bar.w === shown) return;
-  bar.style.width = `${shown}px`;
+  bar.box.style.width = `${shown}px`;
   bar.w = shown;
   if (bar.piece.drain) return;
   const wordy = shown >= WORDY;

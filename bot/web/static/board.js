@@ -262,7 +262,7 @@ function drawBars(made) {
     if (!bar) {
       bar = makeBar(piece, layout.track, matches);
       made.bars.set(piece.key, bar);
-      fresh.push(bar);
+      fresh.push(bar.box);
     }
     // A bar ends where the span does: a week at three hours a view would be enormous.
     const left = placeOf(Math.max(s, drawn.from));
@@ -271,7 +271,7 @@ function drawBars(made) {
   made.lane.append(...fresh);
   for (const [key, bar] of made.bars) {
     if (wanted.has(key) || bar === document.activeElement) continue;
-    bar.remove();
+    bar.box.remove();
     made.bars.delete(key);
   }
 }

@@ -143,8 +143,11 @@ function drawExtended() {
 
 /** Everything anew, where we are. */
 async function reload() {
+  // Nothing could be loaded yet: what is in view will do.
+  const [from, to] = store.to ? [store.from, store.to] : [view.from, viewEnd()];
   try {
-    await load(store.from, store.to);
+    await load(from, to);
+    $("state").textContent = "";
     drawLoaded();
   } catch (error) {
     failed(error);

@@ -36,6 +36,7 @@ export function startLive(changed) {
       soon();
     }
     tell(false);
+    document.body.dataset.live = "";
   });
   source.addEventListener("change", (event) => {
     const { nodes } = JSON.parse(event.data);
@@ -44,6 +45,14 @@ export function startLive(changed) {
     soon();
   });
   source.addEventListener("error", () => tell(true));
+  // The system knows sooner than the stream, which may stay silent for a while.
+  addEventListener("offline", () => tell(true));
+  addEventListener("online", () => {
+    if (source.readyState !== EventSource.OPEN) return;
+    all = true;
+    soon();
+    tell(false);
+  });
   addEventListener("pagehide", () => source.close());
   addEventListener("pageshow", (event) => event.persisted && location.reload());
 }

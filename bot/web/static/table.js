@@ -17,6 +17,10 @@ export function drawTable({ from, to, model, isWanted, open }) {
     .filter((one) => one.s < to && one.e > from && isWanted({ k: "booking", id: one.id }))
     .filter((one) => !model || one.nodes.some((node) => models.get(node) === model))
     .sort((a, b) => a.s - b.s || a.id - b.id);
+  const shown = JSON.stringify(found);
+  if (home.shown === shown) return;
+  // Written again only when it differs: somebody may be in the middle of it.
+  home.shown = shown;
   const table = document.createElement("table");
   const caption = table.createCaption();
   caption.textContent = tn("{n} booking", "{n} bookings", found.length);
