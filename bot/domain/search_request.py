@@ -101,13 +101,19 @@ def most_patient(policy: Policy) -> Priority:
 
 
 def parse_day_or_moment(
-    text: str, *, now: datetime, zone: tzinfo, month_first: bool = True
+    text: str,
+    *,
+    now: datetime,
+    zone: tzinfo,
+    month_first: bool = True,
+    example: str = STATUS_EXAMPLE,
 ) -> Moment:
     """Read the WHEN of `status [WHEN]` and `calendar [WHEN]`, which may have passed.
 
-    Nothing means now; a day means its beginning, in `zone` (`is_day` is set).
+    Nothing means now; a day means its beginning, in `zone` (`is_day` is set). `example` is shown
+    to who writes something else.
     """
-    context = Context(now, zone, month_first, STATUS_EXAMPLE)
+    context = Context(now, zone, month_first, example)
     if not Text.of(text).plain.strip():
         return Moment(now, is_now=True)
     return read_moment(text, context, whole_day=True)

@@ -18,13 +18,15 @@ class Style:
     #: Whose names of days and months are used.
     locale: str
     day: str
+    #: Where there is little room; the month is said elsewhere.
+    short_day: str
     moment: str
 
 
 #: A style for every language that has a catalogue.
 STYLES = {
-    SOURCE: Style("en", "EEE d MMM", "EEE d MMM HH:mm"),
-    "zh_CN": Style("zh_Hans_CN", "M月d日EEE", "M月d日EEE HH:mm"),
+    SOURCE: Style("en", "EEE d MMM", "EEE d", "EEE d MMM HH:mm"),
+    "zh_CN": Style("zh_Hans_CN", "M月d日EEE", "d日EEE", "M月d日EEE HH:mm"),
 }
 
 
@@ -32,6 +34,12 @@ def day(of: date, locale: str) -> str:
     """As in "Thu 26 Nov"."""
     style = _style(locale)
     return format_date(of, style.day, locale=style.locale)
+
+
+def short_day(of: date, locale: str) -> str:
+    """As in "Thu 26", without the month."""
+    style = _style(locale)
+    return format_date(of, style.short_day, locale=style.locale)
 
 
 def moment(local: datetime, locale: str) -> str:

@@ -1,6 +1,7 @@
-"""A heat map of the week as a picture: a row a day, a column an hour, per cent in each cell.
+"""A heat map of the week as a picture: a column a day, a row an hour, per cent in each cell.
 
-Drawn at twice the size at which telephones show it, so that it is crisp there.
+The page has it the other way round. Upright, the numbers are still readable at the width of a
+telephone; drawn at several times the size at which that shows it, it is crisp there.
 """
 
 from __future__ import annotations
@@ -14,10 +15,10 @@ from bot.domain.report_reading import percent
 from bot.pictures.ink import LINE_STRONG, MUTED, SUNKEN, SURFACE, TEXT, Box, Canvas, Color
 from bot.pictures.ink import text_width as width_of
 
-WIDTH = 1600
-MARGIN, LEFT, TOP = 32, 120, 128
-CELL_HEIGHT, GAP, FOOT = 64, 4, 76
-TITLE_SIZE, LABEL_SIZE, CELL_SIZE = 38, 26, 25
+WIDTH = 1200
+MARGIN, LEFT, TOP = 24, 124, 132
+CELL_HEIGHT, GAP, FOOT = 46, 4, 72
+TITLE_SIZE, LABEL_SIZE, CELL_SIZE = 36, 30, 30
 
 #: By `shade`, from nothing to full; the same colours as on the page.
 SHADES: tuple[Color, ...] = (
@@ -41,17 +42,17 @@ class HeatWords:
 
 def draw_heatmap(heat: HeatMap, words: HeatWords) -> bytes:
     """The heat map as a PNG."""
-    height = TOP + WEEK_DAYS * CELL_HEIGHT + FOOT
+    height = TOP + DAY_HOURS * CELL_HEIGHT + FOOT
     canvas = Canvas(WIDTH, height)
     line = Box(MARGIN, MARGIN, WIDTH - MARGIN, MARGIN + TITLE_SIZE)
     canvas.text_within(line, words.title, TITLE_SIZE)
     for hour in range(DAY_HOURS):
         box = cell_box(0, hour)
-        above = Box(box.left, TOP - 40, box.right, TOP - 4)
-        _center(canvas, above, f"{hour:02}", LABEL_SIZE, MUTED)
+        beside = Box(MARGIN, box.top, LEFT - 8, box.bottom)
+        canvas.text_within(beside, f"{hour:02}:00", LABEL_SIZE, MUTED)
     for day, name in enumerate(words.days):
         box = cell_box(day, 0)
-        canvas.text_within(Box(MARGIN, box.top, LEFT - 8, box.bottom), name, LABEL_SIZE)
+        _center(canvas, Box(box.left, TOP - 48, box.right, TOP - 4), name, LABEL_SIZE, TEXT)
         for hour in range(DAY_HOURS):
             _draw_cell(canvas, cell_box(day, hour), heat.share(day, hour))
     foot = Box(MARGIN, height - FOOT, WIDTH - MARGIN, height)
@@ -63,9 +64,9 @@ def draw_heatmap(heat: HeatMap, words: HeatWords) -> bytes:
 
 def cell_box(day: int, hour: int) -> Box:
     """Where the cell of an hour of the week lies, in pixels."""
-    step = (WIDTH - LEFT - MARGIN) / DAY_HOURS
-    left, top = round(LEFT + hour * step), TOP + day * CELL_HEIGHT
-    return Box(left, top, round(LEFT + (hour + 1) * step) - GAP, top + CELL_HEIGHT - GAP)
+    step = (WIDTH - LEFT - MARGIN) / WEEK_DAYS
+    left, top = round(LEFT + day * step), TOP + hour * CELL_HEIGHT
+    return Box(left, top, round(LEFT + (day + 1) * step) - GAP, top + CELL_HEIGHT - GAP)
 
 
 def _draw_cell(canvas: Canvas, box: Box, share: float | None) -> None:

@@ -98,8 +98,7 @@ def draw_mark(canvas: Canvas, box: Box, mark: Mark, team: Color) -> None:
         canvas.hatch(box, mixed(team, 0.35), 2)
         canvas.frame(box, mixed(team, 0.85, TEXT), 3, dash=DASH if mark is Mark.OFFER else 4)
     elif mark is Mark.DRAIN:
-        canvas.hatch(box, mixed(MUTED, 0.35), 3)
-        canvas.hatch(box, mixed(MUTED, 0.35), 3, rising=False)
+        cross(canvas, box)
         canvas.fill(_left_of(box, 6), MUTED)
     else:
         _draw_booking(canvas, box, mark, team)
@@ -114,6 +113,12 @@ def _draw_booking(canvas: Canvas, box: Box, mark: Mark, team: Color) -> None:
     canvas.fill(box, mixed(team, 0.28 if mark is Mark.RESERVED else 0.55))
     canvas.frame(box, mixed(team, 0.8, TEXT), 2)
     canvas.fill(_left_of(box, 8), mixed(team, 0.9, TEXT))
+
+
+def cross(canvas: Canvas, box: Box) -> None:
+    """The lines over what is out of service."""
+    canvas.hatch(box, mixed(MUTED, 0.35), 3)
+    canvas.hatch(box, mixed(MUTED, 0.35), 3, rising=False)
 
 
 def draw_tail(canvas: Canvas, box: Box) -> None:

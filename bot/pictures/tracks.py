@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import tzinfo
+from datetime import date, tzinfo
 from io import BytesIO
 from itertools import pairwise
 
@@ -38,6 +38,7 @@ from bot.pictures.marks import (
     OVER,
     Mark,
     color_of,
+    cross,
     draw_mark,
     draw_tail,
     mark_of,
@@ -131,13 +132,23 @@ def _draw_axis(canvas: Canvas, axis: Axis, words: Words, bottom: int, tag: Box) 
 
 
 def _draw_days(canvas: Canvas, axis: Axis, words: Words) -> None:
-    """Each day's name from its beginning on, as far as it fits before the next."""
+    """Each day's name from its beginning on, as long as it fits before the next."""
     days = list(axis.days())
     starts = [axis.at(axis.midnight(day)) for day in days]
     for day, (left, right) in zip(days, pairwise([*starts, axis.right]), strict=True):
         canvas.line(Box(left, PAD, left, PAD + DAYS + HOURS), LINE_STRONG, 2)
-        name = dates.day(day, locale_for(words.locale))
-        canvas.text_within(Box(left + 6, PAD, right - 6, PAD + DAYS), name, SIZE)
+        box = Box(left + 6, PAD, right - 6, PAD + DAYS)
+        canvas.text_within(box, *day_name(day, box.width, words))
+
+
+def day_name(day: date, room: int, words: Words) -> tuple[str, int]:
+    """What a day is called in so many pixels, and in which size."""
+    locale = locale_for(words.locale)
+    whole = dates.day(day, locale)
+    # Cut off, neighbouring days would look the same.
+    if text_width(whole, SIZE) > room:
+        return dates.short_day(day, locale), SMALL
+    return whole, SIZE
 
 
 def _now_tag(axis: Axis, tracks: Tracks, words: Words) -> Box:
@@ -228,7 +239,7 @@ def _draw_taken(canvas: Canvas, axis: Axis, lane: Lane, tracks: Tracks, cluster:
             canvas.fill(Box(left, high, right, low), mixed(color_of(cluster, team), 0.62))
             filled += gpus
         box = Box(left, _level(lane, bottom, filled + out), right, _level(lane, bottom, filled))
-        canvas.hatch(box, mixed(MUTED, 0.45), 3)
+        cross(canvas, box)
     canvas.frame(Box(axis.left, lane.top, axis.right, bottom), LINE_STRONG, 2)
 
 

@@ -60,7 +60,12 @@ def calendar_picture(
 
 
 def in_words(reader: Reader, found: Tracks) -> str:
-    """The essentials, for those who do not see the picture: what is free, and when the rest is."""
+    """The essentials, for those who do not see the picture: what is free, and when the rest is.
+
+    Of what is over: how much of it was taken.
+    """
+    if found.window.end <= found.now:
+        return reader.plain(N_("{share} % of the GPU time was taken."), share=_taken(found))
     at = found.now if found.now in found.window else found.window.start
     at_s = int(at.timestamp())
     total = sum(one.node.gpus for one in found.nodes)
@@ -70,7 +75,7 @@ def in_words(reader: Reader, found: Tracks) -> str:
     else:
         said = [
             reader.plain(
-                N_("{free} of {total} GPUs are free, {at}."), free=free, total=total, at=at
+                N_("{at}: {free} of {total} GPUs are free."), free=free, total=total, at=at
             )
         ]
     told = [line for one in found.nodes if (line := _about(reader, one, at, found.window))]
@@ -80,6 +85,18 @@ def in_words(reader: Reader, found: Tracks) -> str:
         said.append(reader.many_plain("{n} more node is full.", "{n} more nodes are full.", more))
     # Nothing is escaped in alternative texts, so they are joined as they are.
     return str(reader.sentences(*map(Mrkdwn, said)))
+
+
+def _taken(found: Tracks) -> int:
+    """Per cent of the time of all GPUs that was taken in the window."""
+    start_s, end_s = int(found.window.start.timestamp()), int(found.window.end.timestamp())
+    taken = sum(
+        len(bar.gpus) * (min(bar.end, end_s) - max(bar.start, start_s))
+        for one in found.nodes
+        for bar in one.bars
+    )
+    there = (end_s - start_s) * sum(one.node.gpus for one in found.nodes)
+    return round(100 * taken / there)
 
 
 def _about(reader: Reader, one: NodeTracks, at: datetime, window: Window) -> str:

@@ -14,6 +14,7 @@ from bot.domain.errors import N_, UserId
 from bot.domain.preemption_notice import Preemption, PreemptionState
 from bot.domain.transfer import Transfer
 from bot.domain.window import Window
+from bot.services.site import Site
 from bot.slack.reader import Mrkdwn, Reader
 from bot.slack.wording import cut
 
@@ -239,6 +240,13 @@ def joined(*parts: str) -> Mrkdwn:
 def team(reader: Reader, name: str) -> Mrkdwn:
     """As in "team vision"."""
     return reader.text(N_("team {team}"), team=name)
+
+
+def link_note(reader: Reader, site: Site) -> Mrkdwn:
+    """What a link to a page does besides leading there; empty where one signs in with Slack."""
+    if site.open_id:
+        return Mrkdwn("")
+    return reader.text(N_("The link signs you in, for one day: keep it to yourself."))
 
 
 def unknown_zone(reader: Reader) -> Mrkdwn:

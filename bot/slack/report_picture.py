@@ -13,7 +13,7 @@ from bot.locale import dates
 from bot.pictures.fonts import locale_for
 from bot.pictures.heatmap import HeatWords, draw_heatmap
 from bot.slack.context import Picture
-from bot.slack.reader import Reader
+from bot.slack.reader import Mrkdwn, Reader
 
 
 def report_picture(reader: Reader, report: Report, scope: Scope) -> Picture:
@@ -25,10 +25,7 @@ def report_picture(reader: Reader, report: Report, scope: Scope) -> Picture:
         title=drawer.plain(N_("When GPUs are held: {name}"), name=scope.name),
         days=dates.weekdays(drawer.locale),
         legend=drawer.plain(
-            N_(
-                "Per cent of the GPU-hours in service that were held, by day of the week and hour "
-                "of the day."
-            )
+            N_("Per cent of the GPU-hours in service that were held, by day and hour.")
         ),
     )
     key = hashlib.sha256(repr((scope.heat, words)).encode()).hexdigest()
@@ -43,7 +40,8 @@ def report_picture(reader: Reader, report: Report, scope: Scope) -> Picture:
 
 def in_words(reader: Reader, report: Report, scope: Scope) -> str:
     """The essentials for those who do not see the picture: the sentences, and the busiest hour."""
-    said = [reader.plain(note.template, **note.fields) for note in reading(report, scope)]
+    # Nothing is escaped in alternative texts, so they are joined as they are.
+    said = [Mrkdwn(reader.plain(note.template, **note.fields)) for note in reading(report, scope)]
     hours = [
         (share, day, hour)
         for day in range(WEEK_DAYS)
@@ -59,5 +57,5 @@ def in_words(reader: Reader, report: Report, scope: Scope) -> str:
             end=f"{hour + 1:02}:00",
             share=percent(share),
         )
-        said.append(busiest)
-    return " ".join(said)
+        said.append(Mrkdwn(busiest))
+    return str(reader.sentences(*said))

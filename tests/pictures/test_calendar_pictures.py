@@ -12,10 +12,10 @@ from seeing import Seen
 from bot.domain.booking import Priority
 from bot.domain.cluster import Node
 from bot.pictures import fonts
-from bot.pictures.ink import LINE_STRONG, MUTED, SURFACE, color, mixed
+from bot.pictures.ink import LINE_STRONG, MUTED, SURFACE, color, mixed, text_width
 from bot.pictures.ink import NOW as NOW_LINE
 from bot.pictures.lanes import taken_over_time
-from bot.pictures.tracks import WIDTH
+from bot.pictures.tracks import WIDTH, day_name
 from bot.services.activity import saw_use
 from bot.services.drain import drain
 from bot.services.preempt import preempt
@@ -128,6 +128,15 @@ def test_of_many_gpus_each_node_has_one_lane_that_fills(open_site):
     ]
 
 
+def test_what_is_out_of_service_looks_as_the_legend_says_there_too(open_site):
+    nodes = tuple(Node(f"gpu-{n:02}", 8, "A100") for n in range(12))
+    site = open_site(builders.cluster(nodes=nodes))
+    drain(site, actor(ADMIN), "gpu-05", until=TONIGHT, reason="fan", now=NOW)
+    seen = Seen(site, DAY)
+    assert mixed(MUTED, 0.35) in seen.around(TONIGHT - 2 * HOUR, "gpu-05", 3.5)
+    assert mixed(MUTED, 0.35) not in seen.around(TONIGHT + 2 * HOUR, "gpu-05", 3.5)
+
+
 def test_of_very_many_each_model_has_one(open_site):
     nodes = tuple(Node(f"gpu-{n:02}", 8, "A100" if n < 20 else "H100") for n in range(30))
     site = open_site(builders.cluster(nodes=nodes))
@@ -163,6 +172,16 @@ def test_without_any_font_of_the_system_it_is_drawn_all_the_same(lab, monkeypatc
     reserve(lab, actor(BOB), request(2, TONIGHT, 6, node="gpu-03"), now=NOW)
     seen = Seen(lab, DAY)
     assert seen.at(TONIGHT + 5 * HOUR, "gpu-03", 0.3) == mixed(color(VISION), 0.28)
+
+
+@pytest.mark.parametrize("locale", ["en-US", "zh-CN"])
+def test_every_day_of_a_week_has_a_name_of_its_own_that_is_not_cut_off(lab, locale):
+    seen = Seen(lab, window(NOW - 10 * HOUR - 37 * MINUTE, 7 * 24), locale=locale)
+    days = list(seen.axis.days())
+    room = (seen.axis.right - seen.axis.left) // len(days) - 12
+    names = [day_name(day, room, seen.words) for day in days]
+    assert len(set(names)) == len(days) == 7
+    assert all(text_width(name, size) <= room for name, size in names)
 
 
 def test_midnight_is_a_stronger_line(lab):

@@ -8,8 +8,16 @@ from itertools import pairwise
 from PIL import Image
 
 from bot.domain.report_heat import HeatMap, shade
-from bot.pictures.heatmap import SHADES, WIDTH, HeatWords, cell_box, draw_heatmap
-from bot.pictures.ink import SURFACE
+from bot.pictures.heatmap import (
+    CELL_SIZE,
+    LABEL_SIZE,
+    SHADES,
+    WIDTH,
+    HeatWords,
+    cell_box,
+    draw_heatmap,
+)
+from bot.pictures.ink import SURFACE, text_width
 
 DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 WORDS = HeatWords("Vision Lab, 29 Oct – 25 Nov", DAYS, "Per cent of the GPU-hours that were held")
@@ -60,10 +68,18 @@ def test_hours_out_of_service_are_hatched_and_have_no_colour_of_the_scale() -> N
 
 
 def test_cells_lie_side_by_side_inside_the_picture() -> None:
-    boxes = [cell_box(2, hour) for hour in range(24)]
-    assert all(a.right < b.left for a, b in pairwise(boxes))
-    assert boxes[-1].right < WIDTH
-    assert cell_box(6, 0).bottom < drawn(heat()).height
+    days, hours = [cell_box(day, 5) for day in range(7)], [cell_box(2, hour) for hour in range(24)]
+    assert all(a.right < b.left for a, b in pairwise(days))
+    assert all(a.bottom < b.top for a, b in pairwise(hours))
+    assert days[-1].right < WIDTH
+    assert hours[-1].bottom < drawn(heat()).height
+
+
+def test_its_letters_are_readable_at_the_width_of_a_telephone() -> None:
+    # Slack on a telephone shows pictures about 300 points wide; under 7 nobody can read.
+    assert min(CELL_SIZE, LABEL_SIZE) * 300 / WIDTH >= 7
+    assert cell_box(0, 0).height > CELL_SIZE
+    assert text_width("100", CELL_SIZE) < cell_box(0, 0).width
 
 
 def test_a_share_over_everything_is_as_dark_as_full() -> None:

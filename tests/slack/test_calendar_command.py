@@ -13,8 +13,10 @@ from PIL import Image
 from talk import Talk, find, words
 
 from bot.domain.cluster import Node
+from bot.domain.window import Window
 from bot.services.drain import drain
 from bot.services.reserve import reserve
+from bot.services.turn_over import turn_over
 from bot.slack.calendar_picture import NAMED, calendar_picture, day_from
 from bot.slack.context import Picture, Reply
 from bot.slack.reader import Reader
@@ -53,7 +55,8 @@ def test_it_shows_the_day_or_week_that_is_asked_for(bob, text, title):
 
 def test_words_that_are_no_time_are_named(bob):
     reply = bob.types("calendar whenever")
-    assert "whenever" in words(reply)
+    assert "“whenever”. Try: `/gpu calendar tomorrow`" in words(reply)
+    assert "Try: `/gpu calendar week next monday`" in words(bob.types("calendar week whenever"))
     assert reply.picture is None
 
 
@@ -63,7 +66,17 @@ def test_the_link_signs_in_the_one_who_asks_and_leads_to_that_time(open_site):
     link = find(reply, "Open the calendar")["url"]
     assert link.startswith("https://gpubot.example.com/sign-in?link=")
     assert "2026-11-25T16%3A00%3A00Z" in link or "2026-11-25T16:00:00Z" in link
+    assert "keep it to yourself" in words(reply)
     assert Talk(site, ALICE).presses(reply, "Open the calendar") is None
+
+
+def test_a_link_that_signs_nobody_in_is_no_secret(open_site):
+    site = open_site(builders.cluster())
+    site = replace(site, address=lambda: "https://gpubot.example.com", open_id=True)
+    reply = Talk(site, ALICE).types("calendar tomorrow")
+    link = find(reply, "Open the calendar")["url"]
+    assert link == "https://gpubot.example.com/?at=2026-11-25T16:00:00Z"
+    assert "keep it to yourself" not in words(reply)
 
 
 def test_without_an_address_there_is_no_link(bob):
@@ -93,7 +106,18 @@ def test_the_words_say_what_is_free_and_when_the_rest_is(site):
 def test_of_another_day_they_say_how_it_begins(site):
     tomorrow = TONIGHT + 24 * HOUR
     reserve(site, actor(BOB), request(4, TONIGHT, 48, node="gpu-01"), now=NOW)
-    assert alt(site, at=tomorrow).startswith("12 of 16 GPUs are free, Thu 26 Nov 20:00.")
+    assert alt(site, at=tomorrow).startswith("Thu 26 Nov 20:00: 12 of 16 GPUs are free.")
+
+
+def test_of_a_day_that_is_over_they_say_how_much_was_taken(site):
+    reserve(site, actor(BOB), request(4, NOW, UNTIL_NOON, node="gpu-01"), now=NOW)
+    turn_over(site, now=NOW)
+    turn_over(site, now=NOW + 8 * HOUR)
+    later = NOW + 24 * HOUR
+    reader = Reader.of_channel(site.cluster, BOB)
+    day = Window(NOW - 8 * HOUR, NOW + 8 * HOUR)
+    # 4 of 16 GPUs for 3.4 of 16 hours.
+    assert calendar_picture(site, reader, day, now=later).alt == "5 % of the GPU time was taken."
 
 
 def test_a_booking_that_is_followed_by_another_keeps_the_node_full(site):

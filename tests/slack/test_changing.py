@@ -114,6 +114,15 @@ def test_moving_to_a_taken_time_leaves_the_booking_and_offers_starts(
     assert get_booking(site, 1).window != before
 
 
+def test_a_start_between_the_lines_of_the_grid_is_rounded_and_the_answer_says_so(
+    alice: Talk,
+) -> None:
+    alice.types("reserve 8 tonight 4h model A100")
+    said = words(alice.types("move B1 tomorrow 9am"))
+    assert "the beginning of the slot, and rounded to 6 h." in said
+    assert "rounded" not in words(alice.types("move B1 tomorrow 20:00"))
+
+
 def test_releasing_a_part_keeps_the_rest(alice: Talk, site: Site) -> None:
     alice.types("reserve 4 now 8h")
     alice.opens("release")

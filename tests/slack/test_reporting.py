@@ -66,15 +66,20 @@ def test_a_period_without_anything_says_so(site: Site, bob: Talk) -> None:
 
 
 def test_what_is_neither_team_nor_period_is_answered_with_an_example(bob: Talk) -> None:
-    told = said(bob, "report visoin")
-    assert "visoin" in told
+    told = said(bob, "report whenever")
+    assert "whenever" in told
     assert "/gpu report last month" in told
+
+
+def test_a_team_that_is_misspelt_is_answered_with_the_teams_there_are(bob: Talk) -> None:
+    assert "no team called “visoin”. I know: vision, nlp" in said(bob, "report visoin last week")
 
 
 def test_a_link_leads_to_the_same_report_on_the_page(site: Site) -> None:
     there = replace(site, address=lambda: "https://gpubot.example", open_id=True)
     told = said(Talk(there, ALICE), "report nlp last month")
     assert "<https://gpubot.example/report?period=last+month&of=team%3Anlp|The whole report" in told
+    assert "signs you in" not in told
 
 
 def test_without_open_id_the_link_signs_its_reader_in(site: Site) -> None:
@@ -82,6 +87,7 @@ def test_without_open_id_the_link_signs_its_reader_in(site: Site) -> None:
     told = said(Talk(there, ALICE), "report")
     assert "<https://gpubot.example/sign-in?link=" in told
     assert "next=%2Freport" in told
+    assert "The link signs you in" in told
 
 
 def test_nobody_is_named(site: Site, bob: Talk) -> None:

@@ -42,6 +42,21 @@ def test_the_form_begins_with_ones_own_bookings_and_shows_the_address(bob: Talk)
     assert feed.target == FeedTarget(FeedKind.PERSON, BOB)
 
 
+def test_among_ones_tokens_an_address_is_named_by_what_it_shows(bob: Talk) -> None:
+    asks(bob), asks(bob, TEAM), asks(bob, "node:gpu-01")
+    listed = bob.types("token")
+    said = words(listed)
+    assert "*1* · calendar address for your own bookings · never used" in said
+    assert "*2* · calendar address for the bookings of team *vision*" in said
+    assert "*3* · calendar address for the bookings on *gpu-01*" in said
+    assert BOB not in said
+    done = bob.types("token revoke 1")
+    assert words(done) == "The address for your own bookings opens nothing any more."
+    history = words(bob.types("audit"))
+    assert "<@U0BOB> made the calendar address 1" in history
+    assert "<@U0BOB> removed the calendar address 1" in history
+
+
 def test_the_form_offers_every_team_and_every_node(bob: Talk) -> None:
     reserve(bob.site, actor(BOB), request(1), now=NOW)
     bob.presses(bob.types("mine"), "Subscribe…")

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 
 import pytest
-from builders import NOW, STRANGER
-from talk import Talk, captions, words
+from builders import CHEN, NOW, STRANGER
+from talk import Talk, captions, find, words
 
 from bot.services.site import Site
 from bot.services.tokens import find_token, tokens_of
@@ -44,11 +44,18 @@ def test_a_token_is_revoked_by_its_button_and_by_its_number(bob: Talk, site: Sit
     bob.types("token new one"), bob.types("token new two")
     listed = bob.types("token")
     assert captions(listed) == ["Revoke", "Revoke"]
+    assert find(listed, "Revoke")["confirm"]["deny"]["text"] == "Keep it"
     done = bob.presses(listed, "Revoke")
     assert done is not None
     assert "Token *2 two* is revoked" in words(done)
     assert "Token *1 one* is revoked" in words(bob.types("token revoke 1"))
     assert words(bob.types("token")).startswith("You have no tokens.")
+
+
+def test_the_example_is_for_ones_own_team(bob: Talk, site: Site) -> None:
+    assert "`/gpu token new nightly read book team vision for 90d`" in words(bob.types("token"))
+    chen = Talk(site, CHEN)
+    assert "`/gpu token new nightly read book team nlp for 90d`" in words(chen.types("token"))
 
 
 def test_somebody_elses_token_is_not_found(bob: Talk, alice: Talk, admin: Talk) -> None:

@@ -24,6 +24,7 @@ CONTEXT_ELEMENTS = 10
 OPTION_TEXT = 75
 OPTION_VALUE = 150
 OVERFLOW_OPTIONS = 5
+CONFIRM_TITLE, CONFIRM_TEXT, CONFIRM_BUTTON = 100, 300, 30
 IMAGE_TEXT = 2000
 #: What the address of a button may hold.
 LINK = 3000
@@ -97,8 +98,12 @@ def button(
     value: str = "",
     *,
     style: str | None = None,
+    confirm: Block | None = None,
 ) -> Block:
-    """A button; `value` comes back when it is pressed. A value over the limit is a mistake."""
+    """A button; `value` comes back when it is pressed. A value over the limit is a mistake.
+
+    With `confirm` the client asks before it sends the press.
+    """
     if len(value) > VALUE:
         raise ValueError(f"button value of {len(value)} characters: {action_id}")
     made: Block = {"type": "button", "text": plain(text, BUTTON_TEXT), "action_id": action_id}
@@ -106,7 +111,20 @@ def button(
         made["value"] = value
     if style is not None:
         made["style"] = style
+    if confirm is not None:
+        made["confirm"] = confirm
     return made
+
+
+def confirm(title: str, text: str, *, yes: str, no: str) -> Block:
+    """The question before something that cannot be undone."""
+    return {
+        "title": plain(title, CONFIRM_TITLE),
+        "text": plain(text, CONFIRM_TEXT),
+        "confirm": plain(yes, CONFIRM_BUTTON),
+        "deny": plain(no, CONFIRM_BUTTON),
+        "style": "danger",
+    }
 
 
 def link_button(text: str, action_id: str, url: str) -> Block:

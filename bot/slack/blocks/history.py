@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
+from bot.domain.access import TokenKind
 from bot.domain.actor import GPUBOT
 from bot.domain.booking import booking_label
 from bot.domain.errors import N_
@@ -291,11 +292,12 @@ def _queued_run(reader: Reader, record: AuditRecord, _actor: object) -> Mrkdwn:
     )
 
 
-def _token(template: str) -> Callable[[Reader, AuditRecord, object], Mrkdwn]:
+def _token(of_token: str, of_feed: str) -> Callable[[Reader, AuditRecord, object], Mrkdwn]:
     """A sentence about a token: its number and name."""
 
     def say(reader: Reader, record: AuditRecord, actor: object) -> Mrkdwn:
         known = record.before or record.after or {}
+        template = of_feed if known.get("kind") == TokenKind.FEED else of_token
         return reader.text(template, actor=actor, id=known["token"], name=known["name"])
 
     return say
@@ -362,8 +364,13 @@ SENTENCES: Mapping[str, Callable[[Reader, AuditRecord, object], Mrkdwn]] = {
     "offer_declined": _wish(N_("{actor} declined the offer for *{entry}*")),
     "offer_expired": _wish(N_("{owner} did not answer the offer for *{entry}*")),
     "offer_withdrawn": _wish(N_("The offer for *{entry}* was withdrawn")),
-    "token_made": _token(N_("{actor} made the token {id} “{name}”")),
-    "token_revoked": _token(N_("{actor} revoked the token {id} “{name}”")),
+    "token_made": _token(
+        N_("{actor} made the token {id} “{name}”"), N_("{actor} made the calendar address {id}")
+    ),
+    "token_revoked": _token(
+        N_("{actor} revoked the token {id} “{name}”"),
+        N_("{actor} removed the calendar address {id}"),
+    ),
 }
 
 

@@ -9,6 +9,7 @@ from bot.domain.errors import N_
 from bot.domain.request import parse_day_or_moment
 from bot.domain.window import Window
 from bot.services.links import calendar_link
+from bot.slack import phrases
 from bot.slack.blocks.build import actions, context, link_button, message
 from bot.slack.calendar_picture import DAY, WEEK, calendar_picture, day_from, midnight
 from bot.slack.commands.subscribe import subscribe_button
@@ -16,6 +17,7 @@ from bot.slack.context import Block, Call, Press, Reply
 from bot.slack.ids import ActionId
 from bot.slack.registry import Group, action, verb
 
+DAY_EXAMPLE, WEEK_EXAMPLE = "/gpu calendar tomorrow", "/gpu calendar week next monday"
 #: Ways to ask for a week, as the first word.
 WEEK_WORDS = frozenset({"week", "周", "一周"})
 
@@ -53,7 +55,11 @@ def asked_window(call: Call, text: str) -> Window:
             return Window(start, start + WEEK)
         return day_from(call.site, call.now)
     moment = parse_day_or_moment(
-        asked, now=call.now, zone=call.reader.zone, month_first=call.reader.month_first
+        asked,
+        now=call.now,
+        zone=call.reader.zone,
+        month_first=call.reader.month_first,
+        example=WEEK_EXAMPLE if is_week else DAY_EXAMPLE,
     )
     start = midnight(moment.instant, call.reader) if moment.is_day else moment.instant
     return Window(start, start + (WEEK if is_week else DAY))
@@ -65,9 +71,9 @@ def link_to_page(call: Call, at: datetime) -> tuple[Block, ...]:
     if not link:
         return ()
     caption = call.reader.plain("Open the calendar")
-    note = call.reader.text(N_("The link is for you alone."))
-    opening = link_button(caption, ActionId.OPEN_PAGE, link)
-    return (actions(opening, subscribe_button(call.reader)), context(note))
+    buttons = actions(link_button(caption, ActionId.OPEN_PAGE, link), subscribe_button(call.reader))
+    note = phrases.link_note(call.reader, call.site)
+    return (buttons, context(note)) if note else (buttons,)
 
 
 @action(ActionId.OPEN_PAGE)

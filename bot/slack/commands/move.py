@@ -7,6 +7,7 @@ from datetime import datetime
 
 from bot.domain.booking import Booking, booking_label
 from bot.domain.errors import N_, Alternative, AlternativeKind, Conflict, ReasonNeeded
+from bot.domain.fitting import STARTS_AT
 from bot.domain.request import parse_id_and_rest, parse_move
 from bot.services.move import move as move_booking
 from bot.slack import forms
@@ -99,7 +100,7 @@ def submitted(form: Form) -> FormAnswer:
     except Conflict as conflict:
         said, buttons = _conflict(form, booking_id, conflict)
         return FormUpdate(modal.with_banner(form.view, section(said), *buttons))
-    return _done(form, booking)
+    return _done(form, booking, start)
 
 
 def move_to(call: Call, booking_id: int, start: datetime | None) -> Reply | None:
@@ -112,15 +113,17 @@ def move_to(call: Call, booking_id: int, start: datetime | None) -> Reply | None
     except Conflict as conflict:
         said, buttons = _conflict(call, booking_id, conflict)
         return message(said, *buttons, replace=True, title=call.reader.plain("Not free"))
-    return _done(call, booking)
+    return _done(call, booking, start)
 
 
-def _done(call: Call, booking: Booking) -> Reply:
-    said = call.reader.text(
-        N_("{label} is moved to {start}."),
-        label=booking_label(booking.id),
-        start=booking.window.start,
-    )
+def _done(call: Call, booking: Booking, asked: datetime | None) -> Reply:
+    """Where it is now; also that it is not where it was `asked` to be, when it was rounded."""
+    reader, window = call.reader, booking.window
+    label = booking_label(booking.id)
+    said = reader.text(N_("{label} is moved to {start}."), label=label, start=window.start)
+    if asked is not None and window.start < asked:
+        rounded = reader.text(STARTS_AT, start=window.start, length=window.length)
+        said = reader.sentences(said, rounded)
     reply = changed(call.reader, call.site.cluster, said, booking, call.now)
     return outcome(reply, call.reader.plain("Moved"), said)
 

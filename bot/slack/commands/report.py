@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from difflib import get_close_matches
 from urllib.parse import urlencode
 
 from bot.domain.cluster import Cluster, Team
-from bot.domain.errors import N_
+from bot.domain.errors import N_, NotUnderstood, UnknownName
 from bot.domain.report import Report, Scope
 from bot.domain.report_definitions import FigureName
 from bot.domain.report_period import Period, parse_period
@@ -43,7 +44,7 @@ def report(call: Call, text: str) -> Reply:
     """The report of the cluster and the asker's teams, or of one team."""
     cluster = call.site.cluster
     team, words = split_team(cluster, text)
-    period = parse_period(words, now=call.now, zone=cluster.zone)
+    period = _period(call, words)
     found = make_report(call.site, period)
     title = _title(call, found, period)
     lines = [title]
@@ -57,6 +58,19 @@ def report(call: Call, text: str) -> Reply:
         title=call.reader.plain("Report"),
     )
     return replace(reply, picture=report_picture(call.reader, found, scopes[0]))
+
+
+def _period(call: Call, words: str) -> Period:
+    """What `words` name. Raises UnknownName for what is hardly anything but a team's name."""
+    cluster = call.site.cluster
+    try:
+        return parse_period(words, now=call.now, zone=cluster.zone)
+    except NotUnderstood:
+        teams = [team.name for team in cluster.teams]
+        for word in words.split():
+            if get_close_matches(word.casefold(), teams, n=1):
+                raise UnknownName(kind="team", name=word, known=", ".join(teams)) from None
+        raise
 
 
 def split_team(cluster: Cluster, text: str) -> tuple[Team | None, str]:
@@ -132,7 +146,8 @@ def _links(call: Call, period: str, team: Team | None) -> Mrkdwn:
     if not address:
         return Mrkdwn("")
     words = call.reader.text(N_("The whole report, with heat maps, definitions and CSV"))
-    return Mrkdwn(f"<{address}|{words}>")
+    link, note = Mrkdwn(f"<{address}|{words}>"), phrases.link_note(call.reader, call.site)
+    return phrases.joined(link, note)
 
 
 def _how(reader: Reader, cluster: Cluster) -> Mrkdwn:

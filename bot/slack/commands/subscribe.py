@@ -11,6 +11,7 @@ from bot.services.subscribe import subscribe as subscribe_to
 from bot.slack import forms
 from bot.slack.blocks import inputs, modal
 from bot.slack.blocks.build import actions, button, message, option, section
+from bot.slack.blocks.feeds import feed_name
 from bot.slack.context import Block, Call, Form, FormAnswer, Press, Reply
 from bot.slack.ids import ActionId, BlockId, CallbackId
 from bot.slack.payload import unpack_id
@@ -90,7 +91,7 @@ def press_remove(press: Press) -> Reply:
     token_id = unpack_id(press.value)
     removed = unsubscribe(press.site, press.actor, token_id, now=press.now)
     said = press.reader.text(
-        N_("The address for {what} opens nothing any more."), what=_name(press, removed)
+        N_("The address for {what} opens nothing any more."), what=feed_name(press.reader, removed)
     )
     return message(said, replace=True, title=press.reader.plain("Subscribe"))
 
@@ -108,7 +109,7 @@ def _here_it_is(call: Call, made: Subscription) -> str:
             "web:\n`{url}`\nIt is shown only now. Whoever has it can read that calendar, so keep "
             "it to yourself; you can replace or remove it at any time."
         ),
-        what=_name(call, made.token),
+        what=feed_name(call.reader, made.token),
         url=made.url,
     )
 
@@ -120,7 +121,7 @@ def _there_is_one(call: Call, token: Token) -> str:
             "cannot show it again. *New address* makes another one; the old one then opens "
             "nothing any more."
         ),
-        what=_name(call, token),
+        what=feed_name(call.reader, token),
         at=token.created_at,
     )
 
@@ -138,15 +139,3 @@ def _target(text: str) -> FeedTarget:
         return FeedTarget.parse(text)
     except ValueError:
         raise NotFound(what=Note(N_("such calendar address"))) from None
-
-
-def _name(call: Call, token: Token) -> str:
-    """What a feed shows, as the middle of a sentence says it."""
-    target = FeedTarget.parse(token.target or "")
-    match target.kind:
-        case FeedKind.PERSON:
-            return call.reader.text(N_("your own bookings"))
-        case FeedKind.TEAM:
-            return call.reader.text(N_("the bookings of team *{team}*"), team=target.name)
-        case FeedKind.NODE:
-            return call.reader.text(N_("the bookings on *{node}*"), node=target.name)

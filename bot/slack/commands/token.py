@@ -11,7 +11,16 @@ from bot.domain.token_request import (
     parse_token_number,
 )
 from bot.services.tokens import create_token, revoke_token, tokens_of
-from bot.slack.blocks.build import actions, button, context, message, outcome, section
+from bot.slack.blocks.build import (
+    actions,
+    button,
+    confirm,
+    context,
+    message,
+    outcome,
+    section,
+)
+from bot.slack.blocks.feeds import feed_name
 from bot.slack.context import Block, Call, Press, Reply
 from bot.slack.ids import ActionId
 from bot.slack.payload import pack, unpack_id
@@ -92,18 +101,27 @@ def _made(call: Call, text: str) -> Reply:
 
 def _revoked(call: Call, number: int) -> Reply:
     gone = revoke_token(call.site, call.actor, number, now=call.now)
-    said = call.reader.text(
-        N_("Token *{id} {name}* is revoked: it opens nothing any more."), id=gone.id, name=gone.name
-    )
+    said = _gone(call, gone)
     title = call.reader.plain("Tokens")
     return outcome(message(said, replace=True, title=title), title, said)
+
+
+def _gone(call: Call, gone: Token) -> Mrkdwn:
+    if gone.kind is TokenKind.FEED and gone.user == call.actor.name:
+        return call.reader.text(
+            N_("The address for {what} opens nothing any more."),
+            what=feed_name(call.reader, gone),
+        )
+    return call.reader.text(
+        N_("Token *{id} {name}* is revoked: it opens nothing any more."), id=gone.id, name=gone.name
+    )
 
 
 def _listed(call: Call) -> Reply:
     reader = call.reader
     found = tokens_of(call.site, call.actor.name, now=call.now)
     title = reader.plain("Tokens")
-    how = reader.text(N_("Make one with `{example}`."), example=NEW_EXAMPLE)
+    how = reader.text(N_("Make one with `{example}`."), example=_example(call))
     if not found:
         return message(reader.text(N_("You have no tokens.")), context(how), title=title)
     said = reader.many("*You have {n} token.*", "*You have {n} tokens.*", len(found))
@@ -115,24 +133,38 @@ def _listed(call: Call) -> Reply:
     return message(said, *rows, context(*notes), replace=True, title=title)
 
 
+def _example(call: Call) -> str:
+    """How to make one, for a team of the asker's own."""
+    teams = call.site.cluster.teams_of(call.actor.name)
+    team = f" team {teams[0].name}" if teams else ""
+    return f"/gpu token new nightly read book{team} for 90d"
+
+
 def _row(call: Call, one: Token) -> Block:
     return section(_line(call, one), _revoke_button(call, one))
 
 
 def _revoke_button(call: Call, one: Token) -> Block:
-    name = f"{ActionId.TOKEN_REVOKE}:{one.id}"
-    return button(call.reader.plain("Revoke"), name, pack(one.id), style="danger")
+    name, reader = f"{ActionId.TOKEN_REVOKE}:{one.id}", call.reader
+    caption = reader.plain("Revoke")
+    question = confirm(
+        reader.plain(N_("Revoke it?")),
+        reader.plain(N_("Whatever uses it has no access any more. This cannot be undone.")),
+        yes=caption,
+        no=reader.plain("Keep it"),
+    )
+    return button(caption, name, pack(one.id), style="danger", confirm=question)
 
 
 def _line(call: Call, one: Token) -> Mrkdwn:
     """As in "7 nightly · read, book · team vision · until Thu 25 Nov · never used"."""
     reader = call.reader
-    parts = [
-        reader.text(N_("*{id} {name}*"), id=one.id, name=one.name),
-        reader.text(N_("calendar address"))
-        if one.kind is TokenKind.FEED
-        else reader.text("{scopes}", scopes=", ".join(sorted(one.scopes))),
-    ]
+    if one.kind is TokenKind.FEED:
+        opens = reader.text(N_("calendar address for {what}"), what=feed_name(reader, one))
+        parts = [reader.text("*{id}*", id=one.id), opens]
+    else:
+        opens = reader.text("{scopes}", scopes=", ".join(sorted(one.scopes)))
+        parts = [reader.text(N_("*{id} {name}*"), id=one.id, name=one.name), opens]
     if one.team is not None:
         parts.append(reader.text(N_("team {team}"), team=one.team))
     if one.expires_at is not None:
