@@ -70,6 +70,7 @@ def start_buttons(reader: Reader) -> list[Block]:
         button(reader.plain("What is free"), f"{ActionId.RUN}:free", "free"),
         button(reader.plain("Status"), ActionId.STATUS_PAGE, pack_page(0)),
         button(reader.plain("My bookings"), f"{ActionId.RUN}:mine", "mine"),
+        button(reader.plain("Calendar"), f"{ActionId.RUN}:calendar", "calendar"),
     ]
 
 
