@@ -10,7 +10,7 @@ import random
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 from functools import partial
 from heapq import heappop, heappush
 from itertools import count
@@ -23,7 +23,7 @@ from bot.domain.booking import Booking, Priority, Shape
 from bot.domain.errors import BookingError, Conflict
 from bot.domain.request import BookingRequest
 from bot.domain.wait_request import WaitRequest
-from bot.domain.window import Grid, Window, asked_length
+from bot.domain.window import Grid, Window, asked_length, on_wall_clock
 from bot.services.answer_offer import accept_offer
 from bot.services.cancel import cancel
 from bot.services.edit_waitlist import expire_entries
@@ -126,7 +126,7 @@ class History:
     def _in_working_hours(self, day: date) -> datetime:
         minutes = self._chance.randrange(9 * 60, 18 * 60)
         at = time(minutes // 60, minutes % 60)
-        return datetime.combine(day, at, self._site.cluster.zone).astimezone(UTC)
+        return on_wall_clock(day, self._site.cluster.zone, at)
 
     # -- what people do -----------------------------------------------------------------------
 

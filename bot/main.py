@@ -49,6 +49,7 @@ from bot.ticks.scheduler import Tick, Ticks
 from bot.web.app import build_web
 from bot.web.events import end_streams
 from bot.web.open_id import OpenId
+from bot.web.pages import warm_up
 from bot.web.sign_in import CALLBACK
 
 log = logging.getLogger(__name__)
@@ -120,6 +121,7 @@ class Bot:
         """
         self._web.start()
         self._workers.start()
+        self._workers.submit(warm_up)
         self._deliverer.start()
         self._ticks.start()
         if self._socket is not None:

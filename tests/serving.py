@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cache
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import httpx
 from builders import NOW, cluster
+from clients import client
+from databases import new_database
 from fastapi import APIRouter, FastAPI
 
 from bot.domain.cluster import Cluster
@@ -19,7 +19,6 @@ from bot.main import WebServer
 from bot.services.nodes import sync_nodes
 from bot.services.site import Site
 from bot.store.database import Database
-from bot.store.migrate import upgrade
 from bot.web import problems
 
 
@@ -32,15 +31,6 @@ class Served:
     now: datetime = NOW
 
 
-@cache
-def empty_database() -> bytes:
-    """A database file with every table and no row; migrating takes longer than most tests."""
-    with TemporaryDirectory() as folder:
-        path = Path(folder) / "gpubot.db"
-        upgrade(f"sqlite:///{path}")
-        return path.read_bytes()
-
-
 @contextmanager
 def served(
     folder: Path,
@@ -48,11 +38,11 @@ def served(
     of: Cluster | None = None,
 ) -> Iterator[Served]:
     """Have `routes` answer for as long as the block runs."""
-    (folder / "gpubot.db").write_bytes(empty_database())
-    url = f"sqlite:///{folder / 'gpubot.db'}"
-    site = Site.open(Database(url), of or cluster(), lambda: "http://gpubot.example.com")
+    site = Site.open(
+        Database(new_database(folder)), of or cluster(), lambda: "http://gpubot.example.com"
+    )
     sync_nodes(site, now=NOW)
-    lab = Served(site, httpx.Client(trust_env=False))
+    lab = Served(site, client())
     web = FastAPI(openapi_url=None)
     problems.install(web)
     web.include_router(routes(site, lambda: lab.now))

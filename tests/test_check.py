@@ -8,12 +8,13 @@ from pathlib import Path
 
 import pytest
 import yaml
+from databases import new_database
 
 from bot.check import check
 from bot.config.settings import SLACK_API_URL, Settings
 from bot.sandbox import Sandbox, SandboxChannel, SandboxUser
 from bot.slack.scopes import SCOPES
-from bot.store.migrate import newest_revision, upgrade
+from bot.store.migrate import newest_revision
 
 MANIFEST = Path(__file__).parents[1] / "manifest.yml"
 
@@ -47,8 +48,7 @@ def settings(slack: Sandbox, tmp_path: Path) -> Settings:
     """Everything in order, over Socket Mode."""
     config = tmp_path / "gpubot.toml"
     config.write_text(CONFIG)
-    url = f"sqlite:///{tmp_path / 'gpubot.db'}"
-    upgrade(url)
+    url = new_database(tmp_path)
     return Settings(
         bot_token=slack.bot_token,
         app_token=slack.app_token,

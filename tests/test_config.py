@@ -13,9 +13,10 @@ import pytest
 
 from bot import logs
 from bot.config.example import EXAMPLE
-from bot.config.file import json_schema, parse_duration, show_duration
+from bot.config.file import json_schema
 from bot.config.problems import load_cluster, read_text
 from bot.config.settings import VARIABLES, ConfigError, Settings
+from bot.config.values import parse_duration, show_duration
 from bot.domain.booking import Priority
 from bot.domain.cluster import Cluster, Node, NoShow, Notify, Policy, Quota
 
@@ -345,8 +346,6 @@ def test_every_variable_is_read() -> None:
         base_url="https://gpu.example.org",
         log_level="DEBUG",
         github_secret="0123456789abcdef",
-        server_url="https://gpu.example.org",
-        server_token="gpubot_x",
     )
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
+from databases import new_database
 from sqlalchemy import text
 
 from bot.demo import cluster
@@ -19,7 +19,6 @@ from bot.services.nodes import sync_nodes
 from bot.services.report import report
 from bot.services.site import Site
 from bot.store.database import Database
-from bot.store.migrate import upgrade
 
 NOW = datetime(2026, 11, 25, 2, 37, tzinfo=UTC)
 
@@ -27,10 +26,7 @@ NOW = datetime(2026, 11, 25, 2, 37, tzinfo=UTC)
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """The sample lab with its past; nothing changes any more."""
-    folder: Path = tmp_path_factory.mktemp("history")
-    url = f"sqlite:///{folder / 'gpubot.db'}"
-    upgrade(url)
-    site = Site.open(Database(url), cluster())
+    site = Site.open(Database(new_database(tmp_path_factory.mktemp("history"))), cluster())
     sync_nodes(site, now=NOW)
     History(site, NOW).live()
     yield site

@@ -34,15 +34,12 @@ from bot.config.values import (
     Word,
     ZoneName,
     bounded,
-    parse_duration,
     show_clock,
     show_duration,
 )
 from bot.domain.booking import Priority, Shape
 from bot.domain.cluster import Cluster, Node, NoShow, Notify, Policy, Quota, Team
 from bot.domain.pipelines import Trigger
-
-__all__ = ["ClusterFile", "Table", "json_schema", "parse_duration", "show_duration", "to_cluster"]
 
 
 def _lengths_by_priority(value: object) -> object:

@@ -16,8 +16,9 @@ from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
-from bot.config.file import ClusterFile, show_duration, to_cluster
+from bot.config.file import ClusterFile, to_cluster
 from bot.config.settings import ConfigError
+from bot.config.values import show_duration
 from bot.domain.cluster import Cluster
 from bot.domain.errors import BookingError
 from bot.domain.pipeline_rules import check_trigger

@@ -21,7 +21,7 @@ LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 #: A webhook's secret with fewer characters could be guessed from what it signed.
 SHORTEST_SECRET = 16
 
-#: Every variable gpubot reads.
+#: Every variable gpubot reads; GPUBOT_URL and GPUBOT_TOKEN are for its commands in pipelines.
 VARIABLES = (
     "SLACK_BOT_TOKEN",
     "SLACK_SIGNING_SECRET",
@@ -73,9 +73,6 @@ class Settings:
     log_level: str = "INFO"
     #: Proves that a webhook comes from GitHub; empty: there is no such webhook.
     github_secret: str = field(default="", repr=False)
-    #: For pipelines, which book over HTTP: where gpubot is, and their token.
-    server_url: str = ""
-    server_token: str = field(default="", repr=False)
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Settings:
@@ -140,8 +137,6 @@ def _settings(given: Mapping[str, str]) -> Settings:
         base_url=given["GPUBOT_BASE_URL"].rstrip("/") or _local_address(host, port),
         log_level=given["GPUBOT_LOG_LEVEL"].upper() or defaults.log_level,
         github_secret=given["GPUBOT_GITHUB_SECRET"],
-        server_url=given["GPUBOT_URL"].rstrip("/"),
-        server_token=given["GPUBOT_TOKEN"],
     )
 
 

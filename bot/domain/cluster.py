@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import time, timedelta, tzinfo
 from enum import StrEnum
 
-from bot.domain.booking import Priority
+from bot.domain.booking import Priority, Share
 from bot.domain.pipelines import Trigger
 from bot.domain.window import Grid
 
@@ -138,6 +138,20 @@ class Cluster:
     def model(self, name: str) -> str | None:
         """The model called `name`, in any case, as the nodes spell it; None when there is none."""
         return next((m for m in self.models if m.casefold() == name.casefold()), None)
+
+    def model_asked(self, model: str | None, node: str | None) -> str | None:
+        """The model that somebody asks for, by its name or by its node; None: any."""
+        found = None if node is None else self.node(node)
+        return model if found is None else found.model
+
+    def models_of(self, shares: Iterable[Share]) -> str:
+        """As in "4 × V100", "2 × V100 + 4 × A100"."""
+        counts: dict[str, int] = {}
+        for share in shares:
+            node = self.node(share.node)
+            model = "GPU" if node is None else node.model
+            counts[model] = counts.get(model, 0) + share.gpus
+        return " + ".join(f"{count} × {model}" for model, count in counts.items())
 
     def team(self, name: str) -> Team | None:
         """The team called `name`, in any case; None when there is none."""

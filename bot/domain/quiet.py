@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, time, timedelta, tzinfo
+from datetime import datetime, time, timedelta, tzinfo
+
+from bot.domain.window import on_wall_clock
 
 
 def quiet_until(now: datetime, zone: tzinfo, hours: tuple[time, time]) -> datetime | None:
@@ -19,6 +21,6 @@ def quiet_until(now: datetime, zone: tzinfo, hours: tuple[time, time]) -> dateti
     if not (after_begin or before_end if spans_midnight else after_begin and before_end):
         return None
     day = local.date() + timedelta(days=0 if before_end else 1)
-    over = datetime.combine(day, end, zone).astimezone(UTC)
+    over = on_wall_clock(day, zone, end)
     # The clock may have been put back over the end, which then comes a second time.
-    return over if over > now else datetime.combine(day, end.replace(fold=1), zone).astimezone(UTC)
+    return over if over > now else on_wall_clock(day, zone, end.replace(fold=1))

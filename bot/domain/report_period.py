@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from datetime import date, datetime, timedelta, tzinfo
 
 from bot.domain.errors import NotUnderstood
-from bot.domain.window import Window
+from bot.domain.window import Window, on_wall_clock
 
 #: How many days a report covers when nobody says otherwise: each weekday occurs four times.
 DAYS = 28
@@ -120,13 +120,9 @@ _NAMED: dict[str, Callable[[date], _Days | None]] = {
 
 
 def _period(days: _Days, now: datetime, zone: tzinfo) -> Period:
-    start, end = _midnight(days.first, zone), min(_midnight(days.after, zone), now)
+    start, end = on_wall_clock(days.first, zone), min(on_wall_clock(days.after, zone), now)
     # In the very second of midnight there is nothing yet; a window is never empty.
     window = Window(start, max(end, start + timedelta(seconds=1)))
-    earlier = _midnight(days.earlier, zone)
+    earlier = on_wall_clock(days.earlier, zone)
     before = Window(earlier, start if end < now else min(earlier + window.length, start))
     return Period(window, before)
-
-
-def _midnight(day: date, zone: tzinfo) -> datetime:
-    return datetime.combine(day, time(), zone).astimezone(UTC)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -116,11 +115,6 @@ class Offer:
     def placement(self) -> Placement:
         """What it holds."""
         return Placement(self.window, self.shares)
-
-
-def in_order(entries: Iterable[WaitlistEntry]) -> list[WaitlistEntry]:
-    """Entries in the order in which they are served: by priority, then by age."""
-    return sorted(entries, key=lambda entry: (entry.priority, entry.created_at, entry.id))
 
 
 def find_room(

@@ -8,7 +8,7 @@ or longer than its neighbours.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta, tzinfo
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
 
 #: A start or end this little past a grid line counts as lying on it (design: "Time").
 GRACE = timedelta(minutes=5)
@@ -25,6 +25,11 @@ def check_aware(instant: datetime) -> datetime:
     if instant.tzinfo is None:
         raise ValueError(f"naive datetime {instant!r}: gpubot works with aware instants only")
     return instant.astimezone(UTC)
+
+
+def on_wall_clock(day: date, zone: tzinfo, at: time = time()) -> datetime:
+    """When the wall clock of `zone` shows `at` on that day; its midnight where nothing is said."""
+    return datetime.combine(day, at, zone).astimezone(UTC)
 
 
 @dataclass(frozen=True, slots=True, order=True)

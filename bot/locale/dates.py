@@ -55,6 +55,13 @@ def window(start: str, end: str, span: timedelta, locale: str) -> str:
     return pattern.format(start=start, end=end, length=length(span, locale))
 
 
+def local_window(start: datetime, end: datetime, span: timedelta, locale: str) -> str:
+    """The same for ends already in the reader's zone; the day is said once where it is one."""
+    one_day = start.date() == end.date()
+    ends = f"{end:%H:%M}" if one_day else moment(end, locale)
+    return window(moment(start, locale), ends, span, locale)
+
+
 def weekdays(locale: str) -> tuple[str, ...]:
     """As in "Mon", from Monday to Sunday."""
     names = get_day_names("abbreviated", "stand-alone", _style(locale).locale)

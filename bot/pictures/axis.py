@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta, tzinfo
+from datetime import date, datetime, time, timedelta, tzinfo
 
-from bot.domain.window import Window
+from bot.domain.window import Window, on_wall_clock
 
 #: Hours between ticks, and days where hours would be too narrow.
 HOURS = (1, 2, 3, 4, 6, 12, 24)
@@ -37,7 +37,7 @@ class Axis:
         step = next((hours for hours in HOURS if hours * hour >= least), HOURS[-1])
         for day in self.days():
             for of_day in range(0, 24, step):
-                instant = _wall(day, of_day, self.zone)
+                instant = on_wall_clock(day, self.zone, time(of_day))
                 if instant in self.window:
                     yield instant
 
@@ -51,8 +51,4 @@ class Axis:
 
     def midnight(self, day: date) -> datetime:
         """When that day begins in `zone`."""
-        return _wall(day, 0, self.zone)
-
-
-def _wall(day: date, hour: int, zone: tzinfo) -> datetime:
-    return datetime(day.year, day.month, day.day, hour, tzinfo=zone).astimezone(UTC)
+        return on_wall_clock(day, self.zone)

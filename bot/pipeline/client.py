@@ -10,15 +10,16 @@ from typing import Any
 
 import httpx
 
+from bot.loopback import is_loopback
 from bot.pipeline.exits import Exit
 
 Json = dict[str, Any]
 
 #: Seconds for one request, and between tries of one that failed: the first, and the longest.
 TIMEOUT_S = 30.0
-#: How long one goes on trying who has been told to end.
-HURRIED_S = 4.0
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 2.0, 30.0
+#: For how many seconds a command goes on trying once it has been told to end.
+HURRIED_S = 4.0
 
 
 class Failed(Exception):
@@ -52,14 +53,12 @@ class Client:
             "Content-Type": "application/json",
             "User-Agent": f"gpubot/{version('gpubot')}",
         }
-        # A proxy could not reach what is on this machine.
-        here = httpx.URL(url).host in ("127.0.0.1", "localhost", "::1")
         # A redirect would carry the token elsewhere, so none is followed.
         self._http = httpx.Client(
             base_url=f"{url.rstrip('/')}/api/v1",
             headers=headers,
             timeout=TIMEOUT_S,
-            trust_env=not here,
+            trust_env=not is_loopback(url),
         )
         self._patience_s, self._tell = patience_s, tell
         self._sleep, self._clock = sleep, clock
@@ -69,7 +68,7 @@ class Client:
         self._http.close()
 
     def hurry(self) -> None:
-        """Have no patience any more: whoever ends a pipeline kills it within seconds."""
+        """Try for a few seconds at most from now on: whoever ends a pipeline kills it soon."""
         self._patience_s = min(self._patience_s, HURRIED_S)
 
     def get(self, path: str) -> Json:
@@ -126,7 +125,7 @@ def _read(answer: httpx.Response) -> Json:
     except ValueError:
         content = None
     if not isinstance(content, dict):
-        said = f"that is no gpubot: it answered {answer.status_code} without JSON"
+        said = f"this is not gpubot: it answered {answer.status_code} without JSON"
         raise Failed(Exit.UNEXPECTED, said)
     if answer.is_success:
         return content

@@ -25,5 +25,7 @@ MEANINGS = {
     Exit.NOT_FREE: "not free (in time); the message names the nearest windows",
     Exit.REFUSED: "not allowed: the token, its rights, or a quota",
     Exit.UNREACHABLE: "gpubot could not be reached for too long",
-    Exit.LOST: "lost while waiting: cancelled, or taken by urgent work",
+    Exit.LOST: (
+        "lost: cancelled or taken by urgent work while waiting, or over already when tried again"
+    ),
 }

@@ -100,5 +100,5 @@ def _minutes(text: str) -> float:
     except ValueError:
         minutes = -1.0
     if not 0 <= minutes <= 1440:
-        raise argparse.ArgumentTypeError(f"{text!r} is no number of minutes from 0 to 1440")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of minutes from 0 to 1440")
     return minutes

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -13,15 +13,13 @@ from sqlmodel import col
 from bot.domain.booking import BookingState
 from bot.domain.report_course import Course, Promise
 from bot.domain.window import Window
-from bot.store import models
+from bot.store import models, queries
 
 #: What tells how a booking began, changed its size and came to its end.
 TOLD = (
     "started", "released", "released_part", "released_early", "no_show", "ended", "reclaimed",
     "extended",
 )  # fmt: skip
-#: How many ids one statement asks for.
-AT_ONCE = 500
 
 BOOKING = models.Booking
 
@@ -72,7 +70,7 @@ def _events(connection: Connection, ids: Sequence[int]) -> dict[int, list[Event]
     """What the audit remembers of those bookings, oldest first."""
     found: dict[int, list[Event]] = {booking: [] for booking in ids}
     audit = models.Audit
-    for chunk in _chunks(ids):
+    for chunk in queries.in_chunks(ids):
         statement = (
             select(
                 col(audit.booking), col(audit.at), col(audit.action), col(audit.before),
@@ -84,11 +82,6 @@ def _events(connection: Connection, ids: Sequence[int]) -> dict[int, list[Event]
         for row in connection.execute(statement):
             found[row[0] or 0].append(Event(row[0] or 0, *row[1:]))
     return found
-
-
-def _chunks(ids: Sequence[int]) -> Iterator[Collection[int]]:
-    for first in range(0, len(ids), AT_ONCE):
-        yield ids[first : first + AT_ONCE]
 
 
 def _course(events: Sequence[Event], **booking: Any) -> Course:

@@ -14,11 +14,11 @@ from sqlmodel import col
 
 from bot.domain.booking import Booking
 from bot.domain.cluster import Cluster, Team
-from bot.domain.window import Window
+from bot.domain.window import Window, on_wall_clock
 from bot.services.changing import changing
 from bot.services.record import AuditRecord, post
 from bot.services.site import Site
-from bot.services.week import gather_week, instant, records_between, teams_of, week_records
+from bot.services.week import gather_week, records_between, teams_of, week_records
 from bot.store import models, queries
 
 #: The fact in models.Memory that says for which day digests were last written, ISO 8601.
@@ -100,7 +100,7 @@ def _worth_telling(connection: Connection, cluster: Cluster, day: date) -> list[
 def _gather(
     connection: Connection, cluster: Cluster, team: Team, day: date, changes: list[AuditRecord]
 ) -> Day:
-    rest = Window(_hour(cluster, day), instant(cluster, day + ONE_DAY))
+    rest = Window(_hour(cluster, day), on_wall_clock(day + ONE_DAY, cluster.zone))
     mine = tuple(record for record in changes if team.name in teams_of(record))
     return Day(team, day, _live_during(connection, team, rest), mine)
 
@@ -113,7 +113,7 @@ def _changes(connection: Connection, cluster: Cluster, day: date) -> list[AuditR
 
 def _hour(cluster: Cluster, day: date) -> datetime:
     """When the day's digest is due."""
-    return instant(cluster, day, cluster.policy.digest or time())
+    return on_wall_clock(day, cluster.zone, cluster.policy.digest or time())
 
 
 def _live_during(connection: Connection, team: Team, window: Window) -> tuple[Booking, ...]:

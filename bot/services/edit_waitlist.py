@@ -12,6 +12,7 @@ from bot.domain.notes import Note
 from bot.domain.wait_request import WaitRequest
 from bot.domain.waitlist import (
     EntryState,
+    Offer,
     OfferState,
     WaitlistEntry,
     entry_label,
@@ -126,13 +127,13 @@ def withdraw_offers_on(change: Change, node: str, start_s: int, end_s: int) -> N
         withdraw_offer(change, entry)
 
 
-def check_may_answer(cluster: Cluster, actor: Actor, entry: WaitlistEntry) -> None:
+def check_may_answer(cluster: Cluster, actor: Actor, wish: WaitlistEntry | Offer) -> None:
     """Raise NotAllowed unless `actor` is the owner, a lead of the team, or an admin."""
-    team = cluster.team(entry.team)
+    team = cluster.team(wish.team)
     leads = team.leads if team is not None else frozenset()
-    if actor.name == entry.owner or actor.name in leads or cluster.is_admin(actor.name):
+    if actor.name == wish.owner or actor.name in leads or cluster.is_admin(actor.name):
         return
-    able = {entry.owner, *leads, *cluster.admins}
+    able = {wish.owner, *leads, *cluster.admins}
     raise NotAllowed(
         rule=Note(N_("Only its owner, the team's leads and admins may answer for this wish.")),
         who=Note(N_("Ask {people}."), {"people": policy.mentions(able)}),

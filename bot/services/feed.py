@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -14,7 +13,7 @@ from bot.domain.access import TokenKind
 from bot.domain.booking import Booking, BookingState
 from bot.domain.drain import Drain
 from bot.services.change import OPEN_END
-from bot.services.people import get_person
+from bot.services.people import get_person, names_of
 from bot.services.secret import site_secret
 from bot.services.site import Site
 from bot.services.tokens import find_token
@@ -25,8 +24,6 @@ from bot.store import models, queries
 PAST = timedelta(days=30)
 #: What sets this installation's events apart from those of every other one.
 INSTALLATION = "installation"
-#: How many ids one statement may name.
-AT_ONCE = 500
 
 
 class FeedKind(StrEnum):
@@ -92,7 +89,6 @@ def read_feed(site: Site, secret: str, *, now: datetime) -> Feed | None:
         bookings = _bookings(connection, target, since)
         changed = _changed(connection, [booking.id for booking in bookings])
         drains = _drains(connection, target.name, since) if target.kind is FeedKind.NODE else ()
-        names = _names(connection, {booking.owner for booking in bookings})
         last = connection.execute(select(func.max(col(models.Audit.at)))).scalar_one()
     listed = (Listed(b, changed.get(b.id, b.created_at)) for b in bookings)
     return Feed(
@@ -101,7 +97,7 @@ def read_feed(site: Site, secret: str, *, now: datetime) -> Feed | None:
         installation=installation,
         listed=tuple(one for one in listed if not _is_forgotten(one, since)),
         drains=drains,
-        names=names,
+        names=names_of(site, (booking.owner for booking in bookings)),
         changed_at=last,
     )
 
@@ -131,10 +127,10 @@ def _changed(connection: Connection, ids: list[int]) -> dict[int, datetime]:
     """When each booking was changed last."""
     audit = models.Audit
     found: dict[int, datetime] = {}
-    for first in range(0, len(ids), AT_ONCE):
+    for chunk in queries.in_chunks(ids):
         statement = (
             select(col(audit.booking), func.max(col(audit.at)))
-            .where(col(audit.booking).in_(ids[first : first + AT_ONCE]))
+            .where(col(audit.booking).in_(chunk))
             .group_by(col(audit.booking))
         )
         found.update((row[0] or 0, row[1]) for row in connection.execute(statement))
@@ -151,9 +147,3 @@ def _drains(connection: Connection, node: str, since: datetime) -> tuple[Drain, 
 
 def _instant(end_s: int) -> datetime | None:
     return None if end_s >= OPEN_END else datetime.fromtimestamp(end_s, UTC)
-
-
-def _names(connection: Connection, users: Collection[str]) -> dict[str, str]:
-    person = models.Person
-    statement = select(col(person.user), col(person.name)).where(col(person.user).in_(users))
-    return {row[0]: row[1] for row in connection.execute(statement)}

@@ -106,9 +106,7 @@ def list_audit(
         return tuple(to_record(row) for row in connection.execute(statement))
 
 
-def open_offers(
-    site: Site, *, now: datetime, owner: str | None = None, entry: int | None = None
-) -> tuple[Offer, ...]:
+def open_offers(site: Site, *, now: datetime, owner: str | None = None) -> tuple[Offer, ...]:
     """The offers that can be answered at `now`, the one that expires first, first."""
     table = models.Offer
     statement = (
@@ -118,8 +116,6 @@ def open_offers(
     )
     if owner is not None:
         statement = statement.where(col(table.owner) == owner)
-    if entry is not None:
-        statement = statement.where(col(table.entry) == entry)
     with site.database.snapshot() as connection:
         return tuple(queries.to_offer(row) for row in connection.execute(statement))
 

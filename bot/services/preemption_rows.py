@@ -34,7 +34,6 @@ def insert_preemption(
     reason: str,
     asked_start: datetime,
     state: PreemptionState,
-    new_window: Window | None = None,
 ) -> Preemption:
     """Write that `preemptee`, as it was, gives way to `preemptor`."""
     values = {
@@ -47,8 +46,6 @@ def insert_preemption(
         "old_start": preemptee.window.start,
         "old_end": preemptee.window.end,
         "old_shares": shares_json(Placement(preemptee.window, preemptee.shares)),
-        "new_start": new_window.start if new_window else None,
-        "new_end": new_window.end if new_window else None,
         "nudged": False,
         "extended": False,
         "kept": False,

@@ -15,7 +15,6 @@ from bot.domain import policy
 from bot.domain.actor import Actor
 from bot.domain.request import BookingRequest
 from bot.domain.window import Window
-from bot.services.report import model_of
 from bot.services.site import Site
 from bot.store import models
 from bot.store.database import Busy
@@ -39,7 +38,7 @@ def note_refusal(site: Site, actor: Actor, request: BookingRequest, *, now: date
         "user": actor.name,
         "team": team.name,
         "gpus": shape.gpus,
-        "model": model_of(site.cluster, shape.model, shape.node),
+        "model": site.cluster.model_asked(shape.model, shape.node),
         "node": shape.node,
         "start_at": window.start,
         "end_at": window.end,

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import Connection, Row, Select, select
 from sqlmodel import col
 
 from bot.domain.actor import GPUBOT
 from bot.domain.booking import Priority
+from bot.domain.calendar import span
 from bot.domain.cluster import Cluster
 from bot.domain.preemption_notice import PreemptionState
 from bot.domain.report import Report, make_report
@@ -66,14 +67,15 @@ def _claims(connection: Connection, cluster: Cluster, window: Window) -> list[Ro
     Claims of all kinds: asking for one kind would have SQLite read its whole history.
     """
     claim = models.Claim
+    start_s, end_s = span(window)
     statement = select(
         col(claim.kind), col(claim.node), col(claim.holder), col(claim.start_s), col(claim.end_s),
         col(claim.gpus),
     ).where(
         col(claim.node).in_([node.name for node in cluster.nodes]),
         col(claim.gone).is_(None),
-        col(claim.end_s) > _seconds(window.start),
-        col(claim.start_s) < _seconds(window.end),
+        col(claim.end_s) > start_s,
+        col(claim.start_s) < end_s,
     )  # fmt: skip
     return list(connection.execute(statement))
 
@@ -97,8 +99,8 @@ def _outages(
     first: datetime | None = connection.execute(statement).scalar_one_or_none()
     if first is None or first <= window.start:
         return drained
-    start, end = _seconds(window.start), _seconds(first)
-    return (*drained, *(Outage(node.name, start, end) for node in cluster.nodes))
+    start_s, end_s = span(Window(window.start, first))
+    return (*drained, *(Outage(node.name, start_s, end_s) for node in cluster.nodes))
 
 
 def _cancelled(connection: Connection, window: Window) -> tuple[Cancelled, ...]:
@@ -119,11 +121,11 @@ def _cancelled(connection: Connection, window: Window) -> tuple[Cancelled, ...]:
 def _wishes(connection: Connection, cluster: Cluster, window: Window) -> tuple[Wish, ...]:
     """Wishes of the time, and earlier ones that may have been served, or unserved, in it."""
     entry, booking = models.WaitlistEntry, models.Booking
-    statement = (
+    statement: Select[*tuple[Any, ...]] = (
         select(
             col(entry.owner), col(entry.team), col(entry.gpus), col(entry.asked_model),
-            col(entry.asked_node), col(entry.created_at), col(booking.created_at),
-            col(entry.state), col(entry.kind), col(entry.earliest_at), col(entry.length_s),
+            col(entry.asked_node), col(entry.created_at), col(entry.state), col(entry.kind),
+            col(entry.earliest_at), col(entry.length_s), col(booking.created_at).label("booked_at"),
         )
         .join(booking, col(entry.booking) == col(booking.id), isouter=True)
         .where(
@@ -136,24 +138,14 @@ def _wishes(connection: Connection, cluster: Cluster, window: Window) -> tuple[W
         .order_by(col(entry.id))
     )  # fmt: skip
     found = []
-    for (
-        owner,
-        team,
-        gpus,
-        model,
-        node,
-        made_at,
-        served_at,
-        state,
-        kind,
-        earliest,
-        length,
-    ) in connection.execute(statement):
-        end = earliest + timedelta(seconds=length)
-        wanted = Window(earliest, end) if kind == EntryKind.WINDOW.value else None
-        asked = model_of(cluster, model, node)
-        served = served_at if state == EntryState.BOOKED.value else None
-        found.append(Wish(owner, team, gpus, asked, made_at, served, EntryState(state), wanted))
+    for row in connection.execute(statement):
+        state = EntryState(row.state)
+        end = row.earliest_at + timedelta(seconds=row.length_s)
+        model = cluster.model_asked(row.asked_model, row.asked_node)
+        served = row.booked_at if state is EntryState.BOOKED else None
+        wanted = Window(row.earliest_at, end) if row.kind == EntryKind.WINDOW.value else None
+        wish = Wish(row.owner, row.team, row.gpus, model, row.created_at, served, state, wanted)
+        found.append(wish)
     return tuple(found)
 
 
@@ -202,13 +194,3 @@ def _teams_of(connection: Connection, ids: set[int]) -> dict[int, str]:
 
 def _gpus(shares: str) -> int:
     return sum(share.gpus for share in queries.to_shares(shares))
-
-
-def model_of(cluster: Cluster, model: str | None, node: str | None) -> str | None:
-    """The model that was asked for, by its name or by its node; None: any."""
-    found = cluster.node(node) if node is not None else None
-    return found.model if found is not None else model
-
-
-def _seconds(at: datetime) -> int:
-    return int(at.astimezone(UTC).timestamp())

@@ -119,7 +119,6 @@ def record_entry(
     entry: WaitlistEntry,
     *,
     before: WaitlistEntry | None = None,
-    booking: int | None = None,
     reason: str = "",
 ) -> int:
     """Record a change of a wish; return the audit record's number."""
@@ -128,7 +127,6 @@ def record_entry(
         change,
         actor,
         action,
-        booking=booking,
         reason=reason,
         before=None if before is None else describe_entry(before),
         after=describe_entry(entry),

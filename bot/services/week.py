@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 
 from sqlalchemy import Connection
 from sqlmodel import col
 
 from bot.domain.actor import GPUBOT
 from bot.domain.cluster import Cluster, Team
-from bot.domain.window import Window
+from bot.domain.window import Window, on_wall_clock
 from bot.services.courses import courses
 from bot.services.record import AuditRecord, to_record
 from bot.services.site import Site
@@ -113,11 +113,6 @@ def thanks_for(records: Iterable[AuditRecord]) -> tuple[Thanks, ...]:
     return tuple(Thanks(user, hours) for user, hours in most[:THANKED] if hours >= WORTH_THANKS)
 
 
-def instant(cluster: Cluster, day: date, at: time = time()) -> datetime:
-    """A moment of the cluster's wall clock, aware UTC; its midnight when no time is given."""
-    return datetime.combine(day, at, cluster.zone).astimezone(UTC)
-
-
 def records_between(
     connection: Connection, window: Window, actions: Collection[str]
 ) -> list[AuditRecord]:
@@ -142,7 +137,8 @@ def teams_of(record: AuditRecord) -> set[str]:
 
 
 def _week(cluster: Cluster, day: date) -> Window:
-    return Window(instant(cluster, day - ONE_WEEK), instant(cluster, day))
+    zone = cluster.zone
+    return Window(on_wall_clock(day - ONE_WEEK, zone), on_wall_clock(day, zone))
 
 
 def _given_back(record: AuditRecord) -> float:

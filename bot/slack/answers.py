@@ -13,7 +13,8 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.webhook import WebhookClient
 
 from bot.domain.errors import N_, BookingError
-from bot.slack.clients import BACKGROUND_TIMEOUT_S, CALL_ERRORS, is_loopback
+from bot.loopback import is_loopback
+from bot.slack.clients import BACKGROUND_TIMEOUT_S, CALL_ERRORS
 from bot.slack.context import Picture, Reply, View
 from bot.slack.pictures import NOT_YET, Pictures, until_taken, with_picture
 from bot.slack.workers import Workers

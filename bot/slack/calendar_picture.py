@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 from datetime import UTC, datetime, timedelta
 
 from bot.domain.errors import N_
-from bot.domain.window import Window
+from bot.domain.window import Window, on_wall_clock
 from bot.pictures.tracks import Words, draw_tracks
 from bot.services.people import names_of
 from bot.services.site import Site
@@ -30,8 +30,7 @@ def day_from(site: Site, at: datetime) -> Window:
 
 def midnight(instant: datetime, reader: Reader) -> datetime:
     """When the day of `instant` began on the reader's clock."""
-    local = instant.astimezone(reader.zone)
-    return local.replace(hour=0, minute=0, second=0, microsecond=0, fold=0).astimezone(UTC)
+    return on_wall_clock(instant.astimezone(reader.zone).date(), reader.zone)
 
 
 def calendar_picture(

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from http.client import HTTPException
-from urllib.parse import urlsplit
 
 from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError, SlackClientError
 
 from bot.config.settings import Settings
+from bot.loopback import is_loopback
 
 #: Somebody waits, and Slack gives up after 3 s.
 INTERACTIVE_TIMEOUT_S = 2
@@ -17,8 +17,6 @@ BACKGROUND_TIMEOUT_S = 6
 
 #: Everything a call can raise: Slack's own errors, and a network or an answer that is broken.
 CALL_ERRORS = (SlackClientError, HTTPException, OSError, ValueError)
-
-_LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
 def interactive_client(settings: Settings) -> WebClient:
@@ -36,11 +34,6 @@ def error_code(error: Exception) -> str:
     data = error.response.data if isinstance(error, SlackApiError) else None
     named = str(data.get("error", "")) if isinstance(data, dict) else ""
     return named or type(error).__name__
-
-
-def is_loopback(address: str) -> bool:
-    """Whether a web address is on this machine, where no proxy is wanted."""
-    return urlsplit(address).hostname in _LOOPBACK
 
 
 def _client(settings: Settings, timeout: int) -> WebClient:

@@ -52,12 +52,7 @@ def label(booking: Booking) -> str:
 
 def gpus(cluster: Cluster, shares: Sequence[Share]) -> str:
     """As in "4 × V100", "2 × V100 + 4 × A100"; plain text."""
-    counts: dict[str, int] = {}
-    for share in shares:
-        node = cluster.node(share.node)
-        model = node.model if node is not None else "GPU"
-        counts[model] = counts.get(model, 0) + share.gpus
-    return " + ".join(f"{count} × {model}" for model, count in counts.items())
+    return cluster.models_of(shares)
 
 
 def nodes(reader: Reader, shares: Sequence[Share]) -> str:

@@ -16,8 +16,9 @@ from urllib.parse import urlsplit
 import httpx
 from slack_sdk import WebClient
 
+from bot.loopback import is_loopback
 from bot.slack.blocks.build import image
-from bot.slack.clients import BACKGROUND_TIMEOUT_S, CALL_ERRORS, is_loopback
+from bot.slack.clients import BACKGROUND_TIMEOUT_S, CALL_ERRORS
 from bot.slack.context import Block, Picture
 
 log = logging.getLogger(__name__)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, Protocol
+from typing import TYPE_CHECKING
 
 from bot.domain.booking import booking_label
 from bot.domain.errors import N_
@@ -18,17 +17,8 @@ from bot.slack.context import Message, Reply
 from bot.slack.ids import ActionId
 from bot.slack.reader import Reader
 
-
-class Row(Protocol):
-    """What an outbox row says; see bot/store/models.py."""
-
-    @property
-    def subject(self) -> str:
-        """What it is about: "entry:12"."""
-
-    @property
-    def data(self) -> Mapping[str, Any]:
-        """What the renderer needs besides."""
+if TYPE_CHECKING:
+    from bot.slack.announcements import Row
 
 
 def pipeline_waits(row: Row, site: Site, now: datetime, reader: Reader) -> Message | None:

@@ -213,9 +213,8 @@ class Reader:
         return dates.window(start, end, window.length, self.locale)
 
     def _window_plain(self, window: Window) -> str:
-        end = window.end.astimezone(self.zone)
-        shown_end = f"{end:%H:%M}" if self._same_day(window) else self.moment(window.end)
-        return dates.window(self.moment(window.start), shown_end, window.length, self.locale)
+        start, end = (at.astimezone(self.zone) for at in (window.start, window.end))
+        return dates.local_window(start, end, window.length, self.locale)
 
     def _same_day(self, window: Window) -> bool:
         return window.start.astimezone(self.zone).date() == window.end.astimezone(self.zone).date()

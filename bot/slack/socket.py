@@ -22,7 +22,8 @@ from slack_sdk.socket_mode.builtin import SocketModeClient
 from slack_sdk.socket_mode.request import SocketModeRequest
 
 from bot.config.settings import Settings
-from bot.slack.clients import CALL_ERRORS, background_client, is_loopback
+from bot.loopback import is_loopback
+from bot.slack.clients import CALL_ERRORS, background_client
 
 log = logging.getLogger(__name__)
 #: Where slack_sdk's client tells of its connection.

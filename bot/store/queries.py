@@ -7,7 +7,7 @@ statement itself.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -25,6 +25,16 @@ from bot.store import models
 
 LIVE = (BookingState.RESERVED.value, BookingState.ACTIVE.value)
 OPEN_ENTRY = (EntryState.WAITING.value, EntryState.OFFERED.value)
+
+
+#: How many ids one statement may name; older SQLites take 999.
+MOST_IDS = 500
+
+
+def in_chunks(ids: Sequence[int]) -> Iterator[Sequence[int]]:
+    """`ids` in parts that one statement may name."""
+    for first in range(0, len(ids), MOST_IDS):
+        yield ids[first : first + MOST_IDS]
 
 
 def columns(model: type[SQLModel]) -> Select[Any]:

@@ -13,8 +13,10 @@ from datetime import datetime
 
 from fastapi import Request
 
+from bot.domain import policy
 from bot.domain.access import EVERYTHING, Scope
 from bot.domain.actor import Actor
+from bot.domain.cluster import Cluster
 from bot.services.site import Site
 from bot.services.tokens import find_token
 from bot.web.problems import Problem
@@ -44,6 +46,21 @@ class Viewer:
         """On whose behalf changes are made; only for viewers that are somebody."""
         assert self.user is not None, "the public changes nothing"
         return Actor(self.user, self.via)
+
+    @property
+    def is_on_page(self) -> bool:
+        """Whether it is somebody who signed in, rather than a program or the public."""
+        return self.via == VIA_PAGE
+
+    def in_bounds(self, team: str) -> bool:
+        """Whether what belongs to `team` is theirs to touch: a token may be another team's."""
+        return self.team in (None, team)
+
+    def may_change(self, cluster: Cluster, booking: policy.Owned) -> bool:
+        """Whether they may change a booking, by the rules and within a token's bounds."""
+        if self.user is None or not self.in_bounds(booking.team):
+            return False
+        return policy.may_change(cluster, self.actor, booking)
 
 
 PUBLIC, NOBODY = frozenset({Scope.READ}), Viewer(None, frozenset())

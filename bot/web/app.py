@@ -1,11 +1,11 @@
-"""The HTTP side: Slack's requests, and how gpubot fares."""
+"""The HTTP side, put together: pages, API, feeds, webhooks, Slack's requests, and health."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
-from fastapi import FastAPI, Request, Response
+from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.responses import JSONResponse
 from slack_bolt import App as BoltApp
 from slack_bolt.request import BoltRequest
@@ -58,32 +58,45 @@ def build_web(
     web.include_router(api_routes(site, access, now))
     web.include_router(docs_routes(site, access))
     web.include_router(calendar_routes(site, access, now))
-    web.include_router(events_routes(site, access, now))
+    web.include_router(events_routes(site, access))
     web.include_router(sign_in_routes(site, access, now, open_id, welcome))
     web.include_router(page_routes(site, access, now))
     web.include_router(feed_routes(site, now))
     web.include_router(report_routes(site, access, now))
     web.include_router(hook_routes(site, now, github_secret))
+    web.include_router(_slack_routes(bolt))
+    web.include_router(_health_routes(problems))
     install_assets(web)
+    return web
+
+
+def _slack_routes(bolt: BoltApp | None) -> APIRouter:
+    router = APIRouter()
 
     # A plain function runs in FastAPI's thread pool, so requests do not queue on the event loop.
-    @web.post("/slack/events")
+    @router.post("/slack/events")
     def slack_events(request: Request, body: Body) -> Response:
         if bolt is None:
             return JSONResponse({"error": "no signing secret is configured"}, 401)
         return _to_response(bolt.dispatch(_to_bolt(request, body)))
 
-    @web.get("/healthz")
+    return router
+
+
+def _health_routes(problems: Callable[[], Sequence[str]]) -> APIRouter:
+    router = APIRouter()
+
+    @router.get("/healthz")
     def healthz() -> dict[str, str]:
         return {"status": "alive"}
 
-    @web.get("/readyz")
+    @router.get("/readyz")
     def readyz() -> Response:
         found = list(problems())
         state = "not ready" if found else "ready"
         return JSONResponse({"status": state, "problems": found}, 503 if found else 200)
 
-    return web
+    return router
 
 
 def _to_bolt(request: Request, body: str) -> BoltRequest:

@@ -12,11 +12,11 @@ MOST_FIELDS = 20
 
 
 async def read_body(request: Request) -> str:
-    """The request's body as it was sent; 400 when it is no text. Its length is bounded before."""
+    """The request's body as it was sent; 400 when it is not text. Its length is bounded before."""
     try:
         return (await request.body()).decode()
     except UnicodeDecodeError:
-        raise HTTPException(400, "That is no text.") from None
+        raise HTTPException(400, "The body is not text.") from None
 
 
 Body = Annotated[str, Depends(read_body)]
@@ -27,4 +27,4 @@ def form_fields(body: str) -> dict[str, str]:
     try:
         return dict(parse_qsl(body, max_num_fields=MOST_FIELDS))
     except ValueError:
-        raise HTTPException(400, "That is no form of this page.") from None
+        raise HTTPException(400, "The body is not a form of this page.") from None

@@ -6,7 +6,6 @@ they wrote. An ETag spares the document when nothing has changed since.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -15,12 +14,11 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
 
-from bot.domain import policy
 from bot.domain.access import Scope
 from bot.domain.drain import Drain
 from bot.domain.preemption_notice import Preemption
 from bot.domain.waitlist import Offer
-from bot.domain.window import Window
+from bot.domain.window import Window, on_wall_clock
 from bot.services.changes import last_seq
 from bot.services.people import names_of
 from bot.services.recent_tracks import RecentTracks
@@ -28,6 +26,8 @@ from bot.services.site import Site
 from bot.services.tracks import NodeTracks, Shown, Tracks
 from bot.store.queries import LIVE
 from bot.web.access import Access, Viewer
+from bot.web.api.schemas import with_plus
+from bot.web.etags import etag_of, is_known
 from bot.web.problems import Problem
 
 #: What is shown when nothing is asked for, and the most that is shown at once.
@@ -59,7 +59,7 @@ def calendar_routes(site: Site, access: Access, now: Callable[[], datetime]) -> 
             "ETag": _etag(configured, seq, window, nodes, viewer),
             "Cache-Control": "private, no-cache",
         }
-        if _is_known(request, headers["ETag"]):
+        if is_known(headers["ETag"], request.headers.get("If-None-Match", "")):
             return Response(status_code=304, headers=headers)
         found = recent.get(window, now=now(), nodes=names)
         headers["ETag"] = _etag(configured, found.seq, window, nodes, viewer)
@@ -74,8 +74,8 @@ def asked_window(site: Site, since: str, until: str, now: datetime) -> Window:
     An instant without an offset is read on the cluster's wall clock. Raises Problem 422.
     """
     zone = site.cluster.zone
-    midnight = now.astimezone(zone).replace(hour=0, minute=0, second=0, microsecond=0)
-    start = _instant(site, "from", since) if since else midnight
+    today = now.astimezone(zone).date()
+    start = _instant(site, "from", since) if since else on_wall_clock(today, zone)
     try:
         end = _instant(site, "to", until) if until else start + USUAL
         window = Window(start, end)
@@ -90,8 +90,7 @@ def asked_window(site: Site, since: str, until: str, now: datetime) -> Window:
 
 def _instant(site: Site, name: str, text: str) -> datetime:
     try:
-        # In a query a plus sign that was not escaped arrives as a space.
-        found = datetime.fromisoformat(text.strip().replace(" ", "+"))
+        found = datetime.fromisoformat(with_plus(text.strip()))
         found = found if found.tzinfo is not None else found.replace(tzinfo=site.cluster.zone)
         found.astimezone(UTC)
     except (ValueError, OverflowError):
@@ -103,13 +102,7 @@ def _instant(site: Site, name: str, text: str) -> datetime:
 def _etag(configured: int, seq: int, window: Window, nodes: str, viewer: Viewer) -> str:
     span = window.start.timestamp(), window.end.timestamp()
     who = viewer.user, sorted(viewer.scopes), viewer.team
-    shown = repr((configured, seq, span, nodes, who))
-    return f'"{hashlib.sha256(shown.encode()).hexdigest()[:24]}"'
-
-
-def _is_known(request: Request, etag: str) -> bool:
-    given = request.headers.get("If-None-Match", "")
-    return etag in (one.strip().removeprefix("W/") for one in given.split(","))
+    return etag_of(repr((configured, seq, span, nodes, who)).encode())
 
 
 def calendar_json(site: Site, viewer: Viewer, found: Tracks) -> bytes:
@@ -238,15 +231,14 @@ def _bool(value: bool) -> str:  # noqa: FBT001
 
 def _who_may(site: Site, viewer: Viewer) -> Callable[[Shown], bool]:
     """Whether the viewer may change a booking; the rule is asked once for bookings alike."""
-    if viewer.user is None or Scope.BOOK not in viewer.scopes:
+    if Scope.BOOK not in viewer.scopes:
         return lambda _booking: False
     known: dict[tuple[str, str, str], bool] = {}
 
     def may(booking: Shown) -> bool:
         who = booking.owner, booking.team, booking.created_by
         if who not in known:
-            in_bounds = viewer.team in (None, booking.team)
-            known[who] = in_bounds and policy.may_change(site.cluster, viewer.actor, booking)
+            known[who] = viewer.may_change(site.cluster, booking)
         return known[who]
 
     return may

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
+from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, FastAPI, Request, Response
 
 from bot.domain.access import Scope
 from bot.services.site import Site
-from bot.web.access import VIA_PAGE, Access
+from bot.web.access import Access, Viewer
 from bot.web.assets import Assets
-from bot.web.pages import render
+from bot.web.first_window import first_data, first_window
+from bot.web.pages import look_of, render, welcome
 from bot.web.vendored import missing_files
 
 
@@ -23,18 +25,25 @@ def page_routes(site: Site, access: Access, now: Callable[[], datetime]) -> APIR
     def calendar(request: Request) -> Response:
         viewer = access.viewer(request)
         if Scope.READ not in viewer.scopes:
-            return render(request, "welcome.html", viewer, site=site, open_id=site.open_id)
+            return welcome(request, viewer, site)
         page = {
             "now": int(now().timestamp()),
             "user": viewer.user or "",
-            "books": viewer.via == VIA_PAGE,
+            "books": viewer.is_on_page,
             "slot_s": int(site.cluster.policy.slot.total_seconds()),
             "zone": site.cluster.zone_name,
+            "first": _first(request, viewer, site, now()),
         }
         missing = missing_files()
         return render(request, "calendar.html", viewer, site=site, page=page, missing=missing)
 
     return router
+
+
+def _first(request: Request, viewer: Viewer, site: Site, now: datetime) -> object:
+    zone_name = look_of(request, viewer, site).zone_name
+    zone = ZoneInfo(zone_name) if zone_name else None
+    return first_data(first_window(request.query_params, zone, now))
 
 
 def install_assets(web: FastAPI) -> None:

@@ -13,7 +13,6 @@ import json
 import logging
 from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Request
@@ -46,7 +45,7 @@ RETRY_MS = 2000
 HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 
 
-def events_routes(site: Site, access: Access, now: Callable[[], datetime]) -> APIRouter:  # noqa: ARG001 - like the other routers
+def events_routes(site: Site, access: Access) -> APIRouter:
     """The route, over `site`."""
     router, hub = APIRouter(prefix="/api/v1", tags=["calendar"]), Hub(site)
     site.database.on_commit(hub.wake)

@@ -6,7 +6,6 @@ whether it ever did.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime, parsedate_to_datetime
@@ -17,6 +16,7 @@ from fastapi.responses import PlainTextResponse
 
 from bot.services.feed import Feed, read_feed
 from bot.services.site import Site
+from bot.web.etags import etag_of, is_known
 from bot.web.feed_events import calendar_of
 
 MEDIA_TYPE = "text/calendar; charset=utf-8"
@@ -37,7 +37,7 @@ def feed_routes(site: Site, now: Callable[[], datetime]) -> APIRouter:
         instant = now()
         found = read_feed(site, token, now=instant)
         if found is None:
-            detail = "There is no such calendar (any more). /gpu mine has Subscribe… for a new one."
+            detail = "There is no such calendar. Subscribe… in /gpu mine gives you a new address."
             return PlainTextResponse(detail, 404, {"Cache-Control": "no-store"})
         return _answer(site, found, instant, if_none_match, if_modified_since)
 
@@ -46,9 +46,9 @@ def feed_routes(site: Site, now: Callable[[], datetime]) -> APIRouter:
 
 def _answer(site: Site, found: Feed, now: datetime, none_match: str, since: str) -> Response:
     content = calendar_of(site.cluster, site.address(), found, now)
-    tag = f'"{hashlib.sha256(content).hexdigest()[:32]}"'
+    tag = etag_of(content)
     headers = {"Cache-Control": CACHED, "ETag": tag, **_last_modified(found, now)}
-    if _is_known(tag, headers.get("Last-Modified", ""), none_match, since):
+    if _has_it(tag, headers.get("Last-Modified", ""), none_match, since):
         return Response(status_code=304, headers=headers)
     return Response(content, media_type=MEDIA_TYPE, headers=headers)
 
@@ -64,11 +64,10 @@ def _last_modified(found: Feed, now: datetime) -> dict[str, str]:
     return {"Last-Modified": format_datetime(changed.astimezone(UTC), usegmt=True)}
 
 
-def _is_known(tag: str, modified: str, none_match: str, since: str) -> bool:
+def _has_it(tag: str, modified: str, none_match: str, since: str) -> bool:
     """Whether the caller has this very content; a tag says more than a date (RFC 9110, 13.1.3)."""
     if none_match:
-        known = [one.strip().removeprefix("W/") for one in none_match.split(",")]
-        return tag in known or "*" in known
+        return is_known(tag, none_match)
     if not since or not modified:
         return False
     try:

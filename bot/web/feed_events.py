@@ -13,6 +13,7 @@ from bot.domain.drain import Drain, DrainState
 from bot.domain.errors import N_
 from bot.locale import translator
 from bot.services.feed import Feed, FeedKind, Listed
+from bot.services.links import calendar_path
 
 PRODUCT = "-//gpubot//GPU bookings//EN"
 #: How often a program should ask again.
@@ -38,7 +39,7 @@ def calendar_of(cluster: Cluster, address: str, feed: Feed, now: datetime) -> by
     head = _head(words, cluster, feed).to_ical().removesuffix(_END)
     place = (feed.installation, feed.locale, address)
     booked = [
-        _booked(*place, one, _held(cluster, one.booking), _owner(feed, one.booking))
+        _booked(*place, one, cluster.models_of(one.booking.shares), _owner(feed, one.booking))
         for one in feed.listed
     ]
     outages = [_out_of_service(words, cluster, feed, drain, now) for drain in feed.drains]
@@ -98,7 +99,7 @@ def _booked(
 ) -> bytes:
     booking, words = listed.booking, _Words(locale)
     label = booking_label(booking.id)
-    link = f"{address}/?booking={label}" if address else ""
+    link = address + calendar_path(booking=booking.id) if address else ""
     nodes = ", ".join(booking.nodes)
     summary = words.text(
         N_("{held} on {nodes} · {label} · {owner}"),
@@ -126,16 +127,7 @@ def _booked(
 
 def _owner(feed: Feed, booking: Booking) -> str:
     # Some parsers end a line at each of the characters that Python splits at.
-    return " ".join(feed.names.get(booking.owner, booking.owner).split())
-
-
-def _held(cluster: Cluster, booking: Booking) -> str:
-    counts: dict[str, int] = {}
-    for share in booking.shares:
-        node = cluster.node(share.node)
-        model = "GPU" if node is None else node.model
-        counts[model] = counts.get(model, 0) + share.gpus
-    return " + ".join(f"{count} × {model}" for model, count in counts.items())
+    return " ".join(feed.names[booking.owner].split())
 
 
 def _out_of_service(

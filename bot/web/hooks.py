@@ -115,13 +115,13 @@ def _delivery(body: bytes) -> Delivery:
     try:
         content = json.loads(body)
     except (ValueError, RecursionError):
-        detail = "That is no JSON; choose the content type application/json for the webhook."
+        detail = "The body is not JSON; choose the content type application/json for the webhook."
         raise Problem(400, "no_json", detail) from None
     try:
         return Delivery.model_validate(content)
     except ValidationError as error:
         where = "; ".join(".".join(map(str, one["loc"])) for one in error.errors()[:5])
-        raise Problem(422, "bad_input", f"That is no workflow_run: {where}.") from None
+        raise Problem(422, "bad_input", f"This is not a workflow_run event: {where}.") from None
 
 
 def _answer(site: Site, delivery: Delivery, now: datetime) -> Response:

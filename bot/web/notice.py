@@ -16,16 +16,15 @@ from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 
-from bot.domain import policy
 from bot.domain.access import Scope
-from bot.domain.booking import Booking, BookingState, booking_label
+from bot.domain.booking import BookingState, booking_label
 from bot.services.activity import saw_use
 from bot.services.look import get_booking
 from bot.services.notice import Action, Notice, check_notice_token, notice_of
 from bot.services.site import Site
 from bot.services.tokens import PREFIX
 from bot.store.database import Busy
-from bot.web.access import Access, Viewer, bearer
+from bot.web.access import Access, bearer
 from bot.web.api.schemas import BookingId
 from bot.web.problems import Problem
 
@@ -88,15 +87,10 @@ def _check(site: Site, access: Access, request: Request, booking_id: int, token:
     if viewer.user is None:
         raise _no_token(booking_id)
     access.demand(request, Scope.READ)
-    if not _may_ask(site, viewer, get_booking(site, booking_id)):
+    if not viewer.may_change(site.cluster, get_booking(site, booking_id)):
         detail = "Only those who may change the booking may ask about it."
         raise Problem(403, "not_allowed", detail)
     return not viewer.csrf
-
-
-def _may_ask(site: Site, viewer: Viewer, booking: Booking) -> bool:
-    in_bounds = viewer.team in (None, booking.team)
-    return in_bounds and policy.may_change(site.cluster, viewer.actor, booking)
 
 
 def _no_token(booking_id: int) -> Problem:

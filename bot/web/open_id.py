@@ -16,7 +16,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
-from urllib.parse import urlsplit
 
 import httpx
 from authlib.common.errors import AuthlibBaseError
@@ -26,6 +25,8 @@ from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 
+from bot.loopback import is_loopback
+
 SCOPES = "openid profile"
 USER, TEAM = "https://slack.com/user_id", "https://slack.com/team_id"
 #: Somebody waits in front of a browser; Slack usually answers within a second.
@@ -33,7 +34,6 @@ TIMEOUT_S = 10
 #: How far the clocks of Slack and this machine may be apart, in seconds.
 LEEWAY_S = 120
 
-LOOPBACK = ("127.0.0.1", "localhost", "::1")
 FAILURES = (httpx.HTTPError, AuthlibBaseError, JoseError, ValueError, KeyError, TypeError)
 
 
@@ -149,6 +149,5 @@ class OpenId:
         )
 
     def _http(self) -> httpx.Client:
-        # No proxy reaches a Slack that is on this machine.
-        is_here = urlsplit(self._api_url).hostname in LOOPBACK
+        is_here = is_loopback(self._api_url)
         return httpx.Client(timeout=TIMEOUT_S, trust_env=not is_here, follow_redirects=False)

@@ -78,6 +78,19 @@ def render(
     return HTMLResponse(content, status, _headers())
 
 
+def welcome(request: Request, viewer: Viewer, site: Site) -> Response:
+    """The page for those whom another page is not shown: how to get in."""
+    return render(request, "welcome.html", viewer, site=site, open_id=site.open_id)
+
+
+def warm_up() -> None:
+    """Make what the first page would otherwise wait for: templates, words, versions of files."""
+    for name in TAGS:
+        _environment(name).get_template("calendar.html")
+        script_words(name)
+    static_url("")
+
+
 def translate(look: Look) -> Callable[[str], str]:
     """What turns an English sentence into the viewer's words."""
     return translator(look.language).gettext
@@ -91,12 +104,12 @@ def _headers() -> dict[str, str]:
 def _language(request: Request, person: Person | None, site: Site) -> str:
     if person is not None:
         return language(person.locale)
-    return _accepted(request.headers.get("Accept-Language", "")) or language(site.cluster.language)
+    return accepted_language(request) or language(site.cluster.language)
 
 
-def _accepted(header: str) -> str | None:
-    """The language served for the browser's favourite; None when it names none that is served."""
-    for wanted in header.split(","):
+def accepted_language(request: Request) -> str | None:
+    """What the browser, or a program, likes best of what is served; None: it names none of it."""
+    for wanted in request.headers.get("Accept-Language", "").split(","):
         name = wanted.partition(";")[0].strip()
         served = language(name)
         if served != SOURCE or name.casefold().startswith(SOURCE):

@@ -6,18 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, tzinfo
 
-from dateutil import tz
-from fastapi import Request
-
-from bot.domain.actor import Person
 from bot.domain.booking import Priority
 from bot.domain.errors import BookingError, UserId
 from bot.domain.notes import Note
 from bot.domain.window import Window
 from bot.locale import SOURCE, dates, listed, translator
-from bot.locale.places import is_month_first
-from bot.services.people import get_person, names_of
-from bot.services.site import Site
 
 
 def _id_itself(user: str) -> str:
@@ -74,26 +67,5 @@ class Plain:
             case timedelta():
                 return dates.length(value, self.locale)
             case Window():
-                start, end = self._show(value.start), self._show(value.end)
-                return dates.window(start, end, value.length, self.locale)
-
-
-def plain_for(site: Site, user: str | None, request: Request, *, by_page: bool) -> Plain:
-    """The one who asks: in their Slack zone, and on the page in the language of their Slack.
-
-    A program reads English unless it asks for Chinese (`Accept-Language: zh`).
-    """
-    person = None if user is None else get_person(site, user)
-    asked = request.headers.get("Accept-Language", "").lower()
-    locale = "zh-CN" if asked.startswith("zh") else SOURCE
-    return Plain(
-        zone=_zone(site, person),
-        locale=person.locale if by_page and person is not None else locale,
-        month_first=is_month_first(person.locale if person else site.cluster.language),
-        name_of=lambda user: names_of(site, [user])[user],
-    )
-
-
-def _zone(site: Site, person: Person | None) -> tzinfo:
-    found = None if person is None else tz.gettz(person.zone_name)
-    return found or site.cluster.zone
+                start, end = (at.astimezone(self.zone) for at in (value.start, value.end))
+                return dates.local_window(start, end, value.length, self.locale)

@@ -23,7 +23,7 @@ from bot.services.report import report
 from bot.services.site import Site
 from bot.web.access import Access, Viewer
 from bot.web.api.context import Api, Asker, errors, needs
-from bot.web.pages import look_of, render
+from bot.web.pages import look_of, render, welcome
 from bot.web.plain import Plain
 from bot.web.report_page import KINDS, PERIODS, Words
 from bot.web.report_results import ReportResult, report_csv, report_json
@@ -52,7 +52,7 @@ def report_routes(site: Site, access: Access, now: Callable[[], datetime]) -> AP
     ) -> Response:
         viewer = access.viewer(request)
         if Permission.REPORT not in viewer.scopes:
-            return render(request, "welcome.html", viewer, site=site, open_id=site.open_id)
+            return welcome(request, viewer, site)
         return _page(request, viewer, site, now(), period, of)
 
     return router

@@ -8,13 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
-from pathlib import Path
 
 from babel.messages.extract import extract_from_file
 
 from bot.locale import SOURCE, translator
+from bot.web.assets import STATIC
 
-STATIC = Path(__file__).parent / "static"
 #: The marks, and which of their arguments are sentences.
 MARKS = {"t": None, "tn": (1, 2)}
 

@@ -29,9 +29,9 @@ class Session:
     csrf: str
 
 
-def new_session(user: str, *, now: datetime, lasts: timedelta = SESSION_LASTS) -> Session:
+def new_session(user: str, *, now: datetime) -> Session:
     """A session of `user` that begins now."""
-    return Session(user, now + lasts, secrets.token_urlsafe(16))
+    return Session(user, now + SESSION_LASTS, secrets.token_urlsafe(16))
 
 
 def seal_session(site: Site, session: Session) -> str:

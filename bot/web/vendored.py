@@ -11,7 +11,16 @@ DIST = VENDOR / "dist"
 HOW = "install npm, then install gpubot again"
 
 
+def wanted_files(folder: Path) -> dict[str, list[str]]:
+    """The files that the pages need, each with those of packages that it is joined from.
+
+    By the `package.json` in `folder`.
+    """
+    package = json.loads((folder / "package.json").read_text(encoding="utf-8"))
+    found: dict[str, list[str]] = package["gpubot"]["copy"]
+    return found
+
+
 def missing_files() -> tuple[str, ...]:
     """The files that the pages need and that are not there; empty when all are."""
-    wanted = json.loads((VENDOR / "package.json").read_text(encoding="utf-8"))["gpubot"]["copy"]
-    return tuple(name for name in wanted if not (DIST / name).is_file())
+    return tuple(name for name in wanted_files(VENDOR) if not (DIST / name).is_file())

@@ -11,7 +11,6 @@ without these files would be broken for good, so building one fails.
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import shutil
 import subprocess
@@ -21,8 +20,8 @@ from tempfile import TemporaryDirectory
 from setuptools.command.build_py import build_py
 from setuptools.errors import ExecError
 
-VENDOR = Path(__file__).parent / "vendor"
-DIST = VENDOR / "dist"
+from bot.web.vendored import DIST, VENDOR, wanted_files
+
 #: Beside what was fetched: the digest of the pins that it was fetched by.
 STAMP = "PINS"
 PINS = ("package.json", "package-lock.json")
@@ -86,10 +85,9 @@ def _install(npm: str, folder: Path) -> None:
 
 def _copy(modules: Path) -> None:
     """Join the named files beside DIST and swap it in whole, so that it is never half there."""
-    wanted = json.loads((VENDOR / "package.json").read_text())["gpubot"]["copy"]
     made = VENDOR / f"dist.{os.getpid()}"
     shutil.rmtree(made, ignore_errors=True)
-    for target, sources in wanted.items():
+    for target, sources in wanted_files(VENDOR).items():
         path = made / target
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(b"\n".join((modules / source).read_bytes() for source in sources))

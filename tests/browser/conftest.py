@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from demos import started_demo
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from bot.demo import Demo
@@ -36,13 +36,15 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def demo(tmp_path: Path) -> Iterator[Demo]:
-    """The demo on a Wednesday at 10:37 in Shanghai, with the clock standing still."""
-    running = Demo(tmp_path)
-    running.clock.jump(datetime(2026, 11, 25, 2, 37, tzinfo=UTC))
-    running.clock.set_speed(0)
-    running.start()
-    yield running
-    running.stop()
+    with started_demo(tmp_path) as demo:
+        yield demo
+
+
+@pytest.fixture(scope="module")
+def looked_at(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
+    """The same, for tests that change nothing in it: starting one takes longer than they do."""
+    with started_demo(tmp_path_factory.mktemp("demo")) as demo:
+        yield demo
 
 
 @pytest.fixture

@@ -19,8 +19,8 @@ SERIOUS = {"serious", "critical"}
 
 
 @pytest.fixture
-def visits(browser: Browser, demo: Demo) -> Iterator[Visits]:
-    opened = Visits(browser, demo)
+def visits(browser: Browser, looked_at: Demo) -> Iterator[Visits]:
+    opened = Visits(browser, looked_at)
     yield opened
     opened.close()
     assert opened.errors == []
@@ -61,8 +61,8 @@ def test_the_list_is_accessible_in_chinese(visits: Visits) -> None:
     assert findings(page) == []
 
 
-def test_the_way_in_is_accessible(visits: Visits, demo: Demo) -> None:
+def test_the_way_in_is_accessible(visits: Visits, looked_at: Demo) -> None:
     page = visits.stranger()
-    assert demo.bot is not None
-    page.goto(demo.bot.address)
+    assert looked_at.bot is not None
+    page.goto(looked_at.bot.address)
     assert findings(page) == []

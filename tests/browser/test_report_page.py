@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from calendar_visits import Visits
+from demos import started_demo
 from playwright.sync_api import Browser, Page, expect
 
 from bot.demo import Demo
@@ -20,12 +20,8 @@ SERIOUS = ("serious", "critical")
 @pytest.fixture(scope="module")
 def old_demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
     """The demo on a Wednesday, with four weeks behind it; nobody changes anything."""
-    running = Demo(tmp_path_factory.mktemp("demo"), history=True)
-    running.clock.jump(datetime(2026, 11, 25, 2, 37, tzinfo=UTC))
-    running.clock.set_speed(0)
-    running.start()
-    yield running
-    running.stop()
+    with started_demo(tmp_path_factory.mktemp("demo"), history=True) as demo:
+        yield demo
 
 
 @pytest.fixture

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from calendar_visits import Visits
+from demos import started_demo
 from playwright.sync_api import Browser, Page, expect
 
 from bot.demo import Demo
@@ -25,12 +25,8 @@ def visits(browser: Browser, demo: Demo) -> Iterator[Visits]:
 @pytest.fixture
 def linked(tmp_path: Path) -> Iterator[Demo]:
     """The demo of a lab where people sign in by links."""
-    running = Demo(tmp_path, open_id=False)
-    running.clock.jump(datetime(2026, 11, 25, 2, 37, tzinfo=UTC))
-    running.clock.set_speed(0)
-    running.start()
-    yield running
-    running.stop()
+    with started_demo(tmp_path, open_id=False) as demo:
+        yield demo
 
 
 def sign_in_at_slack(page: Page, person: str, answer: str = "Allow") -> None:

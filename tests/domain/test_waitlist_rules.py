@@ -18,7 +18,6 @@ from bot.domain.waitlist import (
     answer_until,
     entry_label,
     find_room,
-    in_order,
     parse_entry_id,
 )
 from bot.domain.window import Grid, Window
@@ -68,13 +67,6 @@ def calendar(*taken: tuple[datetime, datetime, int]) -> Calendar:
         for n, (start, end, gpus) in enumerate(taken)
     )
     return Calendar.load([Node("gpu-01", 4, "V100")], rows, lattice)
-
-
-def test_priority_comes_first_then_age_then_the_number():
-    old, young = entry(3), entry(2, created_at=LINE)
-    twin = entry(1, created_at=LINE)
-    firm = entry(4, priority=Priority.P1, created_at=LINE + HOUR)
-    assert [e.id for e in in_order([young, twin, old, firm])] == [4, 3, 1, 2]
 
 
 @pytest.mark.parametrize(

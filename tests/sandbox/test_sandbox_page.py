@@ -55,7 +55,7 @@ def live(sandbox: Sandbox, user: str, **options: Any) -> ClientConnection:
 def heard(page: ClientConnection, kind: str) -> Json:
     """The next event of a kind."""
     while True:
-        event: Json = json.loads(page.recv(timeout=5))
+        event: Json = json.loads(page.recv(timeout=60))
         if event["type"] == kind:
             return event
 

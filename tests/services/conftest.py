@@ -7,19 +7,18 @@ from pathlib import Path
 
 import builders
 import pytest
+from databases import new_database
 
 from bot.domain.cluster import Cluster
 from bot.services.nodes import sync_nodes
 from bot.services.site import Site
 from bot.store.database import Database
-from bot.store.migrate import upgrade
 
 
 @pytest.fixture
 def open_site(tmp_path: Path) -> Iterator[Callable[[Cluster], Site]]:
     """A function that opens a site over one database file, as a process would at its start."""
-    url = f"sqlite:///{tmp_path / 'gpubot.db'}"
-    upgrade(url)
+    url = new_database(tmp_path)
     databases = []
 
     def opened(cluster: Cluster) -> Site:

@@ -10,6 +10,7 @@ import pytest
 from builders import ADMIN, ALICE, BOB, CHEN, NOW, TONIGHT, actor, request, window
 from wanting import take, urgent, wish
 
+from bot.domain.booking import Priority
 from bot.domain.cluster import Node
 from bot.services import recent_tracks
 from bot.services.cancel import cancel
@@ -94,6 +95,14 @@ def test_a_warning_and_what_is_kept_for_a_withdrawal_are_shown(site):
     assert found.holds[warning.id].preemptee == theirs.id
 
 
+def test_who_was_moved_and_not_warned_is_under_no_warning(site):
+    theirs = reserve(site, actor(CHEN), request(8, node="gpu-03"), now=NOW)
+    take(site, urgent(8, TONIGHT, 2, node="gpu-03"), now=NOW)
+    found = tracks(site, window(NOW, 72), now=NOW)
+    assert theirs.id in found.bookings
+    assert found.warned == {}
+
+
 def test_a_drain_is_shown_while_it_lasts(site):
     opened = drain(site, actor(ADMIN), "gpu-02", until=TONIGHT, reason="fan", now=NOW).drain
 
@@ -132,6 +141,14 @@ def test_a_node_that_left_the_configuration_is_not_shown(open_site):
 def test_only_what_overlaps_the_window_is_read(site, start, hours, shown):
     reserve(site, actor(BOB), request(2, node="gpu-03"), now=NOW)
     assert bool(tracks(site, window(start, hours), now=NOW).bookings) is shown
+
+
+def test_the_longest_booking_is_seen_at_its_very_beginning(open_site):
+    lengths = dict.fromkeys(Priority, timedelta(days=40))
+    site = open_site(builders.cluster(max_length=lengths))
+    rounded = 40 * 24 + UNTIL_NOON
+    booking = reserve(site, actor(BOB), request(1, NOW, rounded), now=NOW)
+    assert booking.id in tracks(site, window(NOW, 1), now=NOW).bookings
 
 
 def test_only_the_nodes_asked_for_are_read(site):

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 import pytest
 from builders import ALICE, BOB, NOW, TONIGHT, actor, cluster, request
+from databases import new_database
 
 from bot.domain.booking import Booking, BookingState
 from bot.domain.cluster import Cluster
@@ -31,7 +32,6 @@ from bot.services.reserve import reserve
 from bot.services.site import Site
 from bot.services.turn_over import turn_over
 from bot.store.database import Database
-from bot.store.migrate import upgrade
 
 MINUTE = timedelta(minutes=1)
 HOUR = timedelta(hours=1)
@@ -170,9 +170,7 @@ def test_another_token_does_not_do(site: Site, wrong: str) -> None:
 
 
 def test_another_lab_has_other_tokens(site: Site, tmp_path_factory: pytest.TempPathFactory) -> None:
-    url = f"sqlite:///{tmp_path_factory.mktemp('other') / 'gpubot.db'}"
-    upgrade(url)
-    database = Database(url)
+    database = Database(new_database(tmp_path_factory.mktemp("other")))
     try:
         assert notice_token(Site.open(database, cluster()), 1) != notice_token(site, 1)
     finally:

@@ -11,9 +11,9 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection
 from sqlmodel import col
 
-from bot.domain.booking import Placement
+from bot.domain.booking import Placement, Priority
 from bot.domain.calendar import Calendar, Claim
-from bot.domain.waitlist import WaitlistEntry, find_room, in_order
+from bot.domain.waitlist import WaitlistEntry, find_room
 from bot.services.change import claims_of
 from bot.services.site import Site
 from bot.store import models, queries
@@ -77,13 +77,18 @@ class Fairness:
         """What those behind it got would not have done for `entry`."""
         without, behind = calendar.fork(), []
         for other, claims in served:
-            if in_order([entry, other])[0] is entry:
+            if _turn(entry) < _turn(other):
                 behind.append(other.id)
                 for claim in claims:
                     without.remove(claim)
         if behind and not entry.is_past(now):
             found = _room(without, entry, now)
             assert found is None, f"W{entry.id} came before {behind} and could have had {found}"
+
+
+def _turn(entry: WaitlistEntry) -> tuple[Priority, datetime, int]:
+    """Who is served first: by priority, then by age."""
+    return entry.priority, entry.created_at, entry.id
 
 
 def _waiting(connection: Connection) -> list[WaitlistEntry]:

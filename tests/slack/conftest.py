@@ -7,13 +7,13 @@ from pathlib import Path
 
 import builders
 import pytest
+from databases import new_database
 from talk import Talk
 
 from bot.domain.cluster import Cluster
 from bot.services.nodes import sync_nodes
 from bot.services.site import Site
 from bot.store.database import Database
-from bot.store.migrate import upgrade
 
 
 @pytest.fixture
@@ -22,9 +22,7 @@ def open_site(tmp_path: Path) -> Iterator[Callable[[Cluster], Site]]:
     databases = []
 
     def opened(cluster: Cluster) -> Site:
-        url = f"sqlite:///{tmp_path / f'gpubot-{len(databases)}.db'}"
-        upgrade(url)
-        databases.append(Database(url))
+        databases.append(Database(new_database(tmp_path, f"gpubot-{len(databases)}.db")))
         site = Site.open(databases[-1], cluster)
         sync_nodes(site, now=builders.NOW)
         return site

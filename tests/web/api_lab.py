@@ -11,6 +11,8 @@ from typing import Any
 
 import httpx
 from builders import NOW, actor, cluster
+from clients import client
+from databases import new_database
 
 from bot.domain.access import Scope, TokenKind
 from bot.domain.cluster import Cluster
@@ -19,7 +21,6 @@ from bot.services.nodes import sync_nodes
 from bot.services.site import Site
 from bot.services.tokens import create_token
 from bot.store.database import Database
-from bot.store.migrate import upgrade
 from bot.web.app import build_web
 from bot.web.sessions import COOKIE, new_session, seal_session
 
@@ -38,9 +39,7 @@ class ApiLab:
 
     def client(self, **headers: str) -> httpx.Client:
         """Somebody with those headers."""
-        made = httpx.Client(
-            base_url=f"{self.address}/api/v1", headers=headers, trust_env=False, timeout=60
-        )
+        made = client(f"{self.address}/api/v1", headers=headers)
         self._clients.append(made)
         return made
 
@@ -85,9 +84,7 @@ class ApiLab:
 @contextmanager
 def api_lab(folder: Path, of: Cluster | None = None) -> Iterator[ApiLab]:
     """A lab that answers for as long as the block runs."""
-    url = f"sqlite:///{folder / 'gpubot.db'}"
-    upgrade(url)
-    site = Site.open(Database(url), of or cluster(), lambda: ADDRESS)
+    site = Site.open(Database(new_database(folder)), of or cluster(), lambda: ADDRESS)
     sync_nodes(site, now=NOW)
     lab = ApiLab(site)
     server = WebServer(build_web(None, list, site, lambda: lab.now), "127.0.0.1", 0)

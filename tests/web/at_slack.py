@@ -7,12 +7,14 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit
 
 import builders
 import httpx
+from clients import client
+from databases import new_database
 
 from bot.domain.cluster import Cluster
 from bot.main import WebServer
@@ -20,7 +22,6 @@ from bot.sandbox import Sandbox, SandboxChannel, SandboxClock, SandboxUser
 from bot.services.nodes import sync_nodes
 from bot.services.site import Site
 from bot.store.database import Database
-from bot.store.migrate import upgrade
 from bot.web.app import build_web
 from bot.web.open_id import OpenId
 from bot.web.sign_in import CALLBACK
@@ -55,18 +56,20 @@ class Lab:
     def browser(self) -> httpx.Client:
         """A browser: it keeps cookies, and follows a redirect when it is told to."""
         assert self.server is not None
-        return httpx.Client(base_url=self.server.address, trust_env=False, timeout=60)
+        return client(self.server.address)
 
-    def pass_time(self, by: timedelta) -> None:
-        self.now += by
-        self.slack.clock.shift(by)
+    def begin_anew(self) -> Lab:
+        """The lab as it was, but for its database; for tests that share one."""
+        self.team, self.public, self.now = TEAM, "", builders.NOW
+        self.welcomed.clear()
+        self.slack.faults.clear()
+        return self
 
 
 @contextmanager
 def lab(folder: Path, cluster: Cluster | None = None, *, open_id: bool = True) -> Iterator[Lab]:
     """A lab over a database in `folder`; with `open_id` people sign in with Slack."""
-    url = f"sqlite:///{folder / 'gpubot.db'}"
-    upgrade(url)
+    database = Database(new_database(folder))
     slack = Sandbox(
         manifest=MANIFEST,
         users=PEOPLE,
@@ -76,7 +79,7 @@ def lab(folder: Path, cluster: Cluster | None = None, *, open_id: bool = True) -
     )
     with slack:
         site = Site.open(
-            Database(url), cluster or builders.cluster(), lambda: made.address, open_id=open_id
+            database, cluster or builders.cluster(), lambda: made.address, open_id=open_id
         )
         sync_nodes(site, now=builders.NOW)
         made = Lab(site, slack)
@@ -107,7 +110,13 @@ def lab(folder: Path, cluster: Cluster | None = None, *, open_id: bool = True) -
 
 def allow(slack_page: str, user: str) -> str:
     """Press *Allow* at Slack as `user`; the address that Slack sends the browser back to."""
-    answer = httpx.post(slack_page, data={"user": user, "allow": "1"}, trust_env=False, timeout=60)
+    return answered(slack_page, user=user, allow="1")
+
+
+def answered(slack_page: str, **pressed: str) -> str:
+    """Answer Slack's question; the address that Slack sends the browser back to."""
+    with client() as browser:
+        answer = browser.post(slack_page, data=pressed)
     assert answer.status_code == 303, answer.text
     return answer.headers["Location"]
 

@@ -12,6 +12,8 @@ from typing import Any
 import httpx
 import pytest
 from builders import ALICE, BOB, NOW, TONIGHT, actor, cluster, request
+from clients import client
+from databases import new_database
 
 from bot.main import WebServer
 from bot.services.look import get_booking
@@ -23,7 +25,6 @@ from bot.services.reserve import reserve
 from bot.services.site import Site
 from bot.services.turn_over import turn_over
 from bot.store.database import Busy, Database
-from bot.store.migrate import upgrade
 from bot.web.app import build_web
 
 README = (Path(__file__).parents[2] / "README.md").read_text()
@@ -53,16 +54,14 @@ class Lab:
 
 @pytest.fixture
 def lab(tmp_path: Path) -> Iterator[Lab]:
-    url = f"sqlite:///{tmp_path / 'gpubot.db'}"
-    upgrade(url)
-    site = Site.open(Database(url), cluster())
+    site = Site.open(Database(new_database(tmp_path)), cluster())
     sync_nodes(site, now=NOW)
     reserve(site, actor(BOB), request(4, node="gpu-01"), now=NOW)
     turn_over(site, now=TONIGHT)
     lab = Lab(site)
     server = WebServer(build_web(None, list, site, lambda: lab.now), "127.0.0.1", 0)
     server.start()
-    with httpx.Client(base_url=server.address, trust_env=False, timeout=60) as lab.web:
+    with client(server.address) as lab.web:
         yield lab
     server.stop(5)
     site.database.close()

@@ -13,9 +13,16 @@ from builders import ADMIN, ALICE, BOB, CHEN, NODES, NOW, TONIGHT, actor, reques
 from serving import Served, served
 
 from bot.domain.access import Scope, TokenKind
-from bot.domain.actor import Person
+from bot.domain.actor import Actor, Person
+from bot.domain.booking import Priority, Shape
+from bot.domain.queue_request import QueueRequest
+from bot.domain.request import parse_wait
+from bot.services.activity import saw_use
 from bot.services.drain import drain
+from bot.services.join_waitlist import join_queue, join_waitlist
 from bot.services.people import remember_person
+from bot.services.preempt import preempt
+from bot.services.release import release
 from bot.services.reserve import reserve
 from bot.services.tokens import create_token
 from bot.services.turn_over import turn_over
@@ -120,15 +127,100 @@ def test_what_is_over_nobody_may_change(lab: Served) -> None:
     assert (shown["state"], shown["may_change"], shown["mine"]) == ("ended", False, True)
 
 
+def by_token(lab: Served, user: str, scope: Scope, team: str | None = None) -> dict[str, Any]:
+    """The calendar as a program of `user` gets it."""
+    kind = TokenKind.PIPELINE if team else TokenKind.PERSON
+    _, secret = create_token(
+        lab.site, actor(user), kind=kind, name="screen", scopes={Scope.READ, scope}, team=team,
+        now=NOW,
+    )  # fmt: skip
+    headers = {"Authorization": f"Bearer {secret}"}
+    answer = lab.web.get("/api/v1/calendar", params=DAY, headers=headers)
+    assert answer.status_code == 200, answer.text
+    return answer.json()
+
+
 def test_a_token_that_may_only_read_may_change_nothing(lab: Served) -> None:
     book(lab)
-    _, secret = create_token(
-        lab.site, actor(BOB), kind=TokenKind.PERSON, name="screen", scopes={Scope.READ}, now=NOW
-    )
-    headers = {"Authorization": f"Bearer {secret}"}
-    found = lab.web.get("/api/v1/calendar", params=DAY, headers=headers).json()
-    (shown,) = found["bookings"].values()
+    (shown,) = by_token(lab, BOB, Scope.READ)["bookings"].values()
     assert (shown["mine"], shown["may_change"]) == (True, False)
+
+
+@pytest.mark.parametrize(("team", "may"), [("vision", True), ("nlp", False)])
+def test_a_pipelines_token_may_change_its_own_teams_bookings(
+    lab: Served, team: str, may: bool
+) -> None:
+    book(lab)
+    (shown,) = by_token(lab, ADMIN, Scope.BOOK, team)["bookings"].values()
+    assert shown["may_change"] is may
+
+
+def test_a_team_may_change_what_its_pipeline_booked_but_not_what_its_people_did(
+    lab: Served,
+) -> None:
+    own = book(lab, ALICE)
+    order = request(2, node="gpu-03")
+    made = reserve(lab.site, Actor(ALICE, via="github lab/yolo#1"), order, now=NOW)
+    shown = calendar(lab, BOB)["bookings"]
+    may = {number: one["may_change"] for number, one in shown.items()}
+    assert may == {str(own.id): False, str(made.id): True}
+
+
+@pytest.fixture
+def contended(lab: Served) -> Served:
+    """Alice takes gpu-03 from Chen, and Bob is offered what Chen gave back of gpu-01."""
+    for node, gpus in (("gpu-01", 4), ("gpu-03", 8)):
+        reserve(lab.site, actor(CHEN), request(gpus, NOW, 9 + 23 / 60, node=node), now=NOW)
+    turn_over(lab.site, now=NOW)
+    for node, gpus in (("gpu-03", 8), ("gpu-01", 4)):
+        asked = parse_wait(
+            f"{gpus} 2h by today 14:00 on {node}", now=NOW, zone=lab.site.cluster.zone,
+            cluster=lab.site.cluster,
+        )  # fmt: skip
+        join_waitlist(lab.site, actor(BOB), asked, now=NOW)
+    release(lab.site, actor(CHEN), 1, now=NOW)
+    urgent = request(8, NOW, 3 + 23 / 60, node="gpu-03", priority=Priority.P0)
+    preempt(lab.site, actor(ALICE), urgent, reason="secret demo", expected={2}, now=NOW)
+    return lab
+
+
+def test_warnings_offers_and_what_is_kept_back_are_told(contended: Served) -> None:
+    found, reclaim = calendar(contended), int(NOW.timestamp()) + 1800
+    assert found["bookings"]["2"]["warned"] == {"at": reclaim, "by": 3, "reason": "secret demo"}
+    assert found["holds"] == {"1": {"preemptor": 3, "preemptee": 2}}
+    (offer,) = found["offers"].values()
+    assert (offer["owner"], offer["team"], offer["entry"]) == (BOB, "vision", 2)
+    assert offer["expires"] > found["now"]
+    assert set(found["people"]) == {ALICE, BOB, CHEN}
+    bars = {node["name"]: {bar["k"] for bar in node["bars"]} for node in found["nodes"]}
+    assert bars["gpu-01"] >= {"offer"}
+    assert bars["gpu-03"] == {"booking", "hold"}
+
+
+def test_of_these_too_the_public_sees_neither_people_nor_what_they_wrote(
+    contended: Served,
+) -> None:
+    answer = contended.web.get("/api/v1/calendar", params=DAY)
+    assert not any(word in answer.text for word in ("secret", ALICE, BOB, CHEN))
+    found = answer.json()
+    assert found["bookings"]["2"]["warned"]["reason"] == ""
+    (offer,) = found["offers"].values()
+    assert (offer["owner"], offer["team"]) == ("", "vision")
+
+
+def test_an_overrun_is_told_from_when_on(lab: Served) -> None:
+    booking = reserve(lab.site, actor(BOB), request(4, NOW, 9 + 23 / 60, node="gpu-01"), now=NOW)
+    turn_over(lab.site, now=NOW)
+    end = booking.window.end
+    saw_use(lab.site, booking.id, now=end - timedelta(minutes=1))
+    turn_over(lab.site, now=end)
+    assert calendar(lab)["bookings"]["1"]["overrun_from"] == int(end.timestamp())
+
+
+def test_a_run_of_the_queue_is_told_to_be_one(lab: Served) -> None:
+    short = QueueRequest(Shape(4, "gpu-01"), timedelta(minutes=45), Priority.P2, None, "make")
+    join_queue(lab.site, actor(BOB), short, now=NOW)
+    assert calendar(lab)["bookings"]["1"]["queued"] is True
 
 
 def test_strangers_are_refused_unless_policy_opens_the_calendar(closed: Served) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import threading
 from collections.abc import Callable, Iterator
@@ -11,8 +12,10 @@ import builders
 import httpx
 import pytest
 from builders import ADMIN, BOB, NOW, actor, request
+from clients import client
 
 from bot.main import WebServer
+from bot.services.changes import Changes, State, state_now
 from bot.services.drain import drain
 from bot.services.reserve import reserve
 from bot.services.site import Site
@@ -64,13 +67,19 @@ def server(public: Site) -> Iterator[WebServer]:
 @contextmanager
 def listening(server: WebServer, **headers: str) -> Iterator[Stream]:
     with (
-        httpx.Client(base_url=server.address, trust_env=False, timeout=60) as client,
-        client.stream("GET", "/api/v1/events", headers=headers) as response,
+        client(server.address) as browser,
+        browser.stream("GET", "/api/v1/events", headers=headers) as response,
     ):
         assert response.status_code == 200, response.read()
         assert response.headers["content-type"].startswith("text/event-stream")
         assert response.headers["x-accel-buffering"] == "no"
         yield Stream(response)
+
+
+def get_events(server: WebServer) -> httpx.Response:
+    """A whole answer, which a stream never is."""
+    with client(server.address) as browser:
+        return browser.get("/api/v1/events")
 
 
 def test_a_booking_is_told_with_its_nodes(public: Site, server: WebServer) -> None:
@@ -156,7 +165,7 @@ def test_there_are_only_so_many_streams(
     monkeypatch.setattr(events_module, "MOST_STREAMS", 1)
     with listening(server) as stream:
         stream.event()
-        refused = httpx.get(f"{server.address}/api/v1/events", trust_env=False)
+        refused = get_events(server)
         assert (refused.status_code, refused.json()["code"]) == (503, "too_many_streams")
         assert refused.headers["retry-after"]
 
@@ -167,24 +176,24 @@ def test_a_stream_that_ends_makes_room(
     monkeypatch.setattr(events_module, "MOST_STREAMS", 1)
     with listening(server) as stream:
         stream.event()
-    for _ in range(100):  # the server sees the end of a connection when it looks at it next
-        answer = httpx.Client(trust_env=False, timeout=60)
-        with answer.stream("GET", f"{server.address}/api/v1/events") as response:
-            if response.status_code == 200:
-                break
-    assert response.status_code == 200
+    status = 503
+    with client(server.address) as browser:
+        while status == 503:  # the server sees the end of a connection when it looks at it next
+            with browser.stream("GET", "/api/v1/events") as response:
+                status = response.status_code
+    assert status == 200
 
 
 def test_many_streams_take_no_threads(public: Site, server: WebServer) -> None:
     with listening(server) as first:
         first.event()
         before = threading.active_count()
-        with httpx.Client(base_url=server.address, trust_env=False, timeout=60) as client:
-            streams = [client.stream("GET", "/api/v1/events") for _ in range(60)]
+        with client(server.address) as browser:
+            streams = [browser.stream("GET", "/api/v1/events") for _ in range(60)]
             responses = [stream.__enter__() for stream in streams]
             assert {response.status_code for response in responses} == {200}
             # More than FastAPI's pool has threads, and it still answers.
-            assert client.get("/healthz").status_code == 200
+            assert browser.get("/healthz").status_code == 200
             assert threading.active_count() - before < 45
             for stream in streams:
                 stream.__exit__(None, None, None)
@@ -197,10 +206,26 @@ def test_the_public_takes_no_more_than_its_share_of_them(
     cookie = f"{COOKIE}={seal_session(public, new_session(BOB, now=NOW))}"
     with listening(server) as stream:
         stream.event()
-        refused = httpx.get(f"{server.address}/api/v1/events", trust_env=False)
+        refused = get_events(server)
         assert (refused.status_code, refused.json()["code"]) == (503, "too_many_streams")
         with listening(server, Cookie=cookie) as other:
             assert other.event()[0] == "hello"
+
+
+def test_who_reads_slowly_is_told_of_all_that_changed_meanwhile(public: Site) -> None:
+    async def told() -> str:
+        hub = events_module.Hub(public)
+        stream = hub.stream(state_now(public), None)
+        await anext(stream)
+        (listener,) = hub._listeners
+        for seq, node in ((1, "gpu-03"), (2, "gpu-01")):
+            listener.tell(Changes(State(seq, {}), frozenset({node})))
+        news = await anext(stream)
+        await stream.aclose()
+        return news
+
+    news = asyncio.run(told())
+    assert 'data: {"seq": 2, "nodes": ["gpu-01", "gpu-03"]}' in news
 
 
 @pytest.mark.parametrize("last", ["9" * 5000, "-1", "x", "1.0"])
@@ -217,7 +242,7 @@ def test_strangers_hear_nothing_unless_policy_says_so(site: Site) -> None:
     server = WebServer(build_web(None, list, site, lambda: NOW), "127.0.0.1", 0)
     server.start()
     try:
-        answer = httpx.get(f"{server.address}/api/v1/events", trust_env=False)
+        answer = get_events(server)
         assert answer.status_code == 401
     finally:
         server.stop(5)

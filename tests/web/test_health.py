@@ -14,6 +14,7 @@ from urllib.parse import urlencode
 import builders
 import httpx
 import pytest
+from clients import client
 from slack_bolt import Ack, App
 from slack_bolt.authorization import AuthorizeResult
 from slack_sdk import WebClient
@@ -72,8 +73,8 @@ def served(
     server = WebServer(build_web(bolt, problems, site, lambda: builders.NOW), "127.0.0.1", 0)
     server.start()
     try:
-        with httpx.Client(base_url=server.address, trust_env=False, timeout=60) as client:
-            yield client
+        with client(server.address) as made:
+            yield made
     finally:
         server.stop(5)
 
@@ -125,7 +126,7 @@ def test_slacks_challenge_is_answered(web: httpx.Client) -> None:
 
 
 def test_a_slow_command_does_not_hold_up_another() -> None:
-    app, both = bolt_app(), threading.Barrier(2, timeout=10)
+    app, both = bolt_app(), threading.Barrier(2, timeout=60)
 
     def wait_for_the_other(ack: Ack) -> None:
         both.wait()

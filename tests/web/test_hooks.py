@@ -417,7 +417,7 @@ JSON = st.recursive(
 )
 
 
-@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(field=st.sampled_from(sorted(run_of()["workflow_run"])), value=JSON)
 def test_no_value_of_any_field_makes_it_fail(lab: Served, field: str, value: Any) -> None:
     assert deliver(lab, run_of(**{field: value})).status_code < 500

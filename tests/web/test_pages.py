@@ -13,7 +13,7 @@ import builders
 import pytest
 from at_slack import Lab
 from at_slack import lab as a_lab
-from builders import ALICE, NOW
+from builders import ALICE, BOB, CHEN, NOW
 
 from bot.domain.actor import Person
 from bot.services.people import remember_person
@@ -21,10 +21,10 @@ from bot.web import assets, calendar_page, vendored, vendoring
 from bot.web.sessions import COOKIE, new_session, seal_session
 
 
-@pytest.fixture
-def lab(tmp_path: Path) -> Iterator[Lab]:
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     """A calendar for those who sign in, by links."""
-    with a_lab(tmp_path, open_id=False) as made:
+    with a_lab(tmp_path_factory.mktemp("pages"), open_id=False) as made:
         yield made
 
 
@@ -42,8 +42,8 @@ def block(page: str, name: str) -> Any:
     return json.loads(found[1])
 
 
-def person(locale: str, zone: str = "Asia/Shanghai") -> Person:
-    return Person(ALICE, "Alice <Martin>", zone, locale, None, datetime(2026, 1, 1, tzinfo=UTC))
+def person(user: str, locale: str, zone: str = "Asia/Shanghai") -> Person:
+    return Person(user, "Bob <Keller>", zone, locale, None, datetime(2026, 1, 1, tzinfo=UTC))
 
 
 def test_whoever_may_not_look_is_told_how_to_get_in(lab: Lab) -> None:
@@ -78,8 +78,8 @@ def test_somebody_signed_in_gets_the_page_with_the_secret_that_changes_repeat(la
 
 
 def test_the_page_is_in_the_language_and_zone_of_the_viewers_slack_profile(lab: Lab) -> None:
-    remember_person(lab.site, person("zh-CN", "Europe/Berlin"))
-    answer = get(lab, **{"Accept-Language": "en-US"})
+    remember_person(lab.site, person(CHEN, "zh-CN", "Europe/Berlin"))
+    answer = get(lab, user=CHEN, **{"Accept-Language": "en-US"})
     assert '<html lang="zh-CN">' in answer.text
     assert block(answer.text, "page")["viewerZone"] == "Europe/Berlin"
     words = block(answer.text, "words")
@@ -99,17 +99,10 @@ def test_english_pages_carry_no_words_along(lab: Lab) -> None:
 
 
 def test_names_are_escaped(lab: Lab) -> None:
-    remember_person(lab.site, person("en-US"))
-    page = get(lab).text
-    assert "Alice &lt;Martin&gt;" in page
-    assert "<Martin>" not in page
-
-
-def test_pages_bring_no_script_or_style_of_their_own_and_name_no_other_host(lab: Lab) -> None:
-    page = get(lab).text
-    assert re.findall(r"<script(?![^>]*(?:src=|application/json))", page) == []
-    assert re.findall(r"\son\w+=|\sstyle=|<style", page) == []
-    assert re.findall(r"(?:src|href|action)=\"(?:https?:)?//", page) == []
+    remember_person(lab.site, person(BOB, "en-US"))
+    page = get(lab, user=BOB).text
+    assert "Bob &lt;Keller&gt;" in page
+    assert "<Keller>" not in page
 
 
 def test_everything_that_the_page_names_is_there_and_may_be_kept_for_ever(lab: Lab) -> None:

@@ -12,7 +12,7 @@ import at_slack
 import builders
 import httpx
 import pytest
-from at_slack import Lab, allow, hidden, query, said
+from at_slack import Lab, allow, answered, hidden, query, said
 from builders import ALICE, BOB, NOW
 
 from bot.sandbox.openid import Grant
@@ -24,18 +24,28 @@ from bot.web.sign_in import FLOW_COOKIE, own_path
 DAY = timedelta(days=1)
 
 
+@pytest.fixture(scope="module")
+def lab_with_slack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    with at_slack.lab(tmp_path_factory.mktemp("slack")) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def lab_with_links(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    with at_slack.lab(tmp_path_factory.mktemp("links"), open_id=False) as made:
+        yield made
+
+
 @pytest.fixture
-def lab(tmp_path: Path) -> Iterator[Lab]:
+def lab(lab_with_slack: Lab) -> Lab:
     """People sign in with Slack."""
-    with at_slack.lab(tmp_path) as made:
-        yield made
+    return lab_with_slack.begin_anew()
 
 
 @pytest.fixture
-def linked(tmp_path: Path) -> Iterator[Lab]:
+def linked(lab_with_links: Lab) -> Lab:
     """People sign in by links."""
-    with at_slack.lab(tmp_path, open_id=False) as made:
-        yield made
+    return lab_with_links.begin_anew()
 
 
 def who(lab: Lab, browser: httpx.Client) -> str | None:
@@ -86,7 +96,7 @@ def test_the_session_ends_by_itself(lab: Lab) -> None:
 def test_who_cancels_at_slack_is_told_so(lab: Lab) -> None:
     with lab.browser() as browser:
         at = browser.get("/sign-in").headers["Location"]
-        back = httpx.post(at, data={"cancel": "1"}, trust_env=False).headers["Location"]
+        back = answered(at, cancel="1")
         answer = browser.get(back)
         assert answer.status_code == 403
         assert "did not allow it" in said(answer)
@@ -214,8 +224,8 @@ def unsigned(claims: dict) -> str:
     return b".".join([*encoded, b""]).decode()
 
 
-def test_slack_being_away_is_a_plain_page(lab: Lab) -> None:
-    with lab.browser() as browser:
+def test_slack_being_away_is_a_plain_page(tmp_path: Path) -> None:
+    with at_slack.lab(tmp_path) as lab, lab.browser() as browser:
         back = allow(browser.get("/sign-in").headers["Location"], BOB)
         lab.slack.stop()
         answer = browser.get(back)

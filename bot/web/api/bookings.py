@@ -87,6 +87,7 @@ def _add_reading(router: APIRouter, api: Api) -> None:
 
 def _add_booking(router: APIRouter, api: Api) -> None:
     reading, booking = needs(api, Scope.READ), needs(api, Scope.BOOK)
+    refusals = errors(conflict=ConflictResult)
 
     @router.post("/bookings/check", response_model=CheckResult, responses=errors())
     def check(order: Order, asker: Asker = reading) -> Any:
@@ -98,7 +99,7 @@ def _add_booking(router: APIRouter, api: Api) -> None:
         found = availability(api.site, request, user=asker.user, now=now)
         return _checked(api, asker, request, found)
 
-    @router.post("/bookings", status_code=201, response_model=BookingResult, responses=_refusals())
+    @router.post("/bookings", status_code=201, response_model=BookingResult, responses=refusals)
     def reserve(
         order: Order, response: Response, key: IdempotencyKey = None, asker: Asker = booking
     ) -> Any:
@@ -111,16 +112,12 @@ def _add_booking(router: APIRouter, api: Api) -> None:
         "/bookings/together",
         status_code=201,
         response_model=Page[BookingResult],
-        responses=_refusals(),
+        responses=refusals,
     )
     def reserve_together(orders: Orders, key: IdempotencyKey = None, asker: Asker = booking) -> Any:
         """Book all of several orders, or none of them."""
         made, _ = _book(api, asker, orders.orders, key)
         return page(api.show_all(asker, made), None)
-
-
-def _refusals() -> dict[int | str, dict[str, Any]]:
-    return errors(409, s409=ConflictResult)
 
 
 def _book(

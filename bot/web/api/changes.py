@@ -105,7 +105,7 @@ def _add_rescheduling(router: APIRouter, api: Api) -> None:
     changing = needs(api, Scope.BOOK)
     clashes: Any = {
         "response_model": BookingResult,
-        "responses": errors(404, 409, s409=ConflictResult),
+        "responses": errors(404, conflict=ConflictResult),
     }
 
     @router.post("/bookings/{booking}/extend", **clashes)

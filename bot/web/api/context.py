@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
+from dateutil import tz
 from fastapi import Request, Security
 from fastapi.openapi.models import HTTPBearer
 from fastapi.security.base import SecurityBase
@@ -14,13 +15,16 @@ from fastapi.security.base import SecurityBase
 from bot.domain.access import Scope
 from bot.domain.booking import Booking
 from bot.domain.notes import Note
+from bot.locale import SOURCE
+from bot.locale.places import is_month_first
 from bot.services.look import get_booking
-from bot.services.people import names_of
+from bot.services.people import get_person, names_of
 from bot.services.site import Site
-from bot.web.access import VIA_PAGE, Access, Viewer
+from bot.web.access import Access, Viewer
 from bot.web.api.results import ProblemResult
 from bot.web.api.showing import booking_result
-from bot.web.plain import Plain, plain_for
+from bot.web.pages import accepted_language
+from bot.web.plain import Plain
 from bot.web.problems import Problem
 
 #: The name of tokens in the API's description.
@@ -51,8 +55,8 @@ class Asker:
 
     def check_team(self, team: str) -> None:
         """Raise Problem 403 unless the token may touch what belongs to `team`."""
-        if self.viewer.team is not None and team != self.viewer.team:
-            raise other_team(self.viewer.team)
+        if not self.viewer.in_bounds(team):
+            raise other_team(self.viewer.team or "")
 
 
 def other_team(bound: str) -> Problem:
@@ -96,10 +100,24 @@ class Needs(SecurityBase):
     def __call__(self, request: Request) -> Asker:
         """Who asks. Raises Problem 401 or 403 when they may not."""
         viewer = self._api.access.demand(request, self._scope)
-        by_page = viewer.via == VIA_PAGE
-        reader = plain_for(self._api.site, viewer.user, request, by_page=by_page)
+        reader = _reader(self._api.site, viewer, request)
         request.state.reader = reader
         return Asker(viewer, reader)
+
+
+def _reader(site: Site, viewer: Viewer, request: Request) -> Plain:
+    """Who asks as a reader: in their Slack zone, and on the page in the language of their Slack.
+
+    A program reads English unless it asks for another language (`Accept-Language: zh`).
+    """
+    person = get_person(site, viewer.user) if viewer.user else None
+    known = person if viewer.is_on_page else None
+    return Plain(
+        zone=(person and tz.gettz(person.zone_name)) or site.cluster.zone,
+        locale=known.locale if known else accepted_language(request) or SOURCE,
+        month_first=is_month_first(person.locale if person else site.cluster.language),
+        name_of=lambda user: names_of(site, [user])[user],
+    )
 
 
 def needs(api: Api, scope: Scope) -> Any:
@@ -107,11 +125,11 @@ def needs(api: Api, scope: Scope) -> Any:
     return Security(Needs(api, scope), scopes=[scope.value])
 
 
-def errors(*statuses: int, **models: Any) -> dict[int | str, dict[str, Any]]:
-    """How the errors of a route look in the API's description."""
-    found = (401, 403, 422, 503, *statuses)
-    return {status: _problem(models.get(f"s{status}", ProblemResult)) for status in found}
-
-
-def _problem(model: Any) -> dict[str, Any]:
-    return {"model": model}
+def errors(
+    *statuses: int, conflict: type[ProblemResult] | None = None
+) -> dict[int | str, dict[str, Any]]:
+    """How the errors of a route look in the API's description; `conflict` is its 409's."""
+    found: dict[int | str, dict[str, Any]] = {
+        status: {"model": ProblemResult} for status in (401, 403, 422, 503, *statuses)
+    }
+    return found if conflict is None else {**found, 409: {"model": conflict}}

@@ -125,7 +125,7 @@ def _complete(operation: dict[str, Any], *, changes: bool) -> None:
         if answer.get("content", {}).get(JSON, OF_FASTAPI) == OF_FASTAPI:
             answer["content"] = {JSON: problem}
     if changes:
-        unread = {"description": "The body is no text.", "content": {JSON: problem}}
+        unread = {"description": "The body is not text.", "content": {JSON: problem}}
         answers.update({"400": unread, "413": {"description": "The body is too large."}})
     for status, answer in answers.items():
         if int(status) >= 400 and JSON in answer.get("content", {}):

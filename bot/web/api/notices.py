@@ -34,14 +34,12 @@ def notice_list_routes(api: Api) -> APIRouter:
 
 
 def _standing(api: Api, asker: Asker, now: datetime) -> Iterator[Json]:
-    def in_bounds(team: str) -> bool:
-        return asker.viewer.team in (None, team)
-
-    bookings = [b for b in bookings_of(api.site, asker.user, now=now) if in_bounds(b.team)]
+    viewer, found = asker.viewer, bookings_of(api.site, asker.user, now=now)
+    bookings = [booking for booking in found if viewer.in_bounds(booking.team)]
     preemptions = standing_preemptions(api.site, [booking.id for booking in bookings])
     yield from _about_bookings(api, bookings, preemptions)
     for offer in open_offers(api.site, now=now, owner=asker.user):
-        if in_bounds(offer.team):
+        if viewer.in_bounds(offer.team):
             yield _notice("offer", offer=offer.id, until=offer.expires_at)
 
 

@@ -22,15 +22,19 @@ LONGEST_WORDS, LONGEST_NAME, LONGEST_TEXT, LONGEST_KEY = 1000, 100, 2000, 200
 #: Numbers of rows are no larger than this.
 LARGEST_ID = 2**31 - 1
 
-#: A `+` in a query that was not encoded arrives as a space.
 _LOST_PLUS = re.compile(r"(?<=:\d\d) (?=\d\d:?\d\d$)")
+
+
+def with_plus(text: str) -> str:
+    """An instant with its `+`, which arrives as a space where a query did not encode it."""
+    return _LOST_PLUS.sub("+", text)
 
 
 def _instant(value: Any) -> datetime:
     if not isinstance(value, str):
         raise ValueError("give an instant as text, such as 2026-11-25T22:00+08:00")
     try:
-        found = datetime.fromisoformat(_LOST_PLUS.sub("+", value))
+        found = datetime.fromisoformat(with_plus(value))
     except ValueError:
         raise ValueError("give an instant such as 2026-11-25T22:00+08:00") from None
     if found.tzinfo is None:

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from bot.domain import policy
-from bot.domain.actor import Actor
 from bot.domain.booking import Booking, Placement, Priority, Shape, booking_label
 from bot.domain.errors import Alternative, Blocker
 from bot.domain.request import BookingRequest
 from bot.services.change import OPEN_END
+from bot.services.links import calendar_path
 from bot.services.site import Site
 from bot.web.access import Viewer
 
@@ -37,15 +36,9 @@ def booking_result(site: Site, booking: Booking, names: Mapping[str, str], viewe
         "gpu_ids": [(node, list(ids)) for node, ids in booking.gpu_ids],
         "overrun_from": booking.overrun_from,
         "created_at": booking.created_at,
-        "may_change": may_change(site, viewer, booking),
-        "links": {"page": f"{site.address()}/?booking={booking_label(booking.id)}"},
+        "may_change": viewer.may_change(site.cluster, booking),
+        "links": {"page": site.address() + calendar_path(booking=booking.id)},
     }
-
-
-def may_change(site: Site, viewer: Viewer, booking: Booking) -> bool:
-    """Whether `viewer` may change `booking`."""
-    in_bounds = viewer.team in (None, booking.team)
-    return in_bounds and policy.may_change(site.cluster, Actor(viewer.user or ""), booking)
 
 
 def blocker_result(held: Blocker, names: Mapping[str, str]) -> Json:

@@ -55,7 +55,7 @@ def waitlist_routes(api: Api) -> APIRouter:
         "/waitlist",
         status_code=201,
         response_model=WishResult,
-        responses=errors(409, s409=FreeAlreadyResult),
+        responses=errors(conflict=FreeAlreadyResult),
     )
     def join(
         wish: Wish, response: Response, key: IdempotencyKey = None, asker: Asker = booking
@@ -96,11 +96,11 @@ def offer_routes(api: Api) -> APIRouter:
         place = instant_place(cursor)
         found = open_offers(api.site, now=api.now(), owner=owner)
         behind = [offer for offer in found if place is None or _expiry(offer) > place]
-        shown = [_show_offer(api, asker, offer) for offer in behind[:limit]]
-        more = len(behind) > limit
-        last = behind[limit - 1 : limit] if more else []
-        following = [cursor_of(offer.expires_at.isoformat(), offer.id) for offer in last]
-        return page(shown, following[0] if following else None)
+        shown = _show_offers(api, asker, behind[:limit])
+        if len(behind) <= limit:
+            return page(shown, None)
+        last = behind[limit - 1]
+        return page(shown, cursor_of(last.expires_at.isoformat(), last.id))
 
     @router.post("/offers/{offer}/accept", response_model=BookingResult, responses=errors(404, 409))
     def accept(offer: OfferId, asker: Asker = booking) -> Any:
@@ -115,7 +115,7 @@ def offer_routes(api: Api) -> APIRouter:
         asker.check_team(get_offer(api.site, offer).team)
         leave = body is not None and body.leave
         done = decline_offer(api.site, asker.viewer.actor, offer, leave=leave, now=api.now())
-        return _show_offer(api, asker, done)
+        return _show_offers(api, asker, [done])[0]
 
     return router
 
@@ -191,13 +191,17 @@ def _wish(api: Api, asker: Asker, entry: WaitlistEntry, name: str) -> dict[str, 
     }
 
 
-def _show_offer(api: Api, asker: Asker, offer: Offer) -> dict[str, Any]:
-    names = names_of(api.site, [offer.owner])
+def _show_offers(api: Api, asker: Asker, found: Sequence[Offer]) -> list[dict[str, Any]]:
+    names = names_of(api.site, (offer.owner for offer in found))
+    return [_offer(api, asker, offer, names[offer.owner]) for offer in found]
+
+
+def _offer(api: Api, asker: Asker, offer: Offer, name: str) -> dict[str, Any]:
     return {
         "id": offer.id,
         "wish": entry_label(offer.entry),
         "owner": offer.owner,
-        "owner_name": names[offer.owner],
+        "owner_name": name,
         "team": offer.team,
         "start": offer.window.start,
         "end": offer.window.end,
@@ -205,14 +209,14 @@ def _show_offer(api: Api, asker: Asker, offer: Offer) -> dict[str, Any]:
         "expires_at": offer.expires_at,
         "state": offer.state,
         "booking": None if offer.booking is None else booking_label(offer.booking),
-        "may_answer": _may_answer(api, asker, get_entry(api.site, offer.entry)),
+        "may_answer": _may_answer(api, asker, offer),
     }
 
 
-def _may_answer(api: Api, asker: Asker, entry: WaitlistEntry) -> bool:
-    if asker.viewer.team not in (None, entry.team):
+def _may_answer(api: Api, asker: Asker, wish: WaitlistEntry | Offer) -> bool:
+    if not asker.viewer.in_bounds(wish.team):
         return False
     with suppress(NotAllowed):
-        check_may_answer(api.site.cluster, asker.viewer.actor, entry)
+        check_may_answer(api.site.cluster, asker.viewer.actor, wish)
         return True
     return False

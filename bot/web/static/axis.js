@@ -12,7 +12,7 @@ const HOURS = [1, 2, 3, 4, 6, 12];
 const pools = new Map();
 let upper = [];
 let isByDay = true;
-let firstWidth = 0;
+const firstWidths = new Map();
 
 /** Draw both levels and the lines for the time between `from` and `to`, which is more than is in
  * view; `x` gives the place of an instant on the layers that move. */
@@ -25,6 +25,7 @@ export function drawAxis(from, to, x) {
   spans(x);
   labels("#axis .lower", byHours ? hourLabels(from, to, byHours) : dayLabels(days, perDay), x);
   lines(days, from, to, perDay, x);
+  document.getElementById("lines").style.width = `${x(to)}px`;
 }
 
 /** The days or months above, each with its date. */
@@ -50,12 +51,12 @@ export function slideAxis() {
   if (one) {
     const room = (one.end - view.from) * view.pps;
     const text = dateFor(one.start, (one.end - one.start) * view.pps);
-    if (first.textContent !== text) {
-      first.textContent = text;
-      firstWidth = first.offsetWidth;
-    }
+    if (first.textContent !== text) first.textContent = text;
     if (first.className !== `first ${classOf(one)}`) first.className = `first ${classOf(one)}`;
-    first.style.transform = `translateX(${Math.min(room - firstWidth, 0)}px)`;
+    // Asked only once for each text: an answer makes the browser lay out the whole board.
+    if (!firstWidths.has(text)) firstWidths.set(text, first.offsetWidth);
+    const x = Math.min(room - firstWidths.get(text), 0);
+    first.style.transform = `translateX(${x}px)`;
   }
   drawNow();
 }
@@ -70,7 +71,8 @@ export function drawNow() {
   const x = (now() - view.from) * view.pps;
   line.hidden = x < 0 || x > view.width;
   line.style.transform = `translateX(${view.left + x}px)`;
-  line.dataset.time = time(now());
+  const text = time(now());
+  if (line.dataset.time !== text) line.dataset.time = text;
 }
 
 function daysOf(from, to) {

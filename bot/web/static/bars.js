@@ -158,15 +158,22 @@ function write(element, text) {
 }
 
 const pen = document.createElement("canvas").getContext("2d");
-const widths = new Map();
+const widths = { normal: new Map(), bold: new Map() };
 
+/** By its letters: they are few, texts are many. */
 function textWidth(text, isBold) {
-  const key = `${isBold ? "b" : "n"}${text}`;
-  if (!widths.has(key)) {
-    pen.font = `${isBold ? 700 : 400} 12px ${getComputedStyle(document.body).fontFamily}`;
-    widths.set(key, pen.measureText(text).width);
+  const known = isBold ? widths.bold : widths.normal;
+  let sum = 0;
+  for (const letter of text) {
+    if (!known.has(letter)) known.set(letter, letterWidth(letter, isBold));
+    sum += known.get(letter);
   }
-  return widths.get(key);
+  return sum;
+}
+
+function letterWidth(letter, isBold) {
+  pen.font = `${isBold ? 700 : 400} 12px ${getComputedStyle(document.body).fontFamily}`;
+  return pen.measureText(letter).width;
 }
 
 function fit(text, room, isBold) {
@@ -217,5 +224,5 @@ export function slideWords(bar, edge) {
   if (bar.wordy) fitWords(bar, by);
   const inside = bar.inside || bar.lastElementChild;
   // Not a transform: each would be a layer's worth of work for the browser.
-  if (inside) inside.style.left = by ? `${by}px` : "";
+  if (inside) inside.style.marginLeft = by ? `${by}px` : "";
 }

@@ -1,19 +1,21 @@
 // Draws the rows and bars that are in view, and no others; moves them by transforms.
 
 import { drawAxis, slideAxis } from "./axis.js";
-import { forgetColors, makeBar, piecesOf, placeBar, slideWords } from "./bars.js";
-import { resize, view } from "./motion.js";
-import { PAD, freeNow, layOut, rowAt } from "./rows.js";
+import { forgetColors } from "./bars.js";
+import { OVER, layBars, need, slideAllWords, slideBars } from "./lanes.js";
+import { resize, view, viewEnd } from "./motion.js";
+import { insertInOrder, makeParts } from "./row_elements.js";
+import { layOut, rowAt } from "./rows.js";
 import { store } from "./store.js";
-import { t, tn } from "./words.js";
 
-/** Rows this far above and below are drawn too, in pixels; time, in widths of the view. */
+/** Rows this far above and below are drawn too, in pixels. */
 const OVER_Y = 240;
-const OVER_X = 0.3;
+/** So many bars are placed in one frame of a movement; rows take turns. */
+const FRAME = 160;
 
 const $ = (id) => document.getElementById(id);
-/** What is drawn: rows by key, and the span of time whose bars exist. */
-const drawn = { rows: new Map(), from: 0, to: 0, base: 0, pps: 0, by: 0 };
+/** What is drawn: rows by key, and the span of time whose axis exists. */
+const drawn = { rows: new Map(), from: 0, to: 0, pps: 0, by: 0 };
 let layout = { rows: [], height: 0, track: 20 };
 let matches = () => true;
 const RESTED_AFTER_MS = 90;
@@ -45,9 +47,9 @@ export function extend() {
   for (const [key, made] of drawn.rows) {
     made.element.row = fresh.get(key);
     made.node = fresh.get(key).node;
+    made.isWhole = false;
   }
-  drawn.pps = 0;
-  draw();
+  drawSoon();
 }
 
 /** Draw only these nodes anew. */
@@ -89,13 +91,13 @@ export function measure() {
   drawSoon();
 }
 
-/** Draw in the next frame. */
+/** Draw in the next frame, and in those after it what does not fit into one. */
 export function drawSoon() {
   if (waiting) return;
   waiting = true;
   requestAnimationFrame(() => {
     waiting = false;
-    draw();
+    draw(FRAME);
   });
 }
 
@@ -104,38 +106,34 @@ export function scrolled() {
   drawSoon();
 }
 
-export function draw() {
+/** Draw what is in view: within `budget`, or at once, and only what lies around it later. */
+export function draw(budget = 0) {
   if (!view.width) return;
-  const isZoomed = drawn.pps !== view.pps;
-  const width = view.width / view.pps;
-  const isBeyond = view.from < drawn.from || view.from + width > drawn.to;
-  if (isZoomed || isBeyond) {
-    Object.assign(drawn, {
-      from: view.from - OVER_X * width,
-      to: view.from + (1 + OVER_X) * width,
-      base: view.from,
-      pps: view.pps,
-    });
-    drawAxis(drawn.from, drawn.to, placeOf);
-  }
-  drawRows(isZoomed || isBeyond);
+  if (drawn.pps !== view.pps || view.from < drawn.from || viewEnd() > drawn.to) drawTime();
+  const left = drawRows(budget);
   slide();
+  if (left) drawSoon();
 }
 
-const placeOf = (at) => (at - drawn.base) * drawn.pps;
+function drawTime() {
+  const width = view.width / view.pps;
+  const [from, to] = [view.from - OVER * width, viewEnd() + OVER * width];
+  Object.assign(drawn, { from, to, pps: view.pps });
+  drawAxis(from, to, (at) => (at - from) * view.pps);
+}
 
 function slide() {
-  const by = (drawn.base - view.from) * drawn.pps;
-  const moved = `translateX(${by}px)`;
-  for (const level of document.querySelectorAll("#axis .moving")) level.style.transform = moved;
-  $("lines").style.transform = moved;
-  for (const made of drawn.rows.values()) {
-    if (!made.lane) continue;
-    made.lane.style.transform = moved;
+  const by = (drawn.from - view.from) * drawn.pps;
+  let hasMoved = by !== drawn.by;
+  if (hasMoved) {
+    const moved = `translateX(${by}px)`;
+    for (const level of document.querySelectorAll("#axis .moving")) level.style.transform = moved;
+    $("lines").style.transform = moved;
+    drawn.by = by;
   }
+  for (const made of drawn.rows.values()) hasMoved = slideBars(made) || hasMoved;
+  if (hasMoved) $("board").classList.add("is-panning");
   slideAxis();
-  if (by !== drawn.by) $("board").classList.add("is-panning");
-  drawn.by = by;
   clearTimeout(resting);
   resting = setTimeout(rest, RESTED_AFTER_MS);
 }
@@ -143,23 +141,48 @@ function slide() {
 /** What would cost more than all the rest, were it done in each frame. */
 function rest() {
   $("board").classList.remove("is-panning");
-  const edge = (view.from - drawn.base) * drawn.pps;
-  for (const made of drawn.rows.values()) {
-    for (const bar of made.bars.values()) slideWords(bar, edge);
-  }
+  for (const made of drawn.rows.values()) slideAllWords(made);
 }
 
-function drawRows(isNewSpan) {
-  const top = metrics.top - OVER_Y;
-  const bottom = metrics.top + metrics.height + OVER_Y;
-  const wanted = new Set();
-  if (layout.rows.length) {
-    for (let n = rowAt(layout.rows, top); n < layout.rows.length; n += 1) {
-      if (layout.rows[n].top > bottom) break;
-      wanted.add(layout.rows[n].key);
-      drawRow(layout.rows[n], isNewSpan);
-    }
+/** Make the rows in view, remove others, and lay out those that need it most; whether some still
+ * wait for their turn. A budget of 0: all that can be seen, now. */
+function drawRows(budget) {
+  const found = inReach();
+  removeOthers(new Set(found.map((row) => row.key)));
+  const needy = found.map(partsOf).filter(need);
+  needy.sort((a, b) => urgency(b) - urgency(a));
+  let left = budget;
+  for (const made of needy) {
+    if (!budget && urgency(made) >= 1) lay(made, Infinity, false);
+    else if (left <= 0) break;
+    else left -= lay(made, left, made.pps > 0);
   }
+  return needy.some(need);
+}
+
+/** A row that is new has its bars in view first. */
+function lay(made, budget, isAhead) {
+  return layBars(made, { isAhead, budget, track: layout.track, matches });
+}
+
+function urgency(made) {
+  return need(made) * (isVisible(made.element.row) ? 1 : 0.001);
+}
+
+const isVisible = (row) =>
+  row.top < metrics.top + metrics.height && row.top + row.height > metrics.top;
+
+function inReach() {
+  const bottom = metrics.top + metrics.height + OVER_Y;
+  const found = [];
+  for (let n = rowAt(layout.rows, metrics.top - OVER_Y); n < layout.rows.length; n += 1) {
+    if (layout.rows[n].top > bottom) break;
+    found.push(layout.rows[n]);
+  }
+  return found;
+}
+
+function removeOthers(wanted) {
   for (const [key, made] of drawn.rows) {
     if (wanted.has(key) || made.element.contains(document.activeElement)) continue;
     made.element.remove();
@@ -167,113 +190,13 @@ function drawRows(isNewSpan) {
   }
 }
 
-function drawRow(row, isNewSpan) {
-  const made = drawn.rows.get(row.key);
-  if (made) {
-    if (isNewSpan && made.lane) drawBars(made);
-    return;
+function partsOf(row) {
+  if (!drawn.rows.has(row.key)) {
+    const made = makeParts(row, layout.track);
+    drawn.rows.set(row.key, made);
+    insertInOrder($("space"), made.element);
   }
-  const fresh = row.heading ? makeHeading(row) : makeRow(row);
-  drawn.rows.set(row.key, fresh);
-  if (fresh.lane) drawBars(fresh);
-  insertInOrder(fresh.element, row.index);
-}
-
-/** Readers of the page meet the rows in their order, whichever was drawn first. */
-function insertInOrder(element, index) {
-  const space = $("space");
-  let after = space.lastElementChild;
-  while (after && after.row.index > index) after = after.previousElementSibling;
-  if (after) after.after(element);
-  else space.prepend(element);
-}
-
-function makeElement(row, className) {
-  const element = document.createElement("div");
-  element.className = className;
-  element.setAttribute("role", "row");
-  element.setAttribute("aria-rowindex", row.index + 1);
-  element.style.top = `${row.top}px`;
-  element.style.height = `${row.height}px`;
-  element.row = row;
-  return element;
-}
-
-function makeHeading(row) {
-  const element = makeElement(row, "row heading");
-  const gpus = row.nodes.reduce((sum, node) => sum + node.gpus, 0);
-  const free = row.nodes.reduce((sum, node) => sum + freeNow(node), 0);
-  const cell = document.createElement("div");
-  cell.setAttribute("role", "rowheader");
-  const name = document.createElement("b");
-  name.textContent = row.model;
-  const rest = document.createElement("span");
-  const nodes = tn("{n} node", "{n} nodes", row.nodes.length);
-  rest.textContent = [nodes, t("{free} of {gpus} GPUs free now", { free, gpus })].join(" · ");
-  cell.append(name, " ", rest);
-  element.append(cell);
-  return { element, bars: new Map() };
-}
-
-function makeRow(row) {
-  const element = makeElement(row, "row");
-  const free = freeNow(row.node);
-  const label = document.createElement("button");
-  label.type = "button";
-  label.className = "label";
-  label.tabIndex = -1;
-  label.setAttribute("role", "rowheader");
-  label.title = t("{node}: {model}, {free} of {gpus} GPUs free now", {
-    node: row.node.name,
-    model: row.node.model,
-    free,
-    gpus: row.node.gpus,
-  });
-  label.setAttribute("aria-label", label.title);
-  const name = document.createElement("b");
-  name.textContent = row.node.name;
-  const note = document.createElement("span");
-  note.className = free ? "room is-some" : "room";
-  note.textContent = free ? t("{n} free", { n: free }) : t("full");
-  label.append(name, note);
-  const window = document.createElement("div");
-  window.className = "window";
-  window.setAttribute("role", "presentation");
-  window.style.setProperty("--gpus", row.node.gpus);
-  const lane = document.createElement("div");
-  lane.className = "lane";
-  lane.setAttribute("role", "presentation");
-  lane.style.top = `${PAD}px`;
-  window.append(lane);
-  element.append(label, window);
-  return { element, label, lane, node: row.node, bars: new Map() };
-}
-
-/** Bars that reach into the span that is drawn: new ones are made, others placed or removed. */
-function drawBars(made) {
-  const wanted = new Set();
-  const fresh = [];
-  for (const piece of piecesOf(made.node)) {
-    const { s, e } = piece.bar;
-    if (s >= drawn.to) break;
-    if (e <= drawn.from) continue;
-    wanted.add(piece.key);
-    let bar = made.bars.get(piece.key);
-    if (!bar) {
-      bar = makeBar(piece, layout.track, matches);
-      made.bars.set(piece.key, bar);
-      fresh.push(bar.box);
-    }
-    // A bar ends where the span does: a week at three hours a view would be enormous.
-    const left = placeOf(Math.max(s, drawn.from));
-    placeBar(bar, left, placeOf(Math.min(e, drawn.to)) - left);
-  }
-  made.lane.append(...fresh);
-  for (const [key, bar] of made.bars) {
-    if (wanted.has(key) || bar === document.activeElement) continue;
-    bar.box.remove();
-    made.bars.delete(key);
-  }
+  return drawn.rows.get(row.key);
 }
 
 /** Have the row of that node drawn and in view; its parts. */
@@ -287,7 +210,10 @@ export function reveal(nodeName) {
   }
   metrics.top = scroll.scrollTop;
   draw();
-  return drawn.rows.get(row.key);
+  const made = drawn.rows.get(row.key);
+  if (need(made)) lay(made, Infinity, true);
+  slideBars(made);
+  return made;
 }
 
 export const madeRow = (key) => drawn.rows.get(key);

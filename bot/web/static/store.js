@@ -1,6 +1,7 @@
 // What the page knows: the part of the calendar that was loaded, and how it is kept up to date.
 
 import { iso } from "./time.js";
+import { page } from "./words.js";
 
 /** So many pages of 200 bookings are searched at most. */
 const MOST_PAGES = 20;
@@ -26,9 +27,21 @@ export function now() {
   return store.now + (performance.now() - store.heard) / 1000;
 }
 
+/** What the page itself had the browser ask for: {url, from, to}; null once something was loaded. */
+let first = page.first;
+
 /** Load [from, to) anew. Rejects with {status, detail}. */
 export async function load(from, to, signal) {
-  const found = await ask(from, to, "", signal);
+  const given = first;
+  first = null;
+  if (given && given.from <= from && to <= given.to) {
+    take(given.from, given.to, await answer(given.url, signal));
+  } else {
+    take(from, to, await ask(from, to, "", signal));
+  }
+}
+
+function take(from, to, found) {
   Object.assign(store, {
     from,
     to,
@@ -86,7 +99,11 @@ function hear(found) {
 async function ask(from, to, nodes, signal) {
   const query = new URLSearchParams({ from: iso(from), to: iso(to) });
   if (nodes) query.set("nodes", nodes);
-  const response = await fetch(`/api/v1/calendar?${query}`, { signal });
+  return answer(`/api/v1/calendar?${query}`, signal);
+}
+
+async function answer(url, signal) {
+  const response = await fetch(url, { signal });
   if (!response.ok) {
     const problem = await response.json().catch(() => ({}));
     throw Object.assign(new Error(problem.detail || response.statusText), { status: response.status });

@@ -111,9 +111,17 @@ const styles = {
   year: { day: "numeric", month: "short", year: "numeric" },
 };
 const writers = new Map();
+const dates = new Map();
 
 /** A date in one of the styles above, as the reader's language writes it. */
 export function date(at, style = "day") {
+  // Thousands of bars are told with few dates.
+  const key = `${style} ${Math.floor((at + offset(at)) / DAY)}`;
+  if (!dates.has(key)) dates.set(key, write(at, style));
+  return dates.get(key);
+}
+
+function write(at, style) {
   if (!writers.has(style)) {
     const tag = page.lang === "en" || !page.lang ? "en-GB" : page.lang;
     writers.set(style, new Intl.DateTimeFormat(tag, { timeZone: zone, ...styles[style] }));
