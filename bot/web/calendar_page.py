@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
-from zoneinfo import ZoneInfo
 
+from dateutil import tz
 from fastapi import APIRouter, FastAPI, Request, Response
 
 from bot.domain.access import Scope
@@ -42,7 +42,7 @@ def page_routes(site: Site, access: Access, now: Callable[[], datetime]) -> APIR
 
 def _first(request: Request, viewer: Viewer, site: Site, now: datetime) -> object:
     zone_name = look_of(request, viewer, site).zone_name
-    zone = ZoneInfo(zone_name) if zone_name else None
+    zone = tz.gettz(zone_name) if zone_name else None
     return first_data(first_window(request.query_params, zone, now))
 
 

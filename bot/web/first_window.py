@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta, tzinfo
 from urllib.parse import urlencode
-from zoneinfo import ZoneInfo
 
-from bot.domain.window import Window
+from bot.domain.window import Window, on_wall_clock
 
 #: Days in view, as the page has them (static/address.js).
 VIEWS = {"day": 1, "week": 7, "month": 30}
@@ -22,7 +21,7 @@ DAY = timedelta(days=1)
 INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d)?Z")
 
 
-def first_window(query: Mapping[str, str], zone: ZoneInfo | None, now: datetime) -> Window | None:
+def first_window(query: Mapping[str, str], zone: tzinfo | None, now: datetime) -> Window | None:
     """What a page with that query shows first, and a little more; None: only the browser knows.
 
     `zone` is the reader's; None is one that only their browser knows. `now` is aware UTC.
@@ -37,15 +36,15 @@ def first_window(query: Mapping[str, str], zone: ZoneInfo | None, now: datetime)
         return None
 
 
-def _starts(at: str, zone: ZoneInfo | None, now: datetime) -> tuple[datetime, datetime]:
+def _starts(at: str, zone: tzinfo | None, now: datetime) -> tuple[datetime, datetime]:
     """The earliest and the latest at which the view may begin."""
     if at:
         start = datetime.fromisoformat(at)
         return start, start
     if zone is None:
         return now - DAY, now
-    midnight = now.astimezone(zone).replace(hour=0, minute=0, second=0, microsecond=0)
-    return midnight.astimezone(UTC), midnight.astimezone(UTC)
+    midnight = on_wall_clock(now.astimezone(zone).date(), zone)
+    return midnight, midnight
 
 
 def first_data(window: Window | None) -> dict[str, object] | None:

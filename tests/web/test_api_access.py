@@ -15,6 +15,7 @@ from builders import ADMIN, ALICE, BOB, DANA, NOW, TONIGHT, actor, cluster, requ
 
 from bot.domain.access import Scope
 from bot.domain.actor import Actor
+from bot.services.cancel import cancel
 from bot.services.look import get_booking, history
 from bot.services.reserve import reserve
 from bot.services.tokens import revoke_token, tokens_of
@@ -185,6 +186,25 @@ def test_a_pipelines_token_leaves_other_teams_bookings_alone(tmp_path: Path) -> 
         ):
             refused(pipeline.post(f"/bookings/B1/{act}", json=body), 403, "team")
         assert get_booking(lab.site, 1).revision == 1
+
+
+def test_a_pipelines_token_leaves_other_teams_wishes_and_offers_alone(tmp_path: Path) -> None:
+    with api_lab(tmp_path) as lab:
+        reserve(lab.site, actor(DANA), request(4, node="gpu-02"), now=NOW)
+        by = (TONIGHT + timedelta(hours=8)).isoformat()
+        wish = {"gpus": 4, "length": "2h", "node": "gpu-02", "from": TONIGHT.isoformat(), "by": by}
+        for _ in range(2):
+            assert lab.by(BOB).post("/waitlist", json=wish).status_code == 201
+        cancel(lab.site, actor(DANA), 1, now=NOW)
+        other, own = lab.by(ADMIN, team="nlp"), lab.by(ADMIN, team="vision")
+        paths = [("DELETE", "/waitlist/W2"), ("POST", "/offers/1/accept"),
+                 ("POST", "/offers/1/decline")]  # fmt: skip
+        for method, path in paths:
+            refused(other.request(method, path), 403, "team")
+        for client, may in ((other, False), (own, True)):
+            assert client.get("/waitlist/W2").json()["may_change"] is may
+            assert {one["may_answer"] for one in client.get("/offers").json()["items"]} == {may}
+        assert own.post("/offers/1/accept").is_success
 
 
 def test_a_token_ends_when_its_maker_has_left(tmp_path: Path) -> None:

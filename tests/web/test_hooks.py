@@ -208,6 +208,12 @@ def test_without_room_in_time_it_waits_and_the_channel_is_told(lab: Served) -> N
     assert "wait_leave" in shown
 
 
+def test_what_is_free_soon_after_its_time_is_booked_rather_than_waited_for(lab: Served) -> None:
+    fill(lab, hours=25)
+    assert deliver(lab, run_of()).json() == {"status": "booked", "bookings": ["B3"], "wishes": []}
+    assert get_booking(lab.site, 3).window.start == NOW + (25 + TO_THE_LINE) * HOUR
+
+
 def test_the_channel_sees_what_became_of_the_wish(lab: Served) -> None:
     fill(lab, hours=49)
     deliver(lab, run_of())
@@ -255,6 +261,13 @@ def test_the_same_run_told_twice_waits_once_even_when_there_is_room_meanwhile(
 def cancel_all(lab: Served) -> None:
     for booking in bookings_of(lab.site, CHEN, now=NOW):
         release(lab.site, actor(CHEN), booking.id, now=NOW)
+
+
+def test_the_same_run_books_once_however_its_repository_is_spelt(lab: Served) -> None:
+    first, again = run_of(), run_of(head_repository={"full_name": "Lab/YOLO"})
+    again["repository"] = {**again["repository"], "full_name": "Lab/YOLO"}
+    assert deliver(lab, first).json() == deliver(lab, again).json()
+    assert len(bookings_of(lab.site, BOB, now=NOW)) == 1
 
 
 def test_another_attempt_of_a_run_books_anew(lab: Served) -> None:

@@ -86,6 +86,11 @@ def test_the_page_is_in_the_language_and_zone_of_the_viewers_slack_profile(lab: 
     assert words["{n} GPU"][0] == words["{n} GPU"][1] != "{n} GPU"
 
 
+def test_a_zone_that_only_slack_knows_keeps_nobody_from_the_page(lab: Lab) -> None:
+    remember_person(lab.site, person(CHEN, "en-US", "Mars/Olympus"))
+    assert get(lab, user=CHEN).status_code == 200
+
+
 @pytest.mark.parametrize(
     ("accepted", "tag"),
     [("zh-TW,en;q=0.5", "zh-CN"), ("en-GB,zh;q=0.5", "en"), ("fr", "en"), ("", "en")],

@@ -2,7 +2,7 @@
 
 import { drawAxis, slideAxis } from "./axis.js";
 import { forgetColors } from "./bars.js";
-import { OVER, layBars, need, slideAllWords, slideBars } from "./lanes.js";
+import { around, layBars, need, slideAllWords, slideBars } from "./lanes.js";
 import { resize, view, viewEnd } from "./motion.js";
 import { insertInOrder, makeParts } from "./row_elements.js";
 import { layOut, rowAt } from "./rows.js";
@@ -116,8 +116,7 @@ export function draw(budget = 0) {
 }
 
 function drawTime() {
-  const width = view.width / view.pps;
-  const [from, to] = [view.from - OVER * width, viewEnd() + OVER * width];
+  const [from, to] = around();
   Object.assign(drawn, { from, to, pps: view.pps });
   drawAxis(from, to, (at) => (at - from) * view.pps);
 }

@@ -325,7 +325,10 @@ async function openBooking(id, isStep, element = null) {
   if (!store.bookings[id]) {
     const found = await findBooking(id);
     if (!found) {
-      $("state").textContent = t("There is no booking {booking}.", { booking: `B${id}` });
+      // Without signing in only what is loaded is shown, so it may well be there.
+      $("state").textContent = page.user
+        ? t("There is no booking {booking}.", { booking: `B${id}` })
+        : t("Sign in to follow this link.");
       return;
     }
     const [s, e] = [parse(found.start), parse(found.end)];

@@ -1,6 +1,6 @@
 // What a bar means, in words: for its label, its card, the list and the legend.
 
-import { date, length, moment, span, time } from "./time.js";
+import { days, length, moment, span, time } from "./time.js";
 import { store } from "./store.js";
 import { page, t, tn } from "./words.js";
 
@@ -132,11 +132,7 @@ export function drainText(drain) {
 }
 
 /** The heading over the board: which days are shown. */
-export function shownText(from, to) {
-  const first = date(from, "year");
-  const last = date(to - 1, "year");
-  return first === last ? date(from, "day") : `${date(from, "day")} – ${last}`;
-}
+export const shownText = (from, to) => days(from, to - 1);
 
 export const zoneText = (zone) =>
   page.viewerZone ? t("Times in your Slack time zone, {zone}", { zone }) : t("Times in {zone}", { zone });

@@ -5,7 +5,7 @@ import { makeBar, piecesOf, placeBar, slideWords } from "./bars.js";
 import { view, viewEnd } from "./motion.js";
 
 /** A lane reaches this far beyond both edges of the view, in widths of it. */
-export const OVER = 0.3;
+const OVER = 0.3;
 /** This near to the end of what is laid out, in widths of the view, more is laid out. */
 const NEAR = 0.12;
 /** A bar that is made is as much work as placing so many, for us and for the browser. */
@@ -43,9 +43,14 @@ export function layBars(made, { isAhead, budget, track, matches }) {
   return spent;
 }
 
+/** The view and what is drawn around it; by whole pixels, else all edges would be blurred. */
+export function around() {
+  const over = Math.round(OVER * view.width) / view.pps;
+  return [view.from - over, viewEnd() + over];
+}
+
 function span(made) {
-  const width = view.width / view.pps;
-  const [base, end] = [view.from - OVER * width, viewEnd() + OVER * width];
+  const [base, end] = around();
   Object.assign(made, { base, end, from: view.from, to: viewEnd(), pps: view.pps });
   made.lane.style.width = `${(end - base) * view.pps}px`;
 }

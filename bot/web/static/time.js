@@ -109,6 +109,8 @@ const styles = {
   weekday: { weekday: "short", day: "numeric" },
   month: { month: "long", year: "numeric" },
   year: { day: "numeric", month: "short", year: "numeric" },
+  yearless: { day: "numeric", month: "short" },
+  whole: { weekday: "short", day: "numeric", month: "short", year: "numeric" },
 };
 const writers = new Map();
 const dates = new Map();
@@ -122,11 +124,26 @@ export function date(at, style = "day") {
 }
 
 function write(at, style) {
+  return writer(style).format(at * 1000).replace(",", "");
+}
+
+function writer(style) {
   if (!writers.has(style)) {
     const tag = page.lang === "en" || !page.lang ? "en-GB" : page.lang;
     writers.set(style, new Intl.DateTimeFormat(tag, { timeZone: zone, ...styles[style] }));
   }
-  return writers.get(style).format(at * 1000).replace(",", "");
+  return writers.get(style);
+}
+
+/** From which day to which, the last one included; the year is said once, where the language
+ * has it: before the first day or behind the last. */
+export function days(first, last) {
+  if (date(first, "year") === date(last, "year")) return date(first);
+  const isYearAhead = writer("year").formatToParts(first * 1000)[0].type === "year";
+  if (!isYearAhead) return `${date(first)} – ${date(last, "year")}`;
+  const yearOf = (at) => new Date((at + offset(at)) * 1000).getUTCFullYear();
+  const isOneYear = yearOf(first) === yearOf(last);
+  return `${date(first, "whole")} – ${date(last, isOneYear ? "yearless" : "year")}`;
 }
 
 /** The time of day: 22:00. */
