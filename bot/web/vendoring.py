@@ -11,6 +11,7 @@ without these files would be broken for good, so building one fails.
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import shutil
 import subprocess
@@ -20,8 +21,10 @@ from tempfile import TemporaryDirectory
 from setuptools.command.build_py import build_py
 from setuptools.errors import ExecError
 
-from bot.web.vendored import DIST, VENDOR, wanted_files
-
+# Runs while gpubot is being built, when nothing of it can be imported yet: bot.web.vendored, which
+# knows the same paths, included.
+VENDOR = Path(__file__).parent / "vendor"
+DIST = VENDOR / "dist"
 #: Beside what was fetched: the digest of the pins that it was fetched by.
 STAMP = "PINS"
 PINS = ("package.json", "package-lock.json")
@@ -85,9 +88,10 @@ def _install(npm: str, folder: Path) -> None:
 
 def _copy(modules: Path) -> None:
     """Join the named files beside DIST and swap it in whole, so that it is never half there."""
+    wanted = json.loads((VENDOR / "package.json").read_text())["gpubot"]["copy"]
     made = VENDOR / f"dist.{os.getpid()}"
     shutil.rmtree(made, ignore_errors=True)
-    for target, sources in wanted_files(VENDOR).items():
+    for target, sources in wanted.items():
         path = made / target
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(b"\n".join((modules / source).read_bytes() for source in sources))

@@ -115,6 +115,15 @@ def test_the_trend_is_the_same_figure_of_the_period_before() -> None:
     assert report.cluster.value(F.CANCELLATION_RATE) is None
 
 
+@pytest.mark.parametrize(("weeks_away", "comparable"), [(2, True), (3, False)])
+def test_most_of_a_period_must_have_been_in_service_to_compare_with_it(
+    weeks_away: int, comparable: bool
+) -> None:
+    away = [outage(-4 * 168, weeks_away * 168, node.name) for node in CLUSTER.nodes]
+    report = make_report(facts(courses=[course(-1, 1)], outages=away), PERIOD)
+    assert report.cluster.was(F.BEGUN).value == (1 if comparable else None)
+
+
 def test_the_no_show_rate_is_of_those_begun() -> None:
     unused = course(0, until=1, state=BookingState.NO_SHOW)
     of = facts(courses=[unused, course(1), course(2), course(3)])

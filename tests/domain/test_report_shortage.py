@@ -5,6 +5,7 @@ from __future__ import annotations
 from builders import CHEN, DANA
 from reporting import PERIOD, START, at, course, facts, held, refused, wish
 
+from bot.domain.booking import BookingState
 from bot.domain.report import make_report
 from bot.domain.report_facts import Facts
 from bot.domain.report_period import Period
@@ -59,9 +60,11 @@ def test_several_people_need_more_together_but_one_person_needs_it_once() -> Non
 def test_what_was_booked_for_that_time_after_all_was_not_missing() -> None:
     later = course(TEN, 4, 4, owner=DANA, made=TEN - 1)
     before = course(TEN, 4, 4, owner=DANA, made=TEN - 9)
+    given_up = course(TEN, 4, 4, owner=DANA, made=TEN - 1, state=BookingState.CANCELLED)
     wanted = [refused(TEN, 4, 6, model="A100", asked=TEN - 2)]
     assert short(facts(held=full(4), refused=wanted, courses=[later]))[0].peak == 2
     assert short(facts(held=full(4), refused=wanted, courses=[before]))[0].peak == 6
+    assert short(facts(held=full(4), refused=wanted, courses=[given_up]))[0].peak == 6
 
 
 def test_a_wish_that_was_not_served_in_time_is_demand_and_one_that_was_is_not() -> None:

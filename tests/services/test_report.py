@@ -10,18 +10,21 @@ from delivering import deliver
 from sqlalchemy import event, text
 from wanting import urgent, wish
 
-from bot.domain.booking import Booking
+from bot.domain.booking import Booking, BookingState, Priority, Shape
 from bot.domain.errors import Conflict
+from bot.domain.queue_request import QueueRequest
 from bot.domain.report import Report, Scope
 from bot.domain.report_definitions import FigureName
 from bot.domain.report_period import Period, parse_period
 from bot.services import refusals as refusals_module
+from bot.services.activity import saw_use
 from bot.services.answer_offer import accept_offer
 from bot.services.cancel import cancel
 from bot.services.drain import drain
 from bot.services.extend import extend
-from bot.services.join_waitlist import join_waitlist
+from bot.services.join_waitlist import join_queue, join_waitlist
 from bot.services.keep_time import keep_time
+from bot.services.look import get_booking
 from bot.services.look_waiting import open_offer_of
 from bot.services.preempt import preempt
 from bot.services.release import release
@@ -117,6 +120,25 @@ def test_what_was_extended_before_and_after_its_start_counts_as_it_began(site: S
     assert found.value(F.EXTENSION_RATE) == 1
 
 
+def test_what_ended_in_the_second_of_its_start_counts_as_it_stood_just_before(site: Site) -> None:
+    booking = booked(site, BOB, 4, 10, 8, "gpu-01")
+    extend(site, actor(BOB), booking.id, 2 * HOUR, now=at(5))
+    release(site, actor(BOB), booking.id, now=at(10))
+    found = team(site, "vision")
+    assert (found.value(F.BEGUN), found.value(F.BOOKED), found.value(F.USED)) == (1, 40, 0)
+    assert found.value(F.EARLY_RATE) == 0
+
+
+def test_what_is_given_back_after_its_promised_end_was_not_given_back_early(site: Site) -> None:
+    booking = booked(site, BOB, 4, 10, 8, "gpu-01")
+    turn_over(site, now=at(10))
+    saw_use(site, booking.id, now=at(17.9))
+    turn_over(site, now=at(18))
+    release(site, actor(BOB), booking.id, now=at(18.5))
+    found = team(site, "vision")
+    assert (found.value(F.HELD), found.value(F.EARLY_RATE)) == (34, 0)
+
+
 def test_a_no_show_was_held_and_booked_but_not_used(site: Site) -> None:
     booked(site, BOB, 4, 10, 8, "gpu-01")
     for minutes in (0, 30, 60):
@@ -134,6 +156,17 @@ def test_what_people_cancel_counts_for_their_team_with_its_notice(site: Site) ->
     assert (found.value(F.CANCELLED), found.value(F.CANCELLATION_NOTICE)) == (1, 6)
     assert (found.value(F.HELD), found.value(F.BOOKED)) == (0, 0)
     assert team(site, "nlp").value(F.CANCELLED) == 0
+
+
+def test_what_gpubot_calls_off_is_nobodys_cancellation(site: Site) -> None:
+    booked(site, BOB, 4, 10, 12, "gpu-01")
+    turn_over(site, now=at(10))
+    # Nobody can be warned until the urgent work's time is over.
+    wanted = urgent(4, at(12), 2, node="gpu-01")
+    taken = preempt(site, actor(ALICE), wanted, reason="demo", expected={1}, now=at(11))
+    keep_time(site, now=at(14.5))
+    assert get_booking(site, taken.booking.id).state is BookingState.CANCELLED
+    assert team(site, "vision").value(F.CANCELLED) == 0
 
 
 def test_a_drained_node_is_not_in_service(site: Site) -> None:
@@ -201,6 +234,15 @@ def test_what_was_refused_beyond_what_there_is_was_short(site: Site) -> None:
     # 7 are held and 4 wanted.
     (short,) = reported(site).shortages
     assert (short.model, short.weekday, short.gpus) == ("V100", 0, 3)
+
+
+def test_who_waits_for_any_gap_was_short_of_nothing_at_a_certain_time(site: Site) -> None:
+    booked(site, CHEN, 4, 10, 8, "gpu-01")
+    turn_over(site, now=at(10))
+    short = QueueRequest(Shape(4, "gpu-01"), HOUR / 2, Priority.P2, None, "make")
+    join_queue(site, actor(BOB), short, now=at(11))
+    found = reported(site)
+    assert (found.cluster.value(F.WISHES), found.shortages) == (1, ())
 
 
 def test_asking_for_the_same_again_within_an_hour_counts_once(site: Site) -> None:
