@@ -115,7 +115,9 @@ def _promised(events: Sequence[Event]) -> Promise | None:
 
 
 def _promise(state: dict[str, Any]) -> Promise:
-    window = Window(datetime.fromisoformat(state["start"]), datetime.fromisoformat(state["end"]))
+    # What a booking runs over is no promise.
+    start, end = state["start"], state.get("overrun_from", state["end"])
+    window = Window(datetime.fromisoformat(start), datetime.fromisoformat(end))
     return Promise(window, int(state["gpus"]))
 
 

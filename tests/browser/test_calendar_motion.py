@@ -42,26 +42,21 @@ def visits(browser: Browser, looked_at: Demo) -> Iterator[Visits]:
     assert opened.errors == []
 
 
-def at_rest(page: Page, address: str) -> None:
-    """Wait until it has moved to that address and has caught up with what it put off."""
+def come_to_rest(page: Page, address: str) -> None:
+    """Wait until it has moved there, loaded what was missing, and done what it put off."""
     expect(page).to_have_url(re.compile(address))
     expect(page.locator("#board.is-panning")).to_have_count(0)
-
-
-def astray(page: Page) -> float:
-    found = page.evaluate(ASTRAY)
-    assert found is not None, "there are bars, and all that are in view are drawn"
-    return float(found)
+    page.wait_for_function(
+        f"async () => {{ const far = await ({ASTRAY})(); return far !== null && far < 1; }}"
+    )
 
 
 def test_bars_are_stretched_while_it_zooms_and_where_they_belong_at_rest(visits: Visits) -> None:
     page = visits.signed_in(ALICE)
     page.get_by_role("button", name="Show less time").click()
-    at_rest(page, "hours=")
-    assert astray(page) < 1
+    come_to_rest(page, "hours=")
     page.get_by_role("button", name="Month").click()
-    at_rest(page, "view=month")
-    assert astray(page) < 1
+    come_to_rest(page, "view=month")
     assert page.locator(".lane[style*=scale]").count() == 0
 
 
@@ -70,8 +65,7 @@ def test_bars_further_on_are_there_once_it_has_moved(visits: Visits) -> None:
     before = page.url
     page.get_by_role("button", name="Later").click()
     expect(page).not_to_have_url(before)
-    at_rest(page, "view=day")
-    assert astray(page) < 1
+    come_to_rest(page, "view=day")
 
 
 def test_the_data_that_the_page_names_are_asked_for_once_and_used(visits: Visits) -> None:

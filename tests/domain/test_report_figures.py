@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import pytest
 from reporting import (
+    CLUSTER,
     PERIOD,
     at,
     cancelled,
     course,
     facts,
     held,
+    outage,
     refused,
     window,
     wish,
