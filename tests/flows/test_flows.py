@@ -112,7 +112,8 @@ def test_the_home_is_drawn_and_drawn_again_when_something_changes(lab: Lab) -> N
     lab.sees(lambda: label in str(lab.slack.home(ALICE).blocks))
 
 
-def test_card_and_home_follow_the_clock(lab: Lab) -> None:
+def test_card_and_home_follow_the_clock(lab_over_http: Lab) -> None:
+    lab = lab_over_http
     lab.slack.open_home(ALICE)
     label, _ = lab.books(ALICE, "1 now 2h on gpu-08")
     lab.sees(lambda: label in str(lab.slack.home(ALICE) or {}))
