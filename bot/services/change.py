@@ -16,7 +16,6 @@ from bot.domain.booking import Placement, Share
 from bot.domain.calendar import Calendar, Claim, span
 from bot.domain.cluster import Cluster, Node
 from bot.domain.window import Window
-from bot.services.site import Site
 from bot.store import models
 from bot.store.calendars import CachedCalendar
 
@@ -32,9 +31,9 @@ class Change:
     """A writing transaction. `calendar` shows what it has taken and given back so far."""
 
     def __init__(
-        self, site: Site, connection: Connection, cached: CachedCalendar, now: datetime
+        self, cluster: Cluster, connection: Connection, cached: CachedCalendar, now: datetime
     ) -> None:
-        self.cluster: Cluster = site.cluster
+        self.cluster = cluster
         self.connection = connection
         self.now = now
         self.calendar: Calendar = cached.calendar.fork()

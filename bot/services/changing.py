@@ -22,10 +22,11 @@ def changing(site: Site, now: datetime) -> Iterator[Change]:
     """
     now = check_aware(now).replace(microsecond=0)
     with site.database.transaction() as connection:
-        cached = site.calendars.fresh(connection, now)
-        change = Change(site, connection, cached, now)
+        known = site.known
+        cached = known.calendars.fresh(connection, now)
+        change = Change(known.cluster, connection, cached, now)
         yield change
         if change.grown is not None:
             serve_waitlist(change, *change.grown)
     if change.revisions != cached.revisions:
-        site.calendars.adopt(CachedCalendar(change.calendar, change.revisions, cached.origin))
+        known.calendars.adopt(CachedCalendar(change.calendar, change.revisions, cached.origin))

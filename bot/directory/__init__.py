@@ -1,0 +1,1 @@
+"""Who is who: LDAP and Slack's user groups."""

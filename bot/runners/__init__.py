@@ -1,0 +1,1 @@
+"""What runs the work of bookings: processes, Slurm jobs, Volcano jobs."""
