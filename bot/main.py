@@ -20,7 +20,8 @@ from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
 from bot.clock import Clock, SystemClock
-from bot.config.problems import load_cluster
+from bot.config.edges import Edges
+from bot.config.problems import load_config
 from bot.config.settings import ConfigError, Settings
 from bot.domain.cluster import Cluster
 from bot.services import receipts
@@ -71,10 +72,15 @@ class Bot:
         cluster: Cluster,
         clock: Clock | None = None,
         *,
+        edges: Edges | None = None,
         pace: timedelta = PACE,
     ) -> None:
-        """`clock` None is the machine's; `pace` is the least time between posts to a channel."""
+        """`clock` None is the machine's; `pace` is the least time between posts to a channel.
+
+        `edges` are the servers around the cluster; None: there are none.
+        """
         self.settings = settings
+        self._edges = edges or Edges()
         self.clock = clock or SystemClock()
         upgrade(settings.database_url)
         self.site = Site.open(
@@ -281,7 +287,8 @@ def serve(settings: Settings) -> None:
     """
     if missing := settings.missing_for_slack():
         raise ConfigError(missing)
-    bot = Bot(settings, load_cluster(settings.config_path))
+    cluster, edges = load_config(settings.config_path)
+    bot = Bot(settings, cluster, edges=edges)
 
     def start() -> None:
         bot.start()

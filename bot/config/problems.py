@@ -16,6 +16,7 @@ from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
+from bot.config.edges import Edges, to_edges
 from bot.config.file import ClusterFile, to_cluster
 from bot.config.settings import ConfigError
 from bot.config.values import show_duration
@@ -27,12 +28,18 @@ Key = tuple[int | str, ...]
 
 
 def load_cluster(path: Path) -> Cluster:
-    """Read, check and convert the file.
+    """The cluster that the file describes; see `load_config`."""
+    return load_config(path)[0]
+
+
+def load_config(path: Path) -> tuple[Cluster, Edges]:
+    """Read, check and convert the file: the cluster, and the servers around it.
 
     Raises ConfigError with every problem of the file at once (with the first only, when it is
     no TOML at all).
     """
-    return to_cluster(read_text(_text_of(path), str(path)))
+    file = read_text(_text_of(path), str(path))
+    return to_cluster(file), to_edges(file)
 
 
 def read_text(text: str, name: str) -> ClusterFile:

@@ -1,0 +1,21 @@
+"""What the configuration file says about other servers: each edge's own settings, put together.
+
+Each edge (a runner, a directory, monitoring) has frozen settings of its own in its package, and a
+table of the file in a module here that makes them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bot.config.file import ClusterFile
+
+
+@dataclass(frozen=True, slots=True)
+class Edges:
+    """The settings of every edge; None: the file does not speak of it."""
+
+
+def to_edges(_file: ClusterFile) -> Edges:
+    """The settings that the file describes."""
+    return Edges()
