@@ -39,9 +39,7 @@ class Site:
         *,
         open_id: bool = False,
     ) -> None:
-        """`address` says where its web side is reached, without a slash at the end; empty: nowhere
-        (yet). `open_id`: Slack says who somebody is on the page; else links sign them in.
-        """
+        """A site over `database`; see `open`."""
         self.database = database
         self.address = address
         self.open_id = open_id
@@ -56,7 +54,11 @@ class Site:
         *,
         open_id: bool = False,
     ) -> Site:
-        """A site over `database`, whose schema is already migrated."""
+        """A site over `database`, whose schema is already migrated.
+
+        `address` says where its web side is reached, without a slash at the end; empty: nowhere
+        (yet). `open_id`: Slack says who somebody is on the page; else links sign them in.
+        """
         return cls(database, cluster, address, open_id=open_id)
 
     @property
