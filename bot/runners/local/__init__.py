@@ -1,0 +1,1 @@
+"""Runs of bookings as processes on this host. The supervisor imports this: keep it light."""
