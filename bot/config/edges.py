@@ -6,16 +6,20 @@ table of the file in a module here that makes them.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from bot.config.file import ClusterFile
+from bot.config.runner import to_runner_settings
+from bot.runners.settings import RunnerSettings
 
 
 @dataclass(frozen=True, slots=True)
 class Edges:
     """The settings of every edge; None: the file does not speak of it."""
 
+    runner: RunnerSettings = field(default_factory=RunnerSettings)
 
-def to_edges(_file: ClusterFile) -> Edges:
+
+def to_edges(file: ClusterFile) -> Edges:
     """The settings that the file describes."""
-    return Edges()
+    return Edges(runner=to_runner_settings(file.runner))

@@ -13,9 +13,12 @@ from datetime import time, timedelta
 from typing import Annotated, Any, Literal
 
 from dateutil import tz
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+from pydantic import BaseModel, BeforeValidator, Field, WithJsonSchema
 from pydantic.json_schema import GenerateJsonSchema
 
+from bot.config.jobs import Folder, JobTable, to_templates
+from bot.config.runner import RunnerTable, to_run_rules
+from bot.config.tables import Table
 from bot.config.values import (
     DURATION,
     OFF,
@@ -57,12 +60,6 @@ class _Schema(GenerateJsonSchema):
         if isinstance(dft, time):
             return show_clock(dft)
         return show_duration(dft) if isinstance(dft, timedelta) else super().encode_default(dft)
-
-
-class Table(BaseModel):
-    """A table of the file: every key is known, and nothing is converted silently."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
 class ClusterTable(Table):
@@ -141,6 +138,9 @@ class PolicyTable(Table):
         json_schema_extra={"default": OFF},
     )
     public_calendar: bool = Field(default=False, description="true or false")
+    host_paths: tuple[Folder, ...] = Field(
+        default=(), strict=False, description='a list of folders such as "/mnt/data"'
+    )
     user_quota: QuotaTable = Field(default=QuotaTable(), description="a table of quotas")
     team_quota: QuotaTable = Field(default=QuotaTable(), description="a table of quotas")
 
@@ -228,6 +228,10 @@ class ClusterFile(Table):
     github: tuple[GithubTable, ...] = Field(
         default=(), strict=False, description="one [[github]] table for each workflow that books"
     )
+    runner: RunnerTable = Field(default=RunnerTable(), description="a table")
+    jobs: tuple[JobTable, ...] = Field(
+        default=(), strict=False, description="one [[jobs]] table for each template"
+    )
 
 
 def json_schema() -> dict[str, Any]:
@@ -241,6 +245,7 @@ def to_cluster(file: ClusterFile) -> Cluster:
     zone = tz.gettz(file.cluster.timezone)
     if zone is None:
         raise ValueError(f"time zone {file.cluster.timezone!r} has gone since it was checked")
+    runs = to_run_rules(file.runner)
     return Cluster(
         name=file.cluster.name,
         zone=zone,
@@ -253,6 +258,8 @@ def to_cluster(file: ClusterFile) -> Cluster:
         language=file.cluster.language,
         ops_channel=file.cluster.ops_channel,
         github=tuple(_trigger(table) for table in file.github),
+        jobs=to_templates(file.jobs) if runs.is_on else (),
+        runs=runs,
     )
 
 
@@ -288,6 +295,7 @@ def _policy(policy: PolicyTable) -> Policy:
         digest=policy.digest,
         quiet_hours=policy.quiet_hours,
         public_calendar=policy.public_calendar,
+        host_paths=policy.host_paths,
         user_quota=Quota(**policy.user_quota.model_dump()),
         team_quota=Quota(**policy.team_quota.model_dump()),
     )

@@ -18,6 +18,7 @@ from pydantic import BaseModel, ValidationError
 
 from bot.config.edges import Edges, to_edges
 from bot.config.file import ClusterFile, to_cluster
+from bot.config.jobs import wrong_jobs
 from bot.config.settings import ConfigError
 from bot.config.values import show_duration
 from bot.domain.cluster import Cluster
@@ -96,7 +97,8 @@ def _told(problem: Mapping[str, Any], tables: Mapping[str, Any]) -> str:
     allowed = _description(key)
     if problem["type"] == "missing":
         return f"{where} is missing; allowed: {allowed}"
-    return f"{where}: found {_shown_value(problem['input'])}; allowed: {allowed}"
+    found = "something else" if "env" in key else _shown_value(problem["input"])
+    return f"{where}: found {found}; allowed: {allowed}"
 
 
 def _shown_key(key: Key, tables: Mapping[str, Any]) -> str:
@@ -133,17 +135,21 @@ def _known_keys(key: Key) -> str:
 def _description(key: Key) -> str:
     """What the key may hold, by the description of its field in the models."""
     while key and isinstance(key[-1], int):
-        if len(key) == 2 and key[0] in ("nodes", "teams", "github"):
+        if len(key) == 2 and key[0] in ("nodes", "teams", "github", "jobs"):
             return "a table"
         key = key[:-1]
-    return _model_of(key[:-1]).model_fields[str(key[-1])].description or ""
+    model = _model_of(key[:-1])
+    while str(key[-1]) not in model.model_fields:  # A name that the file's author chose.
+        key = key[:-1]
+        model = _model_of(key[:-1])
+    return model.model_fields[str(key[-1])].description or ""
 
 
 def _model_of(key: Key) -> type[BaseModel]:
     """The table at that place."""
     model: type[BaseModel] = ClusterFile
     for part in key:
-        if isinstance(part, str):
+        if part in model.model_fields and isinstance(part, str):
             model = _table_in(model.model_fields[part].annotation) or model
     return model
 
@@ -156,7 +162,7 @@ def _table_in(annotation: object) -> type[BaseModel] | None:
 
 def _repeated_names(tables: Mapping[str, Any]) -> Iterable[str]:
     """Names are read in any case, so they may not differ by case alone."""
-    for kind in ("nodes", "teams"):
+    for kind in ("nodes", "teams", "jobs"):
         names = Counter(name.casefold() for name in _names(tables.get(kind)))
         for name, times in names.items():
             if times > 1:
@@ -178,6 +184,7 @@ def _contradictions(file: ClusterFile) -> Iterable[str]:
         if first != node.model:
             yield f'nodes: found the models "{first}" and "{node.model}"; allowed: one spelling'
     yield from _too_short(file)
+    yield from wrong_jobs(file.jobs, file.policy.host_paths)
     yield from _wrong_workflows(file)
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import IntEnum, StrEnum
 
+from bot.domain.job import JobOrder
 from bot.domain.window import Window
 
 
@@ -112,11 +113,20 @@ class Booking:
     used_at: datetime | None = None
     #: When its owner was asked whether they still need it; None: not asked, or answered.
     asked_at: datetime | None = None
+    #: What runs on it by itself; None: its owner starts what they like.
+    job: JobOrder | None = None
+    #: The booking whose work it goes on with: the first of the chain; None: it is new work.
+    continues: int | None = None
 
     @property
     def gpus(self) -> int:
         """GPUs over all nodes."""
         return sum(share.gpus for share in self.shares)
+
+    @property
+    def first(self) -> int:
+        """The booking whose work it goes on with; itself where there is none."""
+        return self.id if self.continues is None else self.continues
 
     @property
     def nodes(self) -> tuple[str, ...]:

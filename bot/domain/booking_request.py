@@ -9,6 +9,8 @@ from bot.domain.booking import Priority, Shape
 from bot.domain.cluster import Cluster
 from bot.domain.errors import InThePast, Missing, PastHorizon, TooLong, TooShort
 from bot.domain.fitting import Fitted, fit
+from bot.domain.job import JobOrder
+from bot.domain.job_templates import check_order
 from bot.domain.lengths import MISSING_LENGTH
 from bot.domain.notes import Note
 from bot.domain.shape_rules import check_shape, known_team
@@ -29,6 +31,10 @@ class BookingRequest:
     purpose: str
     #: How the words were read and rounded, for the asker; no part of what is asked.
     notes: tuple[Note, ...] = field(default=(), compare=False)
+    #: What runs on it; None: nothing by itself.
+    job: JobOrder | None = None
+    #: The booking whose work it goes on with; None: it is new work.
+    continues: int | None = None
 
 
 def build_request(
@@ -47,6 +53,7 @@ def build_request(
     team: str | None = None,
     purpose: str = "",
     notes: tuple[Note, ...] = (),
+    job: JobOrder | None = None,
 ) -> BookingRequest:
     """A request with every bound and name checked; text, forms and the API all come through here.
 
@@ -54,13 +61,15 @@ def build_request(
     `preemptible` None: as the priority has it. `notes` say how words were read; those about
     rounding are added. Raises InputError; TooShort carries the request rounded up to one slot.
     """
+    shape = check_shape(cluster, gpus, node=node, model=model, spread=spread)
     request = BookingRequest(
-        shape=check_shape(cluster, gpus, node=node, model=model, spread=spread),
+        shape=shape,
         window=Window(now, now + cluster.policy.slot),
         priority=priority,
         preemptible=priority.preemptible_by_default if preemptible is None else preemptible,
         team=known_team(cluster, team) if team else None,
         purpose=clean_text(purpose),
+        job=None if job is None else check_order(cluster, job, shape),
     )
     if length is None and end is None:
         raise Missing(what=MISSING_LENGTH, example="20h", form_field="length")

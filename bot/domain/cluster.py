@@ -8,7 +8,9 @@ from datetime import time, timedelta, tzinfo
 from enum import StrEnum
 
 from bot.domain.booking import Priority, Share
+from bot.domain.job import JobTemplate
 from bot.domain.pipelines import Trigger
+from bot.domain.run_rules import RunRules
 from bot.domain.window import Grid
 
 
@@ -95,6 +97,8 @@ class Policy:
     #: Whether people who did not sign in may look at the calendar; they see neither names nor
     #: purposes.
     public_calendar: bool = False
+    #: Folders of the nodes that jobs may use, with everything in them.
+    host_paths: tuple[str, ...] = ()
     user_quota: Quota = Quota()
     team_quota: Quota = Quota()
 
@@ -115,6 +119,9 @@ class Cluster:
     ops_channel: str | None = None
     #: Which runs on GitHub book GPUs.
     github: tuple[Trigger, ...] = ()
+    #: What people can have run on their bookings by a name.
+    jobs: tuple[JobTemplate, ...] = ()
+    runs: RunRules = field(default_factory=RunRules)
 
     @property
     def grid(self) -> Grid:
@@ -156,6 +163,10 @@ class Cluster:
     def team(self, name: str) -> Team | None:
         """The team called `name`, in any case; None when there is none."""
         return next((t for t in self.teams if t.name.casefold() == name.casefold()), None)
+
+    def job(self, name: str) -> JobTemplate | None:
+        """The template called `name`, in any case; None when there is none."""
+        return next((j for j in self.jobs if j.name.casefold() == name.casefold()), None)
 
     def teams_of(self, user: str) -> tuple[Team, ...]:
         """The teams that `user` belongs to, in the order of the configuration."""

@@ -19,7 +19,8 @@
     │   ├── WindowTooSmall    less time between two instants than the length asked for
     │   ├── InThePast         a start that has passed
     │   ├── PastHorizon       a start beyond the planning horizon
-    │   ├── UnknownName       a node, model or team that does not exist
+    │   ├── UnknownName       a node, model, team or job that does not exist
+    │   ├── BadJob            a job, or one of its parameters, that cannot run
     │   ├── TextTooLong       a purpose, reason or command over its bound
     │   └── ReasonNeeded      a change that the rules want a reason for
     ├── NotAllowed            the rule and who can lift it
@@ -68,7 +69,7 @@ class BookingError(Exception):
     template: ClassVar[str] = N_("That cannot be done.")
     #: Which field of a form it belongs to, where it belongs to one:
     #: gpus, model, node, start, length, earliest, latest, priority, team, purpose, command,
-    #: reason, receiver.
+    #: reason, receiver, job.
     form_field: str | None = None
 
     def __init__(self, *, form_field: str | None = None, **fields: object) -> None:
@@ -251,13 +252,19 @@ class PastHorizon(InputError):
 
 
 class UnknownName(InputError):
-    """Fields: `kind` ("node", "model", "team"), `name` as typed, `known` (comma separated)."""
+    """Fields: `kind` ("node", "model", "team", "job"), `name` as typed, `known`, comma separated.
+
+    `close` is what was probably meant; empty: nothing is like it.
+    """
 
     code = "unknown_name"
     template = N_("{what}")
 
-    def __init__(self, *, kind: str, name: str, known: str, form_field: str | None = None) -> None:
-        what = Note(_UNKNOWN[kind], {"name": name, "known": known})
+    def __init__(
+        self, *, kind: str, name: str, known: str, close: str = "", form_field: str | None = None
+    ) -> None:
+        said = _MEANT if kind == "job" and close else _UNKNOWN[kind]
+        what = Note(said, {"name": name, "known": known, "close": close})
         super().__init__(kind=kind, name=name, known=known, what=what, form_field=form_field)
 
 
@@ -265,7 +272,17 @@ _UNKNOWN = {
     "node": N_("There is no node called “{name}”. I know: {known}."),
     "model": N_("There is no model called “{name}”. I know: {known}."),
     "team": N_("There is no team called “{name}”. I know: {known}."),
+    "job": N_("There is no job called “{name}”. I know: {known}."),
 }
+_MEANT = N_("There is no job called “{name}”: did you mean {close}? I know: {known}.")
+
+
+class BadJob(InputError):
+    """Fields: `what` (a Note: what is wrong with the job), `example` of what to type."""
+
+    code = "bad_job"
+    form_field = "job"
+    template = N_("{what} Try: `{example}`")
 
 
 class TextTooLong(InputError):

@@ -26,7 +26,7 @@ PLACES: Mapping[str, str] = {
     "checkpoints": "the job's folder for checkpoints",
     "checkpoint": "the file to resume from",
 }
-_PLACE = re.compile(r"\{([a-z]+)\}")
+_PLACE = re.compile(r"\{([a-z][a-z0-9_]*)\}")
 
 #: How long a run may take to end after SIGTERM unless its job says otherwise.
 GRACE = timedelta(seconds=30)
@@ -92,6 +92,8 @@ class JobOrder:
     #: The parameters that were given, in the order given.
     parameters: tuple[tuple[str, str], ...] = ()
     own: Job | None = None
+    #: How many processes run together; None: as the template or the own job has it.
+    workers: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +105,11 @@ class JobTemplate:
     #: Parameters and their values where none is given; None: it has to be given.
     parameters: tuple[tuple[str, str | None], ...] = ()
     summary: str = ""
+
+
+def places_in(text: str) -> tuple[str, ...]:
+    """The names that stand in braces in `text`."""
+    return tuple(_PLACE.findall(text))
 
 
 def fill(text: str, values: Mapping[str, str]) -> str:

@@ -14,6 +14,8 @@ from bot.domain.booking import Priority, Shape
 from bot.domain.cluster import Cluster
 from bot.domain.errors import BadLength, TextTooLong, TooLongForQueue
 from bot.domain.fitting import ROUNDED
+from bot.domain.job import JobOrder
+from bot.domain.job_templates import check_order
 from bot.domain.notes import Note
 from bot.domain.retelling import retold
 from bot.domain.shape_rules import check_shape, known_team
@@ -40,6 +42,8 @@ class QueueRequest:
     command: str
     #: How the length was rounded, for the asker; no part of what is asked.
     notes: tuple[Note, ...] = field(default=(), compare=False)
+    #: What runs in the gap; None: nothing by itself.
+    job: JobOrder | None = None
 
 
 def build_queue(
@@ -52,6 +56,7 @@ def build_queue(
     priority: Priority = Priority.P2,
     team: str | None = None,
     command: str = "",
+    job: JobOrder | None = None,
 ) -> QueueRequest:
     """Queued work with every bound and name checked; text, forms and the API come through here.
 
@@ -62,11 +67,12 @@ def build_queue(
         known = known_team(cluster, team) if team else None
         if length <= timedelta():
             raise BadLength(word=length, example=QUEUE_EXAMPLE)
+        job = None if job is None else check_order(cluster, job, shape)
     if length > cluster.policy.slot - _MINUTE:
         raise _too_long(gpus, length, cluster.policy.slot)
     whole = -(-length // _MINUTE) * _MINUTE
     notes = () if whole == length else (Note(ROUNDED, {"length": whole}),)
-    return QueueRequest(shape, whole, priority, known, clean_command(command), notes)
+    return QueueRequest(shape, whole, priority, known, clean_command(command), notes, job)
 
 
 def _too_long(gpus: int, length: timedelta, slot: timedelta) -> TooLongForQueue:

@@ -24,6 +24,8 @@ from bot.domain.errors import (
     WindowTooSmall,
 )
 from bot.domain.fitting import ENDS_AT, ROUNDED
+from bot.domain.job import JobOrder
+from bot.domain.job_templates import check_order
 from bot.domain.notes import Note
 from bot.domain.retelling import retold
 from bot.domain.shape_rules import check_shape, known_team
@@ -57,6 +59,9 @@ class WaitRequest:
     purpose: str
     #: How the words were read and rounded, for the asker; no part of what is asked.
     notes: tuple[Note, ...] = field(default=(), compare=False)
+    #: What runs on the booking that comes of it, and whose work that goes on with.
+    job: JobOrder | None = None
+    continues: int | None = None
 
 
 def default_latest(
@@ -85,6 +90,7 @@ def build_wait(
     team: str | None = None,
     purpose: str = "",
     notes: tuple[Note, ...] = (),
+    job: JobOrder | None = None,
 ) -> WaitRequest:
     """A wish with every bound and name checked; text, forms and the API all come through here.
 
@@ -93,8 +99,9 @@ def build_wait(
     `notes` say how words were read; those about rounding are added. Raises InputError.
     """
     with told_for_waiting():
+        shape = check_shape(cluster, gpus, node=node, model=model, spread=spread)
         request = WaitRequest(
-            shape=check_shape(cluster, gpus, node=node, model=model, spread=spread),
+            shape=shape,
             length=length,
             earliest=earliest,
             latest=latest,
@@ -103,6 +110,7 @@ def build_wait(
             team=known_team(cluster, team) if team else None,
             purpose=clean_text(purpose),
             notes=notes,
+            job=None if job is None else check_order(cluster, job, shape),
         )
         _check_bounds(request, now, cluster)
         fitted = _on_grid(request, now, cluster.grid)

@@ -9,6 +9,7 @@ from enum import StrEnum
 
 from bot.domain.booking import Placement, Priority, Shape, Share
 from bot.domain.calendar import Calendar
+from bot.domain.job import JobOrder
 from bot.domain.placement import NO_HINTS, Hints, earliest, place
 from bot.domain.window import GRACE, Window
 
@@ -63,6 +64,9 @@ class WaitlistEntry:
     unanswered: int = 0
     #: What it led to.
     booking: int | None = None
+    #: What runs on the booking that comes of it, and whose work that goes on with.
+    job: JobOrder | None = None
+    continues: int | None = None
 
     @property
     def is_open(self) -> bool:

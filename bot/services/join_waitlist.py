@@ -91,6 +91,7 @@ def join_queue(
             priority=request.priority,
             preemptible=request.priority.preemptible_by_default,
             purpose=request.command,
+            job=request.job,
         )
         record_entry(change, actor, "wait_joined", entry)
         receipts.keep(change, key, entry.id)
@@ -168,5 +169,7 @@ def _insert(change: Change, actor: Actor, team: Team, request: WaitRequest) -> W
         priority=request.priority,
         preemptible=request.preemptible,
         purpose=request.purpose,
+        job=request.job,
+        continues=request.continues,
     )
     return replace(entry, state=EntryState.WAITING)

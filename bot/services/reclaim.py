@@ -118,6 +118,8 @@ def book_again(site: Site, actor: Actor, preemption_id: int, *, now: datetime) -
             preemptible=booking.preemptible,
             team=booking.team,
             purpose=booking.purpose,
+            job=booking.job,
+            continues=booking.first if booking.job is not None else None,
         )
         policy.check_priority(site.cluster, booking.owner, booking.priority)
         again = insert_booking(change, request, placement, owner=booking.owner, team=booking.team)

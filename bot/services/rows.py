@@ -12,6 +12,7 @@ from sqlmodel import col
 from bot.domain.booking import Booking, BookingState, Placement
 from bot.domain.drain import Drain
 from bot.domain.errors import N_, NotFound
+from bot.domain.job_json import order_to_json
 from bot.domain.notes import Note
 from bot.domain.request import BookingRequest
 from bot.domain.transfer import Transfer, TransferState
@@ -52,6 +53,8 @@ def insert_booking(
         "revision": 1,
         "queued": queued,
         "asked": 0,
+        "job": order_to_json(request.job),
+        "continues": request.continues,
     }
     booking_id = change.insert(insert(models.Booking).values(**values))
     return Booking(
@@ -68,6 +71,8 @@ def insert_booking(
         created_at=change.now,
         created_by=maker or owner,
         queued=queued,
+        job=request.job,
+        continues=request.continues,
     )
 
 
@@ -75,7 +80,7 @@ def update_booking(change: Change, booking: Booking, **changes: Any) -> Booking:
     """Write a booking's changed fields and raise its revision; return it as it is now.
 
     `changes` are fields of `Booking`: owner, team, window, shares, shape, state, gpu_ids,
-    overrun_from, used_at, asked_at.
+    overrun_from, used_at, asked_at, job, continues.
     """
     after = replace(booking, revision=booking.revision + 1, **changes)
     values = {
@@ -91,6 +96,8 @@ def update_booking(change: Change, booking: Booking, **changes: Any) -> Booking:
         "shares": shares_json(Placement(after.window, after.shares)),
         "state": after.state.value,
         "revision": after.revision,
+        "job": order_to_json(after.job),
+        "continues": after.continues,
     }
     table = models.Booking
     change.connection.execute(update(table).where(col(table.id) == booking.id).values(**values))

@@ -12,6 +12,8 @@ from sqlmodel import col
 from bot.domain.actor import Actor
 from bot.domain.booking import Placement, Priority, Shape
 from bot.domain.errors import N_, NotFound
+from bot.domain.job import JobOrder
+from bot.domain.job_json import order_to_json
 from bot.domain.notes import Note
 from bot.domain.request import BookingRequest
 from bot.domain.waitlist import (
@@ -42,6 +44,8 @@ def insert_entry(
     priority: Priority,
     preemptible: bool,
     purpose: str,
+    job: JobOrder | None = None,
+    continues: int | None = None,
 ) -> WaitlistEntry:
     """Write a new wish at the end of its line."""
     values = {
@@ -56,6 +60,8 @@ def insert_entry(
         "not_before": earliest,
         **_wish(shape, length, earliest, latest),
         "purpose": purpose,
+        "job": order_to_json(job),
+        "continues": continues,
     }
     entry_id = change.insert(insert(models.WaitlistEntry).values(**values))
     return load_entry(change, entry_id)
@@ -105,6 +111,7 @@ def update_entry(change: Change, entry: WaitlistEntry, **changes: Any) -> Waitli
             priority=int(after.priority),
             preemptible=after.preemptible,
             purpose=after.purpose,
+            job=order_to_json(after.job),
             **_wish(after.shape, after.length, after.earliest, after.latest),
         )
     )
@@ -178,6 +185,8 @@ def as_booking_request(entry: WaitlistEntry, placement: Placement) -> BookingReq
         preemptible=entry.preemptible,
         team=entry.team,
         purpose=entry.purpose,
+        job=entry.job,
+        continues=entry.continues,
     )
 
 

@@ -169,6 +169,8 @@ def _run_on(change: Change, preemption: Preemption, booking: Booking) -> Booking
         preemptible=booking.preemptible,
         team=booking.team,
         purpose=booking.purpose,
+        job=booking.job,
+        continues=booking.first if booking.job is not None else None,
     )
     fresh = insert_booking(change, request, rest, owner=booking.owner, team=booking.team)
     change.take(fresh.id, rest)

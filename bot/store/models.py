@@ -81,6 +81,10 @@ class Booking(SQLModel, table=True):
     #: The start and the end of which its owner was reminded.
     reminded_start: datetime | None = None
     reminded_end: datetime | None = None
+    #: What runs on it; see bot.domain.job_json. It may hold secrets, so it is shown nowhere whole.
+    job: str | None = Field(default=None, sa_type=Text)
+    #: The booking whose work it goes on with.
+    continues: int | None = None
 
     __table_args__ = (
         CheckConstraint("end_at > start_at", name="booking_window"),
@@ -216,6 +220,9 @@ class WaitlistEntry(SQLModel, table=True):
     created_at: datetime
     unanswered: int = 0
     booking: int | None = None
+    #: What runs on the booking that comes of it, and whose work that goes on with.
+    job: str | None = Field(default=None, sa_type=Text)
+    continues: int | None = None
 
     __table_args__ = (
         CheckConstraint("gpus > 0", name="entry_wants_gpus"),

@@ -17,6 +17,7 @@ from sqlmodel import SQLModel, col
 from bot.domain.actor import Person
 from bot.domain.booking import Booking, BookingState, Priority, Shape, Share
 from bot.domain.drain import Drain, DrainState
+from bot.domain.job_json import order_from_json
 from bot.domain.preemption_notice import Preemption, PreemptionState
 from bot.domain.transfer import Transfer, TransferState
 from bot.domain.waitlist import EntryKind, EntryState, Offer, OfferState, WaitlistEntry
@@ -260,6 +261,8 @@ def to_booking(row: Row[Any]) -> Booking:
         overrun_from=row.overrun_from,
         used_at=row.used_at,
         asked_at=row.asked_at,
+        job=order_from_json(row.job),
+        continues=row.continues,
     )
 
 
@@ -348,6 +351,8 @@ def to_entry(row: Row[Any]) -> WaitlistEntry:
         created_at=row.created_at,
         unanswered=row.unanswered,
         booking=row.booking,
+        job=order_from_json(row.job),
+        continues=row.continues,
     )
 
 

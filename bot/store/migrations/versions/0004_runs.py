@@ -1,14 +1,17 @@
 """What runs on bookings: jobs and runs."""
 
-from __future__ import annotations
+import sqlalchemy as sa
+from alembic import op
 
 revision = "0004"
 down_revision = "0003"
 
 
 def upgrade() -> None:
-    pass
+    _jobs()
 
 
-def downgrade() -> None:
-    pass
+def _jobs() -> None:
+    for table in ("booking", "waitlistentry"):
+        op.add_column(table, sa.Column("job", sa.Text(), nullable=True))
+        op.add_column(table, sa.Column("continues", sa.Integer(), nullable=True))
