@@ -1,0 +1,1 @@
+"""Runs as Volcano jobs in a Kubernetes cluster."""

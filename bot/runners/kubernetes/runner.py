@@ -1,0 +1,302 @@
+"""Runs as Volcano jobs of a Kubernetes cluster.
+
+What is wanted is said by calls; what is seen comes from watches of jobs, pods, events and nodes,
+which are followed all the time. How a run is ended: the job is marked as stopped by us, its pods
+are deleted (that is their SIGTERM, also while Volcano's controller is away), and a command tells
+Volcano to end the job and keep it, so that its outcome can still be seen.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+
+from bot.domain.run import Observation, RunState, WorkOrder
+from bot.runners.kubernetes import names, status
+from bot.runners.kubernetes.api import Api, Denied, Object, allowing
+from bot.runners.kubernetes.logs import LogCopy
+from bot.runners.kubernetes.manifest import job_of, stop_command
+from bot.runners.kubernetes.memory import Memory, Remembered
+from bot.runners.kubernetes.nodes import SeenNode, dead_nodes, seen_nodes
+from bot.runners.kubernetes.pods import gone, pod_of
+from bot.runners.kubernetes.settings import KubernetesSettings
+from bot.runners.kubernetes.watch import Change, Watch
+from bot.runners.protocol import Hold, Refused, Unreachable
+
+log = logging.getLogger(__name__)
+
+#: Seconds that a first look at the cluster may take before a caller is told that it is away.
+FIRST_LOOK_S = 5.0
+#: Seconds that a run which is over waits for the rest of its logs.
+LOGS_S = 30.0
+#: Seconds in which connections and threads are let go.
+CLOSE_S = 2.0
+
+
+class KubernetesRunner:
+    """Starts, watches and ends runs as Volcano jobs; see bot.runners.protocol.Runner."""
+
+    def __init__(self, settings: KubernetesSettings, folder: Path) -> None:
+        """`folder` is where logs are kept, and what the cluster itself forgets."""
+        self._settings = settings
+        self._api = Api(settings)
+        self._memory = Memory(folder)
+        self._lock = threading.Lock()
+        self._logs: dict[str, LogCopy] = {}
+        #: When each run was first seen to be over, on the monotonic clock, in seconds.
+        self._over_since: dict[str, float] = {}
+        self._is_closed = False
+        namespace = settings.namespace
+        self._jobs = Watch(self._api, names.jobs(namespace), selector=names.OURS)
+        self._pods = Watch(self._api, names.pods(namespace), self._pod_changed, selector=names.OURS)
+        self._events = Watch(self._api, names.events(namespace))
+        self._nodes = Watch(self._api, names.NODES)
+        for watch in self._watches:
+            watch.start()
+
+    @property
+    def name(self) -> str:
+        """Its kind."""
+        return "kubernetes"
+
+    @property
+    def _watches(self) -> tuple[Watch, ...]:
+        return self._jobs, self._pods, self._events, self._nodes
+
+    def start(self, order: WorkOrder) -> None:
+        """Create the run's job; one that is there already, or was, is as good."""
+        if self._memory.get(order.key) is not None:
+            return
+        job = job_of(order, self._settings)
+        try:
+            self._jobs.learn(self._api.create(names.jobs(self._settings.namespace), job))
+        except Denied as error:
+            if error.status != 409:
+                raise Refused(f"the cluster does not take the job: {error}") from error
+        self._memory.begin(order.key, len(order.workers))
+
+    def observe(self, keys: Collection[str]) -> Mapping[str, Observation]:
+        """What is seen of those runs."""
+        self._look()
+        seen = {key: self._observe(key) for key in keys}
+        return {key: found for key, found in seen.items() if found is not None}
+
+    def warn(self, key: str, reclaim_at: datetime, reason: str) -> None:
+        """Note it on the job and on its pods, where each finds it in a file."""
+        notes = {names.RECLAIM_AT: reclaim_at.isoformat(), names.RECLAIM_REASON: reason}
+        patch: Object = {"metadata": {"annotations": notes}}
+        job = self._patch(names.jobs(self._settings.namespace, key), patch)
+        if job is None:
+            return
+        self._jobs.learn(job)
+        for name in self._pods_of(key):
+            self._patch(names.pods(self._settings.namespace, name), patch)
+
+    def stop(self, key: str, reason: str) -> None:
+        """Ask the run to end; its pods get their grace."""
+        job = self._job(key)
+        if job is None or _phase(job) in status.ENDED | status.ENDING:
+            return
+        namespace = self._settings.namespace
+        stopped = {"metadata": {"annotations": {names.STOPPED: reason or "stopped"}}}
+        if (marked := self._patch(names.jobs(namespace, key), stopped)) is None:
+            return
+        self._jobs.learn(marked)
+        self._memory.note_stop(key)
+        try:
+            with allowing(409):
+                self._api.create(names.commands(namespace), stop_command(marked, namespace))
+            self._api.delete(names.pods(namespace), query=_alive(key))
+        except Denied as error:
+            raise Unreachable(f"the cluster does not let the run be ended: {error}") from error
+
+    def logs(self, key: str) -> Sequence[Path]:
+        """The copies of its workers' logs."""
+        found = self._memory.folder(key).glob("worker-*.log")
+        return sorted(found, key=lambda path: int(path.stem.removeprefix("worker-")))
+
+    def forget(self, key: str) -> None:
+        """Remove the job, which takes its pods with it, and the files about it."""
+        try:
+            with allowing(404):
+                self._api.delete(
+                    names.jobs(self._settings.namespace, key),
+                    {
+                        "kind": "DeleteOptions",
+                        "apiVersion": "v1",
+                        "propagationPolicy": "Background",
+                    },
+                )
+        except Denied as error:
+            raise Unreachable(f"the cluster does not let the job be removed: {error}") from error
+        self._jobs.unlearn(key)
+        with self._lock:
+            copies = [self._logs.pop(name) for name in list(self._logs) if _is_of(name, key)]
+            self._over_since.pop(key, None)
+        for copy in copies:
+            copy.close(CLOSE_S)
+        self._memory.forget(key)
+
+    def hold(self, holds: Sequence[Hold]) -> None:
+        """Do nothing: queues and priorities keep room for what gpubot starts."""
+
+    def problem(self) -> str | None:
+        """Why runs cannot be started or seen at present."""
+        needed = [self._jobs, self._pods] + [self._nodes] * self._settings.learns_nodes
+        for watch in needed:
+            watch.wait(FIRST_LOOK_S)
+        return next((problem for watch in needed if (problem := watch.problem)), None)
+
+    def nodes(self) -> tuple[SeenNode, ...]:
+        """The cluster's nodes with GPUs. Raises Unreachable when they cannot be told."""
+        self._nodes.wait(FIRST_LOOK_S)
+        if problem := self._nodes.problem:
+            raise Unreachable(problem)
+        return seen_nodes(self._nodes.objects().values(), self._settings)
+
+    def close(self) -> None:
+        """Let go of connections and threads; runs go on."""
+        with self._lock:
+            self._is_closed = True
+            copies = list(self._logs.values())
+        ends: tuple[Watch | LogCopy, ...] = (*self._watches, *copies)
+        for one in ends:
+            one.close(CLOSE_S)
+
+    def _look(self) -> None:
+        """Raise Unreachable unless jobs and pods are followed at present."""
+        for watch in (self._jobs, self._pods):
+            watch.wait(FIRST_LOOK_S)
+            if watch.problem is not None:
+                raise Unreachable(watch.problem)
+
+    def _observe(self, key: str) -> Observation | None:
+        known = self._memory.get(key)
+        if known is not None and known.outcome is not None:
+            return known.outcome
+        job = self._job(key)
+        if job is None and known is None:
+            return None
+        found = status.observe(self._seen(key, job, known or Remembered()))
+        if not found.state.is_over:
+            return found
+        if not self._has_logs(key):
+            return Observation(RunState.STOPPING, started_at=found.started_at)
+        self._memory.note_outcome(key, found)
+        return found
+
+    def _seen(self, key: str, job: Object | None, known: Remembered) -> status.Seen:
+        job = job or {}
+        there = self._pods.objects()
+        pods = [known.pods[index] for index in sorted(known.pods)]
+        state = job.get("status", {}).get("state", {})
+        since = state.get("lastTransitionTime")
+        return status.Seen(
+            phase=_phase(job) if job else "",
+            workers=len(job.get("spec", {}).get("tasks", ())) or known.workers,
+            # What went while gpubot was away was never reported to it.
+            pods=[pod if pod.name in there else gone(pod) for pod in pods],
+            events=[one for one in self._events.objects().values() if _is_about(one, key)],
+            is_stopped=known.is_stopped or names.STOPPED in _annotations(job),
+            dead_nodes=dead_nodes(self._nodes.objects().values()),
+            since=datetime.fromisoformat(since) if since else None,
+            message=state.get("message") or "",
+        )
+
+    def _job(self, key: str) -> Object | None:
+        """The run's job; asks the cluster where the watch does not know it (yet)."""
+        if (found := self._jobs.get(key)) is not None:
+            return found
+        try:
+            found = self._api.get(names.jobs(self._settings.namespace, key))
+        except Denied as error:
+            if error.status == 404 and error.about == key:
+                return None
+            raise Unreachable(f"the cluster does not show its jobs: {error}") from error
+        self._jobs.learn(found)
+        return found
+
+    def _patch(self, path: str, patch: Object) -> Object | None:
+        """The object after the patch; None when there is none."""
+        try:
+            return self._api.merge(path, patch)
+        except Denied as error:
+            if error.status == 404:
+                return None
+            raise Unreachable(f"the cluster refuses a note on {path}: {error}") from error
+
+    def _pods_of(self, key: str) -> list[str]:
+        pods = self._pods.objects().items()
+        return [name for name, pod in pods if pod["metadata"]["labels"].get(names.RUN) == key]
+
+    def _pod_changed(self, change: Change, found: Object) -> None:
+        """Remember what the pod shows, and copy its log as soon as there can be one."""
+        key = found["metadata"].get("labels", {}).get(names.RUN, "")
+        if not key or self._memory.is_forgotten(key):
+            return
+        known = self._memory.get(key) or Remembered()
+        pod = pod_of(found)
+        pod = pod_of(found, known.pods.get(pod.worker))
+        self._memory.note_pod(gone(pod) if change is Change.GONE else pod)
+        if pod.started_at is not None:
+            self._copy_log(key, pod.name, pod.worker)
+
+    def _copy_log(self, key: str, pod: str, worker: int) -> None:
+        with self._lock:
+            if self._is_closed or pod in self._logs:
+                return
+            copy = LogCopy(
+                self._api,
+                names.pods(self._settings.namespace, pod),
+                self._memory.folder(key) / f"worker-{worker}.log",
+                lambda: self._is_over(key, worker),
+                self._settings.log_limit,
+            )
+            self._logs[pod] = copy
+        copy.start()
+
+    def _is_over(self, key: str, worker: int) -> bool:
+        known = self._memory.get(key)
+        return known is None or worker not in known.pods or known.pods[worker].is_over
+
+    def _has_logs(self, key: str) -> bool:
+        """Whether the logs of a run that is over are complete, or nobody waits any longer."""
+        with self._lock:
+            since = self._over_since.setdefault(key, time.monotonic())
+            copies = [copy for name, copy in self._logs.items() if _is_of(name, key)]
+        is_late = time.monotonic() - since > LOGS_S
+        return is_late or all(copy.is_done for copy in copies)
+
+
+def kubernetes_runner(settings: KubernetesSettings, folder: Path) -> KubernetesRunner:
+    """A runner over the cluster that `settings` name; the cluster may be away at first."""
+    return KubernetesRunner(settings, folder)
+
+
+def _phase(job: Object) -> str:
+    """Volcano's phase of the job; one that its controller has not seen yet is Pending."""
+    return str(job.get("status", {}).get("state", {}).get("phase") or "Pending")
+
+
+def _annotations(job: Object) -> Mapping[str, str]:
+    return job.get("metadata", {}).get("annotations") or {}
+
+
+def _alive(key: str) -> Mapping[str, str]:
+    """What selects the pods of a run that are to end; of the others, logs may still be copied."""
+    phases = "status.phase!=Succeeded,status.phase!=Failed"
+    return {"labelSelector": f"{names.RUN}={key}", "fieldSelector": phases}
+
+
+def _is_of(pod: str, key: str) -> bool:
+    return pod.startswith(f"{key}-w")
+
+
+def _is_about(event: Object, key: str) -> bool:
+    """Whether an event speaks of the run's job, its pod group (job and uid) or one of its pods."""
+    name = str(event.get("involvedObject", {}).get("name", ""))
+    return name == key or name.startswith(f"{key}-")
