@@ -236,7 +236,7 @@ class Volcano:
         self.objects.change(JOBS, key, change)
 
     def _on_delete(self, place: Place, found: Object, grace: int | None) -> bool:
-        """Whether what is deleted stays for now: a pod has its grace; a job takes its pods along."""
+        """Whether what is deleted stays for now: pods have their grace; jobs take theirs along."""
         if place.plural == "jobs":
             for pod in self.pods(found["metadata"]["name"]):
                 self.kubelet.delete(pod, grace)
