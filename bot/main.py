@@ -24,9 +24,12 @@ from bot.config.edges import Edges
 from bot.config.problems import load_config
 from bot.config.settings import ConfigError, Settings
 from bot.domain.cluster import Cluster
+from bot.monitoring.prometheus import Prometheus
 from bot.services import receipts
 from bot.services.delivery import Delivery
 from bot.services.digest import write_digests
+from bot.services.gpu_activity import forget_nodes
+from bot.services.gpu_watch import is_up
 from bot.services.keep_time import keep_time
 from bot.services.nodes import sync_nodes
 from bot.services.recover import note_alive, recover
@@ -46,9 +49,11 @@ from bot.slack.socket import SocketLink
 from bot.slack.workers import Workers
 from bot.store.database import Database
 from bot.store.migrate import upgrade
+from bot.ticks.monitoring import watch_gpus
 from bot.ticks.scheduler import Tick, Ticks
 from bot.web.app import build_web
 from bot.web.events import end_streams
+from bot.web.metrics import Metrics, Sources, TickFigures
 from bot.web.open_id import OpenId
 from bot.web.pages import warm_up
 from bot.web.sign_in import CALLBACK
@@ -105,10 +110,15 @@ class Bot:
         )  # fmt: skip
         self.site.database.on_commit(self._deliverer.wake)
         answers = Answers(interactive, self._workers, pictures)
+        self._prometheus = self._open_prometheus()
+        self._metrics = Metrics(self.site, self._now, self._sources())
         app = build_app(
             settings,
-            Listeners(self.site, self.clock, self._profiles, answers, self._homes.opened),
-        )
+            Listeners(
+                self.site, self.clock, self._profiles, answers, self._homes.opened,
+                self._metrics.decided,
+            ),
+        )  # fmt: skip
         self._socket = SocketLink(app, settings) if settings.socket_mode else None
         self._probe = Probe(background)
         self._due = self._due_by_the_clock()
@@ -143,6 +153,8 @@ class Bot:
         self._ticks.stop(STOP_TICKS_S)
         self._workers.stop(STOP_REPLIES_S)
         self._deliverer.stop(STOP_OUTBOX_S)
+        if self._prometheus is not None:
+            self._prometheus.close()
         self.site.database.close()
         log.info("gpubot has ended")
 
@@ -186,7 +198,46 @@ class Bot:
             _tick("profiles", 30, self._refresh_profiles),
             _tick("receipts", 3600, lambda: receipts.forget(self.site, now=self._now())),
             _tick("slack", 30, self._probe.look),
+            *self._looks_at_gpus(),
         )
+
+    def _open_prometheus(self) -> Prometheus | None:
+        monitoring = self._edges.monitoring
+        if monitoring is None:
+            with self.site.database.transaction() as connection:
+                forget_nodes(connection)
+            return None
+        token = self.settings.prometheus_token
+        return Prometheus(monitoring.prometheus, timeout=monitoring.timeout, token=token)
+
+    def _looks_at_gpus(self) -> tuple[Tick, ...]:
+        settings, prometheus = self._edges.monitoring, self._prometheus
+        if settings is None or prometheus is None:
+            return ()
+        look = Tick(
+            "monitoring",
+            settings.interval,
+            lambda: watch_gpus(self.site, prometheus, settings, now=self._now()),
+        )
+        return (look,)
+
+    def _sources(self) -> Sources:
+        """What `/metrics` tells besides what stands in the tables."""
+        monitoring = self._edges.monitoring
+        return Sources(
+            ticks=lambda: [
+                TickFigures(tick.name, tick.lag_s, tick.failures) for tick in self._ticks.states()
+            ],
+            connected=lambda: self._slack_problem() is None,
+            monitored=None
+            if monitoring is None
+            else lambda: is_up(self.site, monitoring.interval, now=self._now()),
+        )
+
+    def _slack_problem(self) -> str | None:
+        """Why nothing reaches Slack, or comes from it; None when all is well."""
+        problem = self._probe.problem()
+        return problem or (None if self._socket is None else self._socket.problem())
 
     def _now(self) -> datetime:
         return self.clock.now().replace(microsecond=0)
@@ -202,6 +253,9 @@ class Bot:
             self._now,
             open_id=self._open_id(),
             github_secret=self.settings.github_secret,
+            alerts_token=self.settings.alerts_token,
+            node_label="" if self._edges.monitoring is None else self._edges.monitoring.node_label,
+            metrics=self._metrics,
             welcome=self._profiles.reader,
         )
 

@@ -87,6 +87,7 @@ overrun = 0
 offer_expires = "20m"
 no_show = "off"
 no_show_after = "1h"
+idle_after = "off"
 extra_time = "0m"
 digest = "7:30"
 quiet_hours = "22:00-07:00"
@@ -103,6 +104,7 @@ quiet_hours = "22:00-07:00"
         offer_expires=timedelta(minutes=20),
         no_show=NoShow.OFF,
         no_show_after=timedelta(hours=1),
+        idle_after=None,
         extra_time=timedelta(0),
         digest=time(7, 30),
         quiet_hours=(time(22), time(7)),
@@ -328,6 +330,8 @@ def test_every_variable_is_read() -> None:
         "GPUBOT_BASE_URL": "https://gpu.example.org/",
         "GPUBOT_LOG_LEVEL": "debug",
         "GPUBOT_GITHUB_SECRET": "0123456789abcdef",
+        "GPUBOT_PROMETHEUS_TOKEN": "t0ken",
+        "GPUBOT_ALERTS_TOKEN": "fedcba9876543210",
         "GPUBOT_URL": "https://gpu.example.org/",
         "GPUBOT_TOKEN": "gpubot_x",
     }
@@ -346,6 +350,8 @@ def test_every_variable_is_read() -> None:
         base_url="https://gpu.example.org",
         log_level="DEBUG",
         github_secret="0123456789abcdef",
+        prometheus_token="t0ken",
+        alerts_token="fedcba9876543210",
     )
 
 
@@ -354,6 +360,8 @@ BAD_VARIABLES = {
     ("GPUBOT_PORT", "70000"): "GPUBOT_PORT: found '70000'; allowed",
     ("GPUBOT_LOG_LEVEL", "loud"): "GPUBOT_LOG_LEVEL: found 'loud'; allowed: DEBUG, INFO",
     ("GPUBOT_GITHUB_SECRET", "short"): "GPUBOT_GITHUB_SECRET: found 5 characters; allowed: at",
+    ("GPUBOT_ALERTS_TOKEN", "short"): "GPUBOT_ALERTS_TOKEN: found 5 characters; allowed: at",
+    ("GPUBOT_PROMETHEUS_TOKEN", "a secret"): "GPUBOT_PROMETHEUS_TOKEN: found characters that no",
     ("GPUBOT_URL", "gpu.lab"): "GPUBOT_URL: found 'gpu.lab'; allowed: an http or https",
     ("GPUBOT_BASE_URL", "gpu.lab"): "GPUBOT_BASE_URL: found 'gpu.lab'; allowed: an http or https",
     ("GPUBOT_DATABASE_URL", "gpubot.db"): "GPUBOT_DATABASE_URL: cannot be read; allowed",
@@ -388,6 +396,8 @@ def test_secrets_are_not_in_the_representation_of_settings() -> None:
         app_token="xapp-hidden",
         signing_secret="hidden",
         client_secret="hidden",
+        prometheus_token="hidden",
+        alerts_token="hidden",
         database_url="postgresql://u:hidden@h/d",
     )
     assert "hidden" not in repr(settings)

@@ -9,7 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from bot.config.file import ClusterFile
+from bot.config.monitoring import to_monitoring
 from bot.config.runner import to_runner_settings
+from bot.monitoring.settings import MonitoringSettings
 from bot.runners.settings import RunnerSettings
 
 
@@ -18,8 +20,13 @@ class Edges:
     """The settings of every edge; None: the file does not speak of it."""
 
     runner: RunnerSettings = field(default_factory=RunnerSettings)
+    monitoring: MonitoringSettings | None = None
 
 
 def to_edges(file: ClusterFile) -> Edges:
     """The settings that the file describes."""
-    return Edges(runner=to_runner_settings(file.runner))
+    monitoring = file.monitoring
+    return Edges(
+        runner=to_runner_settings(file.runner),
+        monitoring=None if monitoring is None else to_monitoring(monitoring),
+    )

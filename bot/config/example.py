@@ -22,6 +22,7 @@ overrun = 0.10                 # share of its length that a running job may use 
 offer_expires = "15m"          # how long an offer to the waitlist holds
 no_show = "ask"                # ask | release | off: what happens to GPUs that nobody uses
 no_show_after = "30m"          # how long after the start that happens
+idle_after = "2h"              # how long measured GPUs may idle before one is asked again; "off"
 digest = "09:00"               # when channels get their morning digest, in the zone above; or "off"
 quiet_hours = "off"            # or "22:00-07:00": messages that can wait then do, for each reader
 
@@ -62,4 +63,13 @@ urgent = ["U0ALICE"]           # may book P0
 # gpus = 4
 # length = "20h"
 # within = "24h"               # the first start in so long; else it joins the waitlist
+
+# [monitoring]                 # Prometheus over NVIDIA's DCGM exporter
+# prometheus = "http://prometheus.example.org:9090"
+# interval = "30s"             # how often the GPUs are looked at
+# temperature = 88             # °C from which on owners and operators are told
+# memory = 0.97                # share of the framebuffer
+# idle_below = 5               # per cent of utilisation; below it a GPU idles …
+# active_above = 10            # … and from here on it works
+# unbooked_after = "10m"       # how long GPUs may work without a booking before it is told
 """

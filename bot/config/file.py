@@ -17,6 +17,7 @@ from pydantic import BaseModel, BeforeValidator, Field, WithJsonSchema
 from pydantic.json_schema import GenerateJsonSchema
 
 from bot.config.jobs import Folder, JobTable, to_templates
+from bot.config.monitoring import MonitoringTable
 from bot.config.runner import RunnerTable, to_run_rules
 from bot.config.tables import Table
 from bot.config.values import (
@@ -24,6 +25,7 @@ from bot.config.values import (
     OFF,
     SLOTS,
     AnswerTime,
+    AnswerTimeOrOff,
     ChannelId,
     ClockOrOff,
     Horizon,
@@ -125,6 +127,9 @@ class PolicyTable(Table):
     )
     no_show_after: AnswerTime = Field(
         default=timedelta(minutes=30), description='a duration from "1m" to "1d"'
+    )
+    idle_after: AnswerTimeOrOff = Field(
+        default=timedelta(hours=2), description='a duration from "1m" to "1d", or "off"'
     )
     extra_time: UpToAnHour = Field(
         default=timedelta(minutes=10), description='a duration up to "1h"; "0m" for none'
@@ -232,6 +237,7 @@ class ClusterFile(Table):
     jobs: tuple[JobTable, ...] = Field(
         default=(), strict=False, description="one [[jobs]] table for each template"
     )
+    monitoring: MonitoringTable | None = Field(default=None, description="a table")
 
 
 def json_schema() -> dict[str, Any]:
@@ -291,6 +297,7 @@ def _policy(policy: PolicyTable) -> Policy:
         offer_expires=policy.offer_expires,
         no_show=policy.no_show,
         no_show_after=policy.no_show_after,
+        idle_after=policy.idle_after,
         extra_time=policy.extra_time,
         digest=policy.digest,
         quiet_hours=policy.quiet_hours,

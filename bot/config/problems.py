@@ -186,6 +186,11 @@ def _contradictions(file: ClusterFile) -> Iterable[str]:
     yield from _too_short(file)
     yield from wrong_jobs(file.jobs, file.policy.host_paths)
     yield from _wrong_workflows(file)
+    if file.monitoring is not None and file.monitoring.idle_below > file.monitoring.active_above:
+        yield (
+            f"monitoring.active_above: found {file.monitoring.active_above:g}; allowed: at least "
+            f"idle_below, {file.monitoring.idle_below:g}"
+        )
 
 
 def _too_short(file: ClusterFile) -> Iterable[str]:

@@ -18,7 +18,7 @@ from sqlalchemy.exc import ArgumentError
 
 SLACK_API_URL = "https://slack.com/api/"
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
-#: A webhook's secret with fewer characters could be guessed from what it signed.
+#: A webhook's secret or token with fewer characters could be guessed.
 SHORTEST_SECRET = 16
 
 #: Every variable gpubot reads; GPUBOT_URL and GPUBOT_TOKEN are for its commands in pipelines.
@@ -36,6 +36,8 @@ VARIABLES = (
     "GPUBOT_BASE_URL",
     "GPUBOT_LOG_LEVEL",
     "GPUBOT_GITHUB_SECRET",
+    "GPUBOT_PROMETHEUS_TOKEN",
+    "GPUBOT_ALERTS_TOKEN",
     "GPUBOT_URL",
     "GPUBOT_TOKEN",
 )
@@ -73,6 +75,10 @@ class Settings:
     log_level: str = "INFO"
     #: Proves that a webhook comes from GitHub; empty: there is no such webhook.
     github_secret: str = field(default="", repr=False)
+    #: Sent to Prometheus as a bearer token; empty: none is.
+    prometheus_token: str = field(default="", repr=False)
+    #: Proves that a webhook comes from Alertmanager; empty: there is no such webhook.
+    alerts_token: str = field(default="", repr=False)
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Settings:
@@ -137,6 +143,8 @@ def _settings(given: Mapping[str, str]) -> Settings:
         base_url=given["GPUBOT_BASE_URL"].rstrip("/") or _local_address(host, port),
         log_level=given["GPUBOT_LOG_LEVEL"].upper() or defaults.log_level,
         github_secret=given["GPUBOT_GITHUB_SECRET"],
+        prometheus_token=given["GPUBOT_PROMETHEUS_TOKEN"],
+        alerts_token=given["GPUBOT_ALERTS_TOKEN"],
     )
 
 
@@ -199,10 +207,16 @@ def _check_base_url(value: str) -> str:
     return f"found {value!r}; allowed: an http or https address"
 
 
-def _check_github_secret(value: str) -> str:
+def _check_secret(value: str) -> str:
     if len(value) >= SHORTEST_SECRET:
         return ""
     return f"found {len(value)} characters; allowed: at least {SHORTEST_SECRET}, made at random"
+
+
+def _check_header_token(value: str) -> str:
+    if value.isascii() and value.isprintable() and " " not in value:
+        return ""
+    return "found characters that no HTTP header may have; allowed: a token in one word"
 
 
 def _is_web_address(value: str) -> bool:
@@ -240,6 +254,8 @@ _CHECKS = {
     "GPUBOT_PORT": _check_port,
     "GPUBOT_BASE_URL": _check_base_url,
     "GPUBOT_URL": _check_base_url,
-    "GPUBOT_GITHUB_SECRET": _check_github_secret,
+    "GPUBOT_GITHUB_SECRET": _check_secret,
+    "GPUBOT_PROMETHEUS_TOKEN": _check_header_token,
+    "GPUBOT_ALERTS_TOKEN": _check_secret,
     "GPUBOT_LOG_LEVEL": _check_log_level,
 }

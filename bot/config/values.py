@@ -37,9 +37,9 @@ def parse_duration(text: object) -> timedelta:
 
 
 def show_duration(length: timedelta) -> str:
-    """`2h`, `90d`, `1d12h`: what `parse_duration` reads."""
-    days, minutes = length.days, length.seconds // 60
-    parts = ((days, "d"), (minutes // 60, "h"), (minutes % 60, "m"))
+    """`2h`, `90d`, `1d12h`: what `parse_duration` reads, and seconds where there are any."""
+    minutes, seconds = divmod(length.seconds, 60)
+    parts = ((length.days, "d"), (minutes // 60, "h"), (minutes % 60, "m"), (seconds, "s"))
     return "".join(f"{number}{unit}" for number, unit in parts if number) or "0m"
 
 
@@ -49,6 +49,10 @@ def bounded(value: object, lowest: timedelta, highest: timedelta) -> timedelta:
     if not lowest <= length <= highest:
         raise ValueError("out of bounds")
     return length
+
+
+def _answer_time_or_off(value: object) -> timedelta | None:
+    return None if value in (None, OFF) else bounded(value, _MINUTE, _DAY)
 
 
 def _clock(value: object) -> time:
@@ -115,6 +119,11 @@ Horizon = Annotated[timedelta, _span(_DAY, 366 * _DAY), _WRITTEN]
 Longest = Annotated[timedelta, _span(_MINUTE, 366 * _DAY), _WRITTEN]
 UpToADay = Annotated[timedelta, _span(timedelta(), _DAY), _WRITTEN]
 AnswerTime = Annotated[timedelta, _span(_MINUTE, _DAY), _WRITTEN]
+AnswerTimeOrOff = Annotated[
+    timedelta | None,
+    BeforeValidator(_answer_time_or_off),
+    WithJsonSchema({"type": "string", "pattern": f"^(([0-9]+[wdhm])+|{OFF})$"}),
+]
 UpToAnHour = Annotated[timedelta, _span(timedelta(), 60 * _MINUTE), _WRITTEN]
 ClockOrOff = Annotated[
     time | None,

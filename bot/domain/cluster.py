@@ -87,6 +87,9 @@ class Policy:
     offer_expires: timedelta = timedelta(minutes=15)
     no_show: NoShow = NoShow.ASK
     no_show_after: timedelta = timedelta(minutes=30)
+    #: After so long without any work on its GPUs, where that is measured, a booking that was used
+    #: is asked about again; None: never.
+    idle_after: timedelta | None = timedelta(hours=2)
     #: What *Need 10 more minutes* adds to a preemptee's time, once; zero: there is no such button.
     extra_time: timedelta = timedelta(minutes=10)
     #: When team channels get their digest, on the cluster's wall clock; None: never.

@@ -27,6 +27,9 @@ class FigureName(StrEnum):
     IN_SERVICE = "in_service"
     BOOKED = "booked"
     USED = "used"
+    MEASURED = "measured"
+    BUSY = "busy"
+    BUSY_RATE = "busy_rate"
     BEGUN = "begun"
     LEAD_MEDIAN = "lead_median"
     LEAD_P90 = "lead_p90"
@@ -93,9 +96,24 @@ DEFINITIONS: Mapping[FigureName, Definition] = {
         Unit.GPU_HOURS,
         N_(
             "GPU-hours from each booking's beginning to its end or release. Bookings that were "
-            "released because nobody used them count nothing; whether the GPUs worked is not "
-            "measured."
+            "released because nobody used them count nothing; whether the GPUs worked is another "
+            "figure, where it is measured."
         ),
+    ),
+    FigureName.MEASURED: Definition(
+        N_("Measured"),
+        Unit.GPU_HOURS,
+        N_("GPU-hours of bookings in which monitoring had readings of their GPUs."),
+    ),
+    FigureName.BUSY: Definition(
+        N_("Really used"),
+        Unit.GPU_HOURS,
+        N_("Measured GPU-hours in which the GPU worked, by its utilisation."),
+    ),
+    FigureName.BUSY_RATE: Definition(
+        N_("Really used, of the measured"),
+        Unit.SHARE,
+        N_("GPU-hours with work as a share of those measured."),
     ),
     FigureName.BEGUN: Definition(
         N_("Bookings begun"), Unit.COUNT, N_("Bookings that began, without queue runs.")

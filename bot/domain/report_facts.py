@@ -88,6 +88,18 @@ class Yielded:
 
 
 @dataclass(frozen=True, slots=True)
+class Measured:
+    """How the GPUs of a team's bookings worked within an hour, where that was measured."""
+
+    team: str
+    #: When the hour begins.
+    start: datetime
+    #: GPU-hours with a reading, and those of them with work.
+    watched: float
+    busy: float
+
+
+@dataclass(frozen=True, slots=True)
 class Facts:
     """Everything that happened from the beginning of `before` to the end of the period."""
 
@@ -99,3 +111,4 @@ class Facts:
     wishes: tuple[Wish, ...] = ()
     refused: tuple[Refused, ...] = ()
     yielded: tuple[Yielded, ...] = ()
+    measured: tuple[Measured, ...] = ()

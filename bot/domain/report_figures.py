@@ -10,7 +10,7 @@ from statistics import median
 from bot.domain.booking import BookingState
 from bot.domain.report_course import HOUR, Course
 from bot.domain.report_definitions import FigureName
-from bot.domain.report_facts import Facts, Refused, Wish, Yielded
+from bot.domain.report_facts import Facts, Measured, Refused, Wish, Yielded
 from bot.domain.report_heat import HeatMap, part
 from bot.domain.waitlist import EntryState
 from bot.domain.window import Window
@@ -38,6 +38,7 @@ def figures(facts: Facts, heat: HeatMap, window: Window, team: str | None) -> Fi
     return {
         **heat_figures(heat),
         **_hours(courses, window),
+        **_measured([one for one in facts.measured if reckon(one.team)], window),
         **_begun(courses, window),
         **_cancelled(facts, courses, window, reckon),
         **_ended(courses, window),
@@ -68,6 +69,20 @@ def _hours(courses: Sequence[Course], window: Window) -> Figures:
     return {
         FigureName.BOOKED: Figure(sum(booked for booked, _ in hours), cases),
         FigureName.USED: Figure(sum(used for _, used in hours), cases),
+    }
+
+
+def _measured(measured: Sequence[Measured], window: Window) -> Figures:
+    """Nothing where nothing was measured."""
+    found = [one for one in measured if one.start in window]
+    watched, busy = sum(one.watched for one in found), sum(one.busy for one in found)
+    if not watched:
+        return {}
+    hours = round(watched)
+    return {
+        FigureName.MEASURED: Figure(watched, hours),
+        FigureName.BUSY: Figure(busy, hours),
+        FigureName.BUSY_RATE: Figure(part(busy, watched), hours),
     }
 
 

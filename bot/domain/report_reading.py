@@ -56,6 +56,10 @@ HELD_BEFORE = (
         "GPU-hours were booked and {used} used."
     ),
 )
+BUSY = (
+    N_("Of {measured} measured GPU-hours of {team}, the GPUs worked {share} %."),
+    N_("Of {measured} measured GPU-hours of bookings, the GPUs worked {share} %."),
+)
 NOTHING = (
     N_("{team} booked nothing in this time."),
     N_("Nothing was booked in this time."),
@@ -118,7 +122,7 @@ def reading(report: Report, scope: Scope) -> tuple[Note, ...]:
     if scope.kind not in (ScopeKind.CLUSTER, ScopeKind.TEAM):
         return ()
     crowded = _crowded(report) if scope.kind is ScopeKind.CLUSTER else ()
-    return (*_held(scope), *crowded, *_habits(scope))[:SENTENCES]
+    return (*_held(scope), *_busy(scope), *crowded, *_habits(scope))[:SENTENCES]
 
 
 def shortage_note(shortage: Shortage) -> Note:
@@ -159,6 +163,13 @@ def _held(scope: Scope) -> Iterator[Note]:
         yield _pick(HELD_BEFORE, scope, **fields, before=percent(before.value))
     else:
         yield _pick(HELD, scope, **fields)
+
+
+def _busy(scope: Scope) -> Iterator[Note]:
+    """How much the GPUs really worked, where that is measured."""
+    measured, share = scope.value(FigureName.MEASURED), scope.value(FigureName.BUSY_RATE)
+    if measured is not None and share is not None and measured >= WORTH_TELLING:
+        yield _pick(BUSY, scope, measured=round(measured), share=percent(share))
 
 
 def _habits(scope: Scope) -> Iterator[Note]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Select, or_, update
+from sqlalchemy import Connection, Row, Select, or_, update
 from sqlmodel import col
 
 from bot.domain import policy
@@ -14,6 +15,7 @@ from bot.domain.cluster import NoShow
 from bot.domain.errors import WrongState
 from bot.services.change import Change
 from bot.services.changing import changing
+from bot.services.gpu_activity import only_idle, still_idle
 from bot.services.preemption_rows import open_preemption
 from bot.services.record import record_booking, tell_owner
 from bot.services.recover import back_since
@@ -34,10 +36,13 @@ def ask_idle(site: Site, *, now: datetime) -> int:
     With the policy "release" they are released without a question.
     """
     rule = site.cluster.policy.no_show
-    if rule is NoShow.OFF or not _any(site, _silent(site, now)) or _is_just_back(site, now):
+    if rule is NoShow.OFF or _is_just_back(site, now):
         return 0
+    with site.database.snapshot() as connection:
+        if not _to_ask(site, connection, now):
+            return 0
     with changing(site, now) as change:
-        found = change.connection.execute(_silent(site, change.now)).all()
+        found = _to_ask(site, change.connection, change.now)
         for row in found:
             booking = queries.to_booking(row)
             if open_preemption(change, booking.id) is not None:
@@ -51,12 +56,15 @@ def ask_idle(site: Site, *, now: datetime) -> int:
 
 def release_unused(site: Site, *, now: datetime) -> int:
     """Release the bookings whose owners did not answer the question; return how many."""
-    if site.cluster.policy.no_show is NoShow.OFF or not _any(site, _unanswered(site, now)):
+    if site.cluster.policy.no_show is NoShow.OFF:
         return 0
+    with site.database.snapshot() as connection:
+        if not _to_release(site, connection, now):
+            return 0
     with changing(site, now) as change:
         period = site.cluster.policy.no_show_after
         found = 0
-        for row in change.connection.execute(_unanswered(site, change.now)).all():
+        for row in _to_release(site, change.connection, change.now):
             booking = queries.to_booking(row)
             asked = row.asked_at
             subject, due = f"idle:{booking.id}", asked + period
@@ -82,9 +90,14 @@ def still_needed(site: Site, actor: Actor, booking_id: int, *, now: datetime) ->
         return after
 
 
-def _any(site: Site, statement: Select[tuple[object, ...]]) -> bool:
-    with site.database.snapshot() as connection:
-        return connection.execute(statement.limit(1)).first() is not None
+def _to_ask(site: Site, connection: Connection, now: datetime) -> list[Row[Any]]:
+    rows = connection.execute(_silent(site, now)).all()
+    return only_idle(connection, rows, site.cluster.policy, now)
+
+
+def _to_release(site: Site, connection: Connection, now: datetime) -> list[Row[Any]]:
+    rows = connection.execute(_unanswered(site, now)).all()
+    return still_idle(connection, rows, now)
 
 
 def _is_just_back(site: Site, now: datetime) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, select
+from sqlalchemy import Connection, Row, Select, func, select
 from sqlmodel import col
 
 from bot.domain.actor import GPUBOT
@@ -17,7 +17,16 @@ from bot.domain.cluster import Cluster
 from bot.domain.preemption_notice import PreemptionState
 from bot.domain.report import Report, make_report
 from bot.domain.report_course import gpu_hours
-from bot.domain.report_facts import Cancelled, Facts, Held, Outage, Refused, Wish, Yielded
+from bot.domain.report_facts import (
+    Cancelled,
+    Facts,
+    Held,
+    Measured,
+    Outage,
+    Refused,
+    Wish,
+    Yielded,
+)  # fmt: skip
 from bot.domain.report_period import Period
 from bot.domain.waitlist import EntryKind, EntryState
 from bot.domain.window import Window
@@ -58,6 +67,24 @@ def gather(connection: Connection, cluster: Cluster, period: Period) -> Facts:
         wishes=_wishes(connection, cluster, window),
         refused=_refused(connection, window),
         yielded=_yielded(connection, window),
+        measured=_measured(connection, window),
+    )
+
+
+def _measured(connection: Connection, window: Window) -> tuple[Measured, ...]:
+    use, booking = models.GpuUse, models.Booking
+    statement = (
+        select(
+            col(booking.team), col(use.hour_at), func.sum(col(use.watched_s)),
+            func.sum(col(use.busy_s)),
+        )
+        .join(booking, col(booking.id) == col(use.booking))
+        .where(col(use.hour_at) >= window.start, col(use.hour_at) < window.end)
+        .group_by(col(booking.team), col(use.hour_at))
+    )  # fmt: skip
+    return tuple(
+        Measured(team, start, watched / 3600, busy / 3600)
+        for team, start, watched, busy in connection.execute(statement)
     )
 
 

@@ -19,7 +19,7 @@ from bot.domain.transfer import Transfer, TransferState
 from bot.services import look, people
 from bot.services.record import AuditRecord
 from bot.services.site import Site
-from bot.slack import digests, offers, phrases, pipelines, preemptions, reminders
+from bot.slack import digests, gpu_alerts, offers, phrases, pipelines, preemptions, reminders
 from bot.slack.blocks import history, notices
 from bot.slack.blocks.bookings import card, struck_card
 from bot.slack.blocks.build import actions, button, message
@@ -234,4 +234,5 @@ TOPICS: Mapping[str, Callable[[Row, Site, datetime, Reader], Message | None]] = 
     "digest": digests.digest,
     "weekly": digests.weekly,
     "pipeline_waits": pipelines.pipeline_waits,
+    "gpu_alert": gpu_alerts.gpu_alert,
 }

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import re
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -32,8 +33,15 @@ ANY = re.compile("")
 BOLT_LOG = logging.getLogger("slack_bolt")
 
 
+def _nobody(_by: str, _seconds: float) -> None:
+    """Nobody wants to know how long it took."""
+
+
 class Listeners:
-    """What Bolt calls. `open_home` draws a user's App Home; it must return at once."""
+    """What Bolt calls. `open_home` draws a user's App Home; it must return at once.
+
+    `decided` is told how many seconds the answer to a "command", an "action" or a "form" took.
+    """
 
     def __init__(
         self,
@@ -42,12 +50,14 @@ class Listeners:
         profiles: Profiles,
         answers: Answers,
         open_home: Callable[[str], None],
+        decided: Callable[[str, float], None] = _nobody,
     ) -> None:
         self._site = site
         self._clock = clock
         self._profiles = profiles
         self._answers = answers
         self._open_home = open_home
+        self._decided = decided
 
     def command(self, ack: Ack, body: Body) -> None:
         """`/gpu …`: the reply stands in the acknowledgement."""
@@ -58,7 +68,8 @@ class Listeners:
             channel=body.get("channel_id"),
             response_url=body.get("response_url"),
         )
-        reply = router.run_command(call, body.get("text") or "")
+        with self._timed("command"):
+            reply = router.run_command(call, body.get("text") or "")
         if reply is None:
             ack()
         else:
@@ -68,7 +79,8 @@ class Listeners:
     def action(self, ack: Ack, body: Body) -> None:
         """A button or menu: done first, then acknowledged; the reply follows."""
         press = self._press(body)
-        reply = router.run_action(press)
+        with self._timed("action"):
+            reply = router.run_action(press)
         ack()
         if reply is not None:
             self._send(reply, press)
@@ -82,7 +94,8 @@ class Listeners:
             open_view=self._answers.open_view(body["trigger_id"], pushed=True),
             view=view,
         )
-        answer = router.run_submission(form)
+        with self._timed("form"):
+            answer = router.run_submission(form)
         match answer:
             case FormErrors():
                 ack(response_action="errors", errors=dict(answer.errors))
@@ -98,6 +111,12 @@ class Listeners:
         """Somebody opened the App Home (or the messages beside it, which need nothing)."""
         if event.get("tab", "home") == "home":
             self._open_home(event["user"])
+
+    @contextmanager
+    def _timed(self, by: str) -> Iterator[None]:
+        began = time.perf_counter()
+        yield
+        self._decided(by, time.perf_counter() - began)
 
     def _press(self, body: Body) -> Press:
         action, container = body["actions"][0], body["container"]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -32,6 +33,17 @@ class Tick:
     run: Callable[[], object]
 
 
+@dataclass(frozen=True, slots=True)
+class TickState:
+    """How a tick fares."""
+
+    name: str
+    #: Seconds by which its last success lies back further than its interval.
+    lag_s: float
+    #: How often it has failed since the start.
+    failures: int
+
+
 class Ticks:
     """Runs a table of ticks in the background and knows when each last succeeded."""
 
@@ -42,6 +54,7 @@ class Ticks:
         self._monotonic = monotonic
         self._lock = threading.Lock()
         self._succeeded: dict[str, float] = {}
+        self._failures: Counter[str] = Counter()
         self._running = 0
         self._idle = threading.Condition()
         self._scheduler = BackgroundScheduler(
@@ -86,10 +99,25 @@ class Ticks:
                 self._succeeded[tick.name] = self._monotonic()
         except Exception:
             log.exception("tick %s failed", tick.name)
+            with self._lock:
+                self._failures[tick.name] += 1
         finally:
             with self._idle:
                 self._running -= 1
                 self._idle.notify_all()
+
+    def states(self) -> tuple[TickState, ...]:
+        """How each tick fares."""
+        now = self._monotonic()
+        with self._lock:
+            return tuple(
+                TickState(
+                    tick.name,
+                    max(now - self._succeeded.get(tick.name, now) - tick.every.total_seconds(), 0),
+                    self._failures[tick.name],
+                )
+                for tick in self._table
+            )
 
     def problem(self) -> str | None:
         """Which ticks have not succeeded for too long; None when all is well."""

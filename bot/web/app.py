@@ -14,6 +14,7 @@ from slack_bolt.response import BoltResponse
 from bot.services.site import Site
 from bot.web import problems as problem_details
 from bot.web.access import Access
+from bot.web.alerts import alert_routes
 from bot.web.api import api_routes
 from bot.web.api.docs import docs_routes
 from bot.web.bodies import Body
@@ -23,6 +24,7 @@ from bot.web.events import events_routes
 from bot.web.feed import feed_routes
 from bot.web.headers import GuardedApp
 from bot.web.hooks import hook_routes
+from bot.web.metrics import Metrics, Sources, Timed, metric_routes
 from bot.web.notice import notice_routes
 from bot.web.open_id import OpenId
 from bot.web.report import report_routes
@@ -41,6 +43,9 @@ def build_web(
     *,
     open_id: OpenId | None = None,
     github_secret: str = "",
+    alerts_token: str = "",
+    node_label: str = "",
+    metrics: Metrics | None = None,
     welcome: Callable[[str], object] = _nobody,
 ) -> FastAPI:
     """The web application.
@@ -49,11 +54,15 @@ def build_web(
     secret nothing can be proved to come from Slack. `problems` says why gpubot is not ready;
     empty when it is. `now` is the bot's clock, aware UTC. `open_id` signs people in with Slack;
     None: only links do. `welcome` is told who signed in. `github_secret` proves that a webhook
-    comes from GitHub; empty: there is no such webhook.
+    comes from GitHub, `alerts_token` from Alertmanager; empty: there is no such webhook.
+    `node_label` names nodes in alerts; empty: the usual ones do. `metrics` are those of the whole
+    bot; None: of this part alone.
     """
     web = GuardedApp(site.address, title="gpubot", openapi_url=None, docs_url=None, redoc_url=None)
     problem_details.install(web)
     access = Access(site, now)
+    metrics = metrics or Metrics(site, now, Sources())
+    web.add_middleware(Timed, decided=metrics.decided)
     web.include_router(notice_routes(site, access, now))
     web.include_router(api_routes(site, access, now))
     web.include_router(docs_routes(site, access))
@@ -64,6 +73,8 @@ def build_web(
     web.include_router(feed_routes(site, now))
     web.include_router(report_routes(site, access, now))
     web.include_router(hook_routes(site, now, github_secret))
+    web.include_router(alert_routes(site, now, alerts_token, node_label))
+    web.include_router(metric_routes(metrics))
     web.include_router(_slack_routes(bolt))
     web.include_router(_health_routes(problems))
     install_assets(web)

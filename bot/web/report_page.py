@@ -19,7 +19,7 @@ GROUPS: Sequence[tuple[str, tuple[FigureName, ...]]] = (
     (
         N_("Use"),
         (FigureName.UTILISATION, FigureName.HELD, FigureName.IN_SERVICE, FigureName.BOOKED,
-         FigureName.USED),
+         FigureName.USED, FigureName.MEASURED, FigureName.BUSY, FigureName.BUSY_RATE),
     ),
     (
         N_("Bookings"),
@@ -118,7 +118,10 @@ class Words:
     def groups(self, scopes: Sequence[Scope]) -> list[tuple[str, list[FigureRow]]]:
         """The figures of those side by side, under headings."""
         return [
-            (self.reader.text(title), [self._row(name, scopes) for name in names])
+            (
+                self.reader.text(title),
+                [self._row(name, scopes) for name in names if _is_there(name, scopes)],
+            )
             for title, names in GROUPS
         ]
 
@@ -190,6 +193,11 @@ class Words:
             length = about(value)
             return dates.length(max(length, timedelta(0)), self.reader.locale)
         return _number(value)
+
+
+def _is_there(name: FigureName, scopes: Sequence[Scope]) -> bool:
+    """Whether there is such a figure at all: where nothing is measured, nobody is told so."""
+    return any(name in scope.figures or name in scope.before for scope in scopes)
 
 
 def _number(value: float) -> str:
