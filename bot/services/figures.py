@@ -6,9 +6,10 @@ bookings cost nothing.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import StrEnum
 
 from sqlalchemy import Connection, func, or_, select
 from sqlmodel import SQLModel, col
@@ -60,8 +61,8 @@ def read_figures(site: Site, *, now: datetime) -> Figures:
             gpus=site.cluster.gpus,
             gpus_booked=int(booked or 0),
             waiting=_by_state(connection, entry, waiting),
-            offers=_by_state(connection, models.Offer, list(OfferState)),
-            preemptions=_by_state(connection, models.Preemption, list(PreemptionState)),
+            offers=_by_state(connection, models.Offer, OfferState),
+            preemptions=_by_state(connection, models.Preemption, PreemptionState),
             alerts=_alerts(connection),
             outbox_pending=pending,
             outbox_oldest_s=oldest_s,
@@ -69,14 +70,13 @@ def read_figures(site: Site, *, now: datetime) -> Figures:
 
 
 def _by_state(
-    connection: Connection, table: type[SQLModel], states: list[BookingState] | list[EntryState]
-    | list[OfferState] | list[PreemptionState],
-) -> dict[str, int]:  # fmt: skip
+    connection: Connection, table: type[SQLModel], states: Iterable[StrEnum]
+) -> dict[str, int]:
     """How many rows there are of each state, also of those that have none."""
     state = table.__table__.c.state  # type: ignore[attr-defined]
     names = [one.value for one in states]
     statement = select(state, func.count()).where(state.in_(names)).group_by(state)
-    return {**dict.fromkeys(names, 0), **dict(connection.execute(statement).tuples())}
+    return {**dict.fromkeys(names, 0), **{row[0]: row[1] for row in connection.execute(statement)}}
 
 
 def _lately(connection: Connection, state: BookingState, now: datetime) -> int:
@@ -95,7 +95,7 @@ def _alerts(connection: Connection) -> dict[str, int]:
         .where(col(alert.state) == OPEN)
         .group_by(col(alert.kind))
     )
-    found = dict(connection.execute(statement).tuples())
+    found = {row[0]: row[1] for row in connection.execute(statement)}
     return {kind.value: found.get(kind.value, 0) for kind in Kind}
 
 

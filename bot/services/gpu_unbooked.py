@@ -111,7 +111,7 @@ def _end(
 def _work(reading: Reading) -> str:
     """What works on a GPU, as its operators would look for it."""
     if reading.hpc_job:
-        return f"Slurm job {reading.hpc_job}"
+        return f"Slurm #{reading.hpc_job}"
     return f"{reading.namespace}/{reading.pod}".strip("/") if reading.pod else ""
 
 
