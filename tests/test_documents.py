@@ -84,8 +84,8 @@ def test_no_variable_is_documented_that_does_not_exist():
 
 
 def test_every_key_of_the_configuration_file_is_documented_and_no_other():
-    rows = re.findall(r"^\| ((?:`[a-z_.]+`(?:, )?)+) \|", README, re.MULTILINE)
-    documented = {key for row in rows for key in re.findall(r"`([a-z_]+\.[a-z_.]+)`", row)}
+    rows = re.findall(r"^\| ((?:`[a-z0-9_.]+`(?:, )?)+) \|", README, re.MULTILINE)
+    documented = {key for row in rows for key in re.findall(r"`([a-z_]+\.[a-z0-9_.]+)`", row)}
     tables = {"policy.user_quota", "policy.team_quota"}
     assert documented - tables == config_keys(ClusterFile)
 

@@ -9,9 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from bot.config.file import ClusterFile
+from bot.config.logs import to_log_settings
 from bot.config.monitoring import to_monitoring
 from bot.config.runner import to_runner_settings
 from bot.monitoring.settings import MonitoringSettings
+from bot.runners.archive import LogSettings
 from bot.runners.settings import RunnerSettings
 
 
@@ -21,6 +23,7 @@ class Edges:
 
     runner: RunnerSettings = field(default_factory=RunnerSettings)
     monitoring: MonitoringSettings | None = None
+    logs: LogSettings = field(default_factory=LogSettings)
 
 
 def to_edges(file: ClusterFile) -> Edges:
@@ -29,4 +32,5 @@ def to_edges(file: ClusterFile) -> Edges:
     return Edges(
         runner=to_runner_settings(file.runner),
         monitoring=None if monitoring is None else to_monitoring(monitoring),
+        logs=to_log_settings(file.logs),
     )

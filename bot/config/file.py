@@ -18,6 +18,7 @@ from pydantic.json_schema import GenerateJsonSchema
 
 from bot.config.jobs import Folder, JobTable, to_templates
 from bot.config.monitoring import MonitoringTable
+from bot.config.logs import LogsTable
 from bot.config.runner import RunnerTable, to_run_rules
 from bot.config.tables import Table
 from bot.config.values import (
@@ -238,6 +239,7 @@ class ClusterFile(Table):
         default=(), strict=False, description="one [[jobs]] table for each template"
     )
     monitoring: MonitoringTable | None = Field(default=None, description="a table")
+    logs: LogsTable = Field(default=LogsTable(), description="a table")
 
 
 def json_schema() -> dict[str, Any]:

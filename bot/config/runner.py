@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
+from bot.config.runner_local import LocalTable, to_local_settings
 from bot.config.tables import Table
 from bot.config.values import UserId
 from bot.domain.run_rules import RunnerKind, RunRules, is_account
@@ -50,6 +51,7 @@ class RunnerTable(Table):
     users: dict[UserId, Account] = Field(
         default={}, description='a table of Slack user ids and accounts: { U0ALICE = "alice" }'
     )
+    local: LocalTable = Field(default=LocalTable(), description="a table")
 
 
 def to_run_rules(table: RunnerTable) -> RunRules:
@@ -75,4 +77,5 @@ def to_runner_settings(table: RunnerTable) -> RunnerSettings:
         kind=table.kind,
         folder=Path(table.folder).absolute(),
         secrets=None if table.secrets is None else Path(table.secrets).absolute(),
+        local=to_local_settings(table.local),
     )

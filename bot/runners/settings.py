@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from bot.domain.run_rules import RunnerKind
+from bot.runners.local.settings import LocalSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,3 +18,4 @@ class RunnerSettings:
     folder: Path = Path("runs")
     #: Where the values of secrets lie, in files called secret/key; None: there are none.
     secrets: Path | None = None
+    local: LocalSettings = field(default_factory=LocalSettings)

@@ -28,6 +28,7 @@ from bot.web.metrics import Metrics, Sources, Timed, metric_routes
 from bot.web.notice import notice_routes
 from bot.web.open_id import OpenId
 from bot.web.report import report_routes
+from bot.web.run_logs import ShownLogs, run_log_routes
 from bot.web.sign_in import sign_in_routes
 
 
@@ -47,6 +48,7 @@ def build_web(
     node_label: str = "",
     metrics: Metrics | None = None,
     welcome: Callable[[str], object] = _nobody,
+    logs: ShownLogs | None = None,
 ) -> FastAPI:
     """The web application.
 
@@ -56,7 +58,7 @@ def build_web(
     None: only links do. `welcome` is told who signed in. `github_secret` proves that a webhook
     comes from GitHub, `alerts_token` from Alertmanager; empty: there is no such webhook.
     `node_label` names nodes in alerts; empty: the usual ones do. `metrics` are those of the whole
-    bot; None: of this part alone.
+    bot; None: of this part alone. `logs` of runs are shown to their teams; None: nothing is run.
     """
     web = GuardedApp(site.address, title="gpubot", openapi_url=None, docs_url=None, redoc_url=None)
     problem_details.install(web)
@@ -75,6 +77,8 @@ def build_web(
     web.include_router(hook_routes(site, now, github_secret))
     web.include_router(alert_routes(site, now, alerts_token, node_label))
     web.include_router(metric_routes(metrics))
+    if logs is not None:
+        web.include_router(run_log_routes(site, access, logs))
     web.include_router(_slack_routes(bolt))
     web.include_router(_health_routes(problems))
     install_assets(web)

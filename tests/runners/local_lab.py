@@ -29,7 +29,7 @@ class LocalLab(Played):
 
     def __init__(self, folder: Path, run_as: str = "") -> None:
         super().__init__(folder / "played")
-        self.kept, self.secrets = folder / "runs", folder / "secrets"
+        self.kept, self.secrets = folder / "runs" / "local", folder / "secrets"
         self.settings = LocalSettings(self.nodes, run_as)
         secret = self.secrets / SECRET_NAME
         secret.parent.mkdir(parents=True)
@@ -44,7 +44,7 @@ class LocalLab(Played):
     def exposed(self, text: str) -> Sequence[str]:
         files = [path for path in self.kept.rglob("*") if path.is_file()]
         found = [str(path) for path in files if text.encode() in path.read_bytes()]
-        return found + [pid for pid in _commands() if text.encode() in _commands()[pid]]
+        return found + [pid for pid, words in _commands().items() if text.encode() in words]
 
     def left_of(self, key: str) -> Sequence[str]:
         left = [str(path) for path in self.kept.rglob("*") if key in str(path)]
@@ -65,7 +65,7 @@ class LocalLab(Played):
         eventually(lambda: all(seen.state.is_over for seen in self.runner.observe(keys).values()))
 
     def _new(self) -> LocalRunner:
-        return local_runner(self.settings, self.kept, self.secrets, self.nodes, AROUND)
+        return local_runner(self.settings, self.kept.parent, self.secrets, self.nodes, AROUND)
 
 
 @contextmanager

@@ -44,11 +44,12 @@ def local_runner(
 ) -> LocalRunner:
     """The runner of this host.
 
-    `folder` is where it keeps runs (on this host's own disk), `secrets` where secrets are read;
-    None: there are none. `nodes` are the cluster's, `environment` is gpubot's own.
+    `folder` is the runners', on this host's own disk; `secrets` is where secrets are read, None:
+    there are none. `nodes` are the cluster's, `environment` is gpubot's own.
     """
     here = settings.nodes or _nodes_named_like_this(nodes)
-    return LocalRunner(replace(settings, nodes=here), folder, secrets, environment)
+    # A folder of its own, since nobody else may look into it: checkpoints may lie beside it.
+    return LocalRunner(replace(settings, nodes=here), folder / "local", secrets, environment)
 
 
 def _nodes_named_like_this(nodes: Sequence[str]) -> tuple[str, ...]:
