@@ -17,8 +17,8 @@ from pydantic import BaseModel, BeforeValidator, Field, WithJsonSchema
 from pydantic.json_schema import GenerateJsonSchema
 
 from bot.config.jobs import Folder, JobTable, to_templates
-from bot.config.monitoring import MonitoringTable
 from bot.config.logs import LogsTable
+from bot.config.monitoring import MonitoringTable
 from bot.config.runner import RunnerTable, to_run_rules
 from bot.config.tables import Table
 from bot.config.values import (
