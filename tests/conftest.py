@@ -1,8 +1,11 @@
 """What holds for all tests."""
 
 import os
+from collections.abc import Iterator
 
+import pytest
 from hypothesis import HealthCheck, settings
+from slurm.cluster import SlurmCluster, slurm_cluster
 
 # A deadline in seconds, or a bound on the time to make an example, would fail on a slow machine;
 # speed is measured in benchmarks. The gate tries the same examples each time, people try new ones.
@@ -13,3 +16,10 @@ settings.register_profile(
     derandomize="CI" in os.environ,
 )
 settings.load_profile("gpubot")
+
+
+@pytest.fixture(scope="session")
+def slurm() -> Iterator[SlurmCluster]:
+    """One Slurm cluster for all tests that need one; each cleans up after itself."""
+    with slurm_cluster() as cluster:
+        yield cluster

@@ -1,0 +1,331 @@
+"""The Slurm runner. Every run is a batch job named by its key, and a folder that all nodes see.
+
+gpubot may be restarted at any time, and the controller too: what is wanted of a run stands in its
+folder (`stop`), what becomes of it is written there by the job itself, and found again by key.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import logging
+import os
+import pwd
+import re
+import time
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from math import ceil
+from pathlib import Path
+
+from bot.domain.booking import booking_label
+from bot.domain.run import Observation, WorkOrder
+from bot.domain.window import Window
+from bot.runners.protocol import Hold, Refused, RunnerError, Unreachable
+from bot.runners.secret_files import read_secrets
+from bot.runners.slurm.commands import JobRow, Slurm
+from bot.runners.slurm.observing import is_over, is_waiting, observation, outcome_of
+from bot.runners.slurm.reservations import (
+    Reservation,
+    changes,
+    reservation_name,
+    wanted_reservations,
+)
+from bot.runners.slurm.script import (
+    check_order,
+    private_files,
+    sbatch_words,
+    shared_files,
+    written_by_job,
+)
+from bot.runners.slurm.settings import SlurmSettings, SubmitAs
+from bot.runners.slurm.traces import RunFolder
+
+log = logging.getLogger(__name__)
+
+_KEY = re.compile(r"gpubot-b([0-9]+)-[0-9]+")
+#: Seconds after the grace at which Slurm itself ends a run that was asked to stop, should its
+#: script not have done so. Slurm counts time limits in minutes.
+_LAST_RESORT_S = 60
+#: A job's end is moved when it is that many seconds away from where it should be.
+_END_TOLERANCE_S = 90
+
+
+def slurm_runner(
+    settings: SlurmSettings,
+    folder: Path,
+    secrets: Path | None = None,
+    now: Callable[[], datetime] | None = None,
+) -> SlurmRunner:
+    """The runner of a Slurm cluster.
+
+    `folder` is where runs are kept, under the same path on this host and on all nodes. `secrets`
+    is where secrets are read; None: there are none. `now` is gpubot's clock; None: this host's.
+    Nothing is asked of Slurm yet.
+    """
+    return SlurmRunner(settings, folder, secrets, now or _wall)
+
+
+class SlurmRunner:
+    """Starts, watches and ends runs as Slurm jobs, and reserves nodes for bookings."""
+
+    name = "slurm"
+
+    def __init__(
+        self,
+        settings: SlurmSettings,
+        folder: Path,
+        secrets: Path | None,
+        now: Callable[[], datetime],
+    ) -> None:
+        self._settings, self._secrets, self._now = settings, secrets, now
+        # Jobs look for it from elsewhere than here.
+        self._folder = folder.absolute()
+        with suppress(OSError):
+            self._folder.mkdir(mode=0o755, parents=True, exist_ok=True)
+        self._slurm = Slurm(settings)
+        #: What Slurm refused to keep free, by booking.
+        self._refusals: Mapping[int, str] = {}
+
+    def start(self, order: WorkOrder) -> None:
+        """See Runner.start."""
+        check_order(order)
+        folder = self._of(order.key)
+        with _told("cannot keep the run"), self._locked():
+            if folder.exists and folder.trace().job is not None:
+                return
+            rows = self._slurm.jobs([order.key])
+            if rows:
+                # The answer to an earlier sbatch was lost.
+                folder.note("job", str(rows[0].id))
+                return
+            try:
+                folder.note("job", str(self._submit(order, folder)))
+            except Refused:
+                folder.remove()
+                raise
+
+    def observe(self, keys: Collection[str]) -> Mapping[str, Observation]:
+        """See Runner.observe."""
+        with _told("cannot read how runs stand"):
+            # A folder that is away is no sign that the runs are.
+            next(self._folder.iterdir(), None) if keys else None
+            known = {key: self._of(key) for key in keys if self._of(key).exists}
+            traces = {key: folder.trace() for key, folder in known.items()}
+            open_ones = [key for key, trace in traces.items() if trace.outcome is None]
+            rows = self._rows({key: traces[key].job for key in open_ones})
+            seen = {key: self._observe(folder, rows.get(key)) for key, folder in known.items()}
+            return {key: found for key, found in seen.items() if found is not None}
+
+    def warn(self, key: str, reclaim_at: datetime, reason: str) -> None:  # noqa: ARG002
+        """See Runner.warn: SIGUSR1 for those processes that catch it."""
+        row = self._open_row(key)
+        if row and not is_waiting(row):
+            self._slurm.signal(row.id, "USR1")
+
+    def stop(self, key: str, reason: str) -> None:
+        """See Runner.stop. The job's own script sees to the end, whatever becomes of gpubot."""
+        folder = self._of(key)
+        row = self._open_row(key)
+        if row is None or folder.read("stop.told") is not None:
+            return
+        with _told("cannot stop the run"):
+            folder.note("stop", reason)
+            self._end(row, float(folder.order().get("grace", 0)))
+            folder.note("stop.told", "")
+
+    def logs(self, key: str) -> Sequence[Path]:
+        """See Runner.logs. What Slurm itself says stands in the first worker's."""
+        with _told("cannot read the logs"):
+            return self._of(key).logs()
+
+    def forget(self, key: str) -> None:
+        """See Runner.forget. A run that is not over stays."""
+        seen = self.observe([key]).get(key)
+        if seen is None or seen.state.is_over:
+            with _told("cannot remove the run"):
+                self._of(key).remove()
+
+    def hold(self, holds: Sequence[Hold]) -> None:
+        """See Runner.hold: a reservation for each booking, and its jobs' time limits."""
+        refusals = self._reserve(holds) if self._settings.reserve else {}
+        refusals |= self._move_ends({hold.booking: hold.window.end for hold in holds})
+        for booking in refusals.keys() - self._refusals.keys():
+            log.warning("Slurm does not keep what %s", refusals[booking])
+        self._refusals = refusals
+
+    def problem(self) -> str | None:
+        """See Runner.problem."""
+        return self._slurm.ping() or next(iter(self._refusals.values()), None)
+
+    def close(self) -> None:
+        """See Runner.close; there is nothing open."""
+
+    def _of(self, key: str) -> RunFolder:
+        if not _KEY.fullmatch(key):
+            raise ValueError(f"{key!r} is no run's key")
+        return RunFolder(self._folder / key)
+
+    def _submit(self, order: WorkOrder, folder: RunFolder) -> int:
+        owner = self._account(order.account)
+        secrets = read_secrets(self._secrets, order.job.secrets)
+        folder.prepare(
+            shared_files(order),
+            private_files(order, self._settings, secrets),
+            written_by_job(order),
+            owner,
+        )
+        reservation = self._reservation(order) if self._settings.reserve else ""
+        left = (order.ends_at - self._now()).total_seconds()
+        words = sbatch_words(order, self._settings, folder.path, left, reservation)
+        as_owner = [f"--uid={owner[0]}", f"--gid={owner[1]}"] if self._as_owner else []
+        return self._slurm.submit([*as_owner, *words])
+
+    @property
+    def _as_owner(self) -> bool:
+        """Whether jobs are their owners'; Slurm lets root alone submit for others."""
+        return self._settings.submit_as is SubmitAs.OWNER and os.geteuid() == 0
+
+    def _account(self, name: str) -> tuple[int, int]:
+        """The user's and the group's number of the account that a job runs as."""
+        if not self._as_owner:
+            return os.geteuid(), os.getegid()
+        if not name:
+            raise Refused("its owner's account on the servers is not known")
+        try:
+            found = pwd.getpwnam(name)
+        except KeyError:
+            raise Refused(f"there is no account {name} here") from None
+        return found.pw_uid, found.pw_gid
+
+    def _reservation(self, order: WorkOrder) -> str:
+        """The reservation that a job is to use, made now where it is not there; empty: none."""
+        name = reservation_name(order.booking)
+        if any(one.name == name for one in self._slurm.reservations()):
+            return name
+        now = self._now()
+        shares = tuple(dict.fromkeys((worker.node, 0) for worker in order.workers))
+        window = Window(now, max(order.ends_at, now + timedelta(minutes=1)))
+        hold = Hold(order.booking, order.account, window, shares)
+        try:
+            self._make(self._wanted([hold])[name])
+        except Refused as error:
+            log.warning("%s runs without a reservation: %s", order.key, error)
+            return ""
+        return name
+
+    def _wanted(self, holds: Sequence[Hold]) -> Mapping[str, Reservation]:
+        users = set(self._settings.users)
+        if not self._as_owner:
+            users.add(pwd.getpwuid(os.geteuid()).pw_name)
+        now = self._now()
+        return wanted_reservations(holds, self._settings, frozenset(users), now, self._ahead(now))
+
+    def _ahead(self, now: datetime) -> timedelta:
+        """How far the servers' clock is ahead of gpubot's, which a demo or a test may set."""
+        return _wall() - now
+
+    def _make(self, wanted: Reservation) -> None:
+        if not wanted.users:
+            raise Refused("its owner's account on the servers is not known")
+        self._slurm.reserve(wanted)
+
+    def _reserve(self, holds: Sequence[Hold]) -> dict[int, str]:
+        """Bring Slurm's reservations to what is wanted; what it refused, by booking."""
+        bookings = {reservation_name(hold.booking): hold.booking for hold in holds}
+        plan = changes(self._slurm.reservations(), self._wanted(holds), int(time.time()))
+        refusals: dict[int, str] = {}
+        for name in plan.delete:
+            # While a job still uses it, it stays; the next call deletes it.
+            self._slurm.unreserve(name)
+        for wanted, start in plan.change:
+            with _noted(refusals, bookings[wanted.name]):
+                self._slurm.change_reservation(wanted, start=start)
+        for wanted in plan.create:
+            with _noted(refusals, bookings[wanted.name]):
+                self._make(wanted)
+        return refusals
+
+    def _move_ends(self, ends: Mapping[int, datetime]) -> dict[int, str]:
+        """Have the jobs of bookings that were made longer or shorter end later or earlier."""
+        ahead = self._ahead(self._now()) + self._settings.overtime
+        refusals: dict[int, str] = {}
+        for row in self._slurm.jobs():
+            key = _KEY.fullmatch(row.name)
+            booking = int(key[1]) if key else 0
+            if booking not in ends or is_over(row) or is_waiting(row) or row.end is None:
+                continue
+            end = int((ends[booking] + ahead).timestamp())
+            if abs(end - row.end) > _END_TOLERANCE_S and not self._of(row.name).trace().stopped:
+                with _noted(refusals, booking):
+                    self._slurm.set_end(row.id, end)
+        return refusals
+
+    def _end(self, row: JobRow, grace: float) -> None:
+        if is_waiting(row):
+            self._slurm.cancel(row.id)
+            return
+        self._slurm.signal(row.id, "TERM")
+        self._slurm.set_end(row.id, int(time.time()) + ceil(grace) + _LAST_RESORT_S)
+
+    def _open_row(self, key: str) -> JobRow | None:
+        """The job of a run that is not over."""
+        folder = self._of(key)
+        with _told("cannot read how the run stands"):
+            if not folder.exists or (trace := folder.trace()).outcome:
+                return None
+        row = self._rows({key: trace.job}).get(key)
+        return row if row and not is_over(row) else None
+
+    def _rows(self, jobs: Mapping[str, int | None]) -> Mapping[str, JobRow]:
+        """What the controller says of runs, by key; their jobs' numbers are given if known."""
+        if not jobs:
+            return {}
+        rows: dict[str, JobRow] = {}
+        for row in self._slurm.jobs(jobs.keys()):
+            if row.name not in rows or row.id == jobs[row.name]:
+                rows[row.name] = row
+        return rows
+
+    def _observe(self, folder: RunFolder, row: JobRow | None) -> Observation | None:
+        # Read again: the job may have written its last words since.
+        trace = folder.trace()
+        if trace.outcome is None and (outcome := outcome_of(row, trace)):
+            folder.keep(outcome)
+            trace = replace(trace, outcome=outcome)
+        seen = observation(row, trace)
+        return replace(seen, checkpoint=folder.checkpoint()) if seen else None
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        """Starts go one by one, also those of another process."""
+        self._folder.mkdir(mode=0o755, parents=True, exist_ok=True)
+        with (self._folder / ".lock").open("w") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield
+
+
+def _wall() -> datetime:
+    return datetime.now(UTC)
+
+
+@contextmanager
+def _noted(refusals: dict[int, str], booking: int) -> Iterator[None]:
+    """Note a refusal, so that it is in nobody else's way."""
+    try:
+        yield
+    except Refused as error:
+        refusals[booking] = f"{booking_label(booking)}: {error}"
+
+
+@contextmanager
+def _told(what: str) -> Iterator[None]:
+    """Turn what the disk says into words for people."""
+    try:
+        yield
+    except RunnerError:
+        raise
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        raise Unreachable(f"{what}: {where}{error.strerror or error}") from error
