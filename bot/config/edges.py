@@ -30,7 +30,7 @@ def to_edges(file: ClusterFile) -> Edges:
     """The settings that the file describes."""
     monitoring = file.monitoring
     return Edges(
-        runner=to_runner_settings(file.runner),
+        runner=to_runner_settings(file.runner, file.policy.host_paths),
         monitoring=None if monitoring is None else to_monitoring(monitoring),
         logs=to_log_settings(file.logs),
     )

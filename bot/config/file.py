@@ -225,7 +225,7 @@ class ClusterFile(Table):
     cluster: ClusterTable = Field(description="a table")
     policy: PolicyTable = Field(default=PolicyTable(), description="a table")
     nodes: tuple[NodeTable, ...] = Field(
-        min_length=1, strict=False, description="one [[nodes]] table for each server"
+        strict=False, description="one [[nodes]] table for each server"
     )
     teams: tuple[TeamTable, ...] = Field(
         min_length=1, strict=False, description="one [[teams]] table for each team"

@@ -46,6 +46,8 @@ def load_config(path: Path) -> tuple[Cluster, Edges]:
 def read_text(text: str, name: str) -> ClusterFile:
     """Check the file's `text`; `name` is what problems call it."""
     tables = _parse(text, name)
+    if _learns_nodes(tables):
+        tables.setdefault("nodes", [])
     problems = [f"{name}: {_told(problem, tables)}" for problem in _shape_problems(tables)]
     problems += [f"{name}: {problem}" for problem in _repeated_names(tables)]
     if problems:
@@ -76,6 +78,14 @@ def _parse(text: str, name: str) -> dict[str, Any]:
         line = re.search(r"at line (\d+)", str(error))
         shown = f": {text.splitlines()[int(line[1]) - 1].strip()}" if line else ""
         raise ConfigError([f"{name}: not TOML: {error}{shown}"]) from None
+
+
+def _learns_nodes(tables: Mapping[str, Any]) -> bool:
+    """Whether the file may do without nodes, since they are those of a Kubernetes cluster."""
+    match tables.get("runner"):
+        case {"kind": "kubernetes", "kubernetes": {"nodes": "cluster"}}:
+            return True
+    return False
 
 
 def _shape_problems(tables: Mapping[str, Any]) -> Sequence[Any]:
@@ -183,6 +193,8 @@ def _contradictions(file: ClusterFile) -> Iterable[str]:
         first = spellings.setdefault(node.model.casefold(), node.model)
         if first != node.model:
             yield f'nodes: found the models "{first}" and "{node.model}"; allowed: one spelling'
+    if not file.nodes and not file.runner.learns_nodes:
+        yield "nodes: found a list of 0; allowed: one [[nodes]] table for each server"
     yield from _too_short(file)
     yield from wrong_jobs(file.jobs, file.policy.host_paths)
     yield from _wrong_workflows(file)
@@ -208,6 +220,9 @@ def _too_short(file: ClusterFile) -> Iterable[str]:
 def _wrong_workflows(file: ClusterFile) -> Iterable[str]:
     """`[[github]]` tables that could never book, by the rules that hold for a booking."""
     cluster = to_cluster(file)
+    if not cluster.nodes:
+        # What can be booked will be known once the nodes are.
+        return
     for number, trigger in enumerate(cluster.github, start=1):
         try:
             check_trigger(cluster, trigger)

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
+from bot.config.runner_kubernetes import KubernetesTable, to_kubernetes_settings
 from bot.config.runner_local import LocalTable, to_local_settings
 from bot.config.tables import Table
 from bot.config.values import UserId
@@ -52,6 +53,12 @@ class RunnerTable(Table):
         default={}, description='a table of Slack user ids and accounts: { U0ALICE = "alice" }'
     )
     local: LocalTable = Field(default=LocalTable(), description="a table")
+    kubernetes: KubernetesTable = Field(default=KubernetesTable(), description="a table")
+
+    @property
+    def learns_nodes(self) -> bool:
+        """Whether the nodes are those of a Kubernetes cluster, and not the file's."""
+        return self.kind is RunnerKind.KUBERNETES and self.kubernetes.nodes == "cluster"
 
 
 def to_run_rules(table: RunnerTable) -> RunRules:
@@ -71,11 +78,12 @@ def _checkpoints(table: RunnerTable) -> str:
     return str(Path(folder).absolute())
 
 
-def to_runner_settings(table: RunnerTable) -> RunnerSettings:
-    """What the runner itself needs."""
+def to_runner_settings(table: RunnerTable, host_paths: tuple[str, ...]) -> RunnerSettings:
+    """What the runner itself needs; `host_paths` are folders of nodes that jobs may use."""
     return RunnerSettings(
         kind=table.kind,
         folder=Path(table.folder).absolute(),
         secrets=None if table.secrets is None else Path(table.secrets).absolute(),
         local=to_local_settings(table.local),
+        kubernetes=to_kubernetes_settings(table.kubernetes, _checkpoints(table), host_paths),
     )

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from bot.domain.run_rules import RunnerKind
+from bot.runners.kubernetes.settings import KubernetesSettings
 from bot.runners.local.settings import LocalSettings
 
 
@@ -19,3 +20,4 @@ class RunnerSettings:
     #: Where the values of secrets lie, in files called secret/key; None: there are none.
     secrets: Path | None = None
     local: LocalSettings = field(default_factory=LocalSettings)
+    kubernetes: KubernetesSettings = field(default_factory=KubernetesSettings)

@@ -16,7 +16,7 @@ from datetime import timedelta
 from pathlib import PurePosixPath
 from typing import Any
 
-from bot.domain.job import Volume, VolumeKind
+from bot.domain.job import Job, Volume, VolumeKind
 from bot.domain.run import Worker, WorkOrder
 from bot.runners.kubernetes import names
 from bot.runners.kubernetes.api import Object
@@ -116,7 +116,7 @@ def _task(order: WorkOrder, worker: Worker, settings: KubernetesSettings) -> Obj
 
 
 def _pod(order: WorkOrder, worker: Worker, settings: KubernetesSettings) -> Object:
-    volumes, mounts = _volumes(order.job.volumes, settings)
+    volumes, mounts = _volumes(_wanted(order.job, settings), settings)
     pod: Object = {
         "restartPolicy": "Never",
         "terminationGracePeriodSeconds": grace_seconds(order),
@@ -175,6 +175,14 @@ def _env(order: WorkOrder, worker: Worker) -> Iterable[Object]:
         if not (secret and slash and key):
             raise Refused(f'the secret for {name} is to be "secret/key"')
         yield {"name": name, "valueFrom": {"secretKeyRef": {"name": secret, "key": key}}}
+
+
+def _wanted(job: Job, settings: KubernetesSettings) -> Iterable[Volume]:
+    """The job's volumes, and the one for checkpoints unless the job has its own there."""
+    yield from job.volumes
+    where = settings.checkpoints
+    if settings.checkpoints_claim and where not in [volume.mount for volume in job.volumes]:
+        yield Volume(VolumeKind.CLAIM, settings.checkpoints_claim, where)
 
 
 def _volumes(

@@ -28,6 +28,10 @@ class KubernetesSettings:
     priority_classes: Mapping[Priority, str] = field(default_factory=lambda: _one_each("gpubot"))
     #: The image of jobs that name none; empty: such a job is refused.
     image: str = ""
+    #: The claim that holds checkpoints, in the jobs' namespace; empty: nothing is mounted for them.
+    checkpoints_claim: str = ""
+    #: Where pods find it.
+    checkpoints: str = "/checkpoints"
     #: What a GPU is called among a node's resources.
     gpu_resource: str = "nvidia.com/gpu"
     #: The node label whose value is the node's name in gpubot.
