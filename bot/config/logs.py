@@ -20,7 +20,7 @@ class S3Table(Table):
     )
     endpoint: str = Field(
         default="",
-        pattern=r"^(https?://\S+)?$",
+        pattern=r"^(https?://[^\s@]+)?$",
         description="an http or https address of a server that speaks S3",
     )
     region: str = Field(
@@ -33,7 +33,7 @@ class S3Table(Table):
     )
     link: str = Field(
         default="",
-        pattern=r"^(https?://\S*\{key\}\S*)?$",
+        pattern=r"^(https?://[^\s<>|]*\{key\}[^\s<>|]*)?$",
         description='an address with {key} in it, such as "https://minio.lab/gpu-logs/{key}"',
     )
 

@@ -19,6 +19,7 @@ from runners.contract import RECLAIM_AT, Program, Run, run_in
 from runners.local_lab import AROUND, LocalLab, local_lab
 from runners.waiting import eventually
 
+import bot
 from bot.domain.job import Job
 from bot.domain.run import RunState, Worker
 from bot.runners.local import records
@@ -155,6 +156,34 @@ def test_it_resumes_where_there_is_a_checkpoint(lab: LocalLab, tmp_path: Path) -
     )
     run.comes_to(RunState.SUCCEEDED)
     assert run.words() == f"from {tmp_path}/last.pt\n"
+
+
+def test_a_training_is_warned_stopped_and_resumed(lab: LocalLab, tmp_path: Path) -> None:
+    words = (
+        *(sys.executable, "-m", "bot.demo_training", "--checkpoints", "{checkpoints}"),
+        *("--epochs", "3", "--resume", "--seconds"),
+    )
+    job: dict[str, object] = {
+        "checkpoints": str(tmp_path / "{first}"),
+        "checkpoint": "{checkpoints}/last.json",
+        "env": (("PYTHONPATH", str(Path(bot.__file__).parents[1])),),
+    }
+    run = running(lab, *words, "600", **job)
+    folder = tmp_path / run.order.label
+    folder.mkdir()
+    (folder / "last.json").write_text('{"epoch": 1}')
+    started(run).writes("resumed after epoch 1 on GPUs 0")
+    lab.runner.warn(run.key, RECLAIM_AT, "P0 work")
+    run.writes("warned: checkpoint of epoch 1 saved")
+    lab.runner.stop(run.key, "P0 work")
+    seen = run.comes_to(RunState.STOPPED)
+    assert seen.checkpoint is not None
+    assert (seen.exit_code, seen.checkpoint.path) == (143, str(folder / "last.json"))
+    again = running(lab, *words, "0", **job)
+    again = started(Run(lab, replace(again.order, first=run.order.booking)))
+    again.comes_to(RunState.SUCCEEDED)
+    assert "resumed after epoch 1" in again.words()
+    assert again.words().endswith("finished after 3 epochs\n")
 
 
 def test_what_a_run_left_in_other_sessions_ends_with_it(lab: LocalLab) -> None:

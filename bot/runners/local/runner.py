@@ -175,7 +175,8 @@ class LocalRunner:
         """Start a supervisor, which has the lock from now on."""
         try:
             done = subprocess.run(  # noqa: S603 - our own program; what it runs is in its input
-                _SUPERVISOR,
+                # The key is for those who look at the list of processes.
+                (*_SUPERVISOR, plan["key"]),
                 input=json.dumps(plan),
                 capture_output=True,
                 text=True,
