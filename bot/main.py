@@ -24,6 +24,7 @@ from bot.config.edges import Edges
 from bot.config.problems import load_config
 from bot.config.settings import ConfigError, Settings
 from bot.domain.cluster import Cluster
+from bot.domain.membership import Configured
 from bot.monitoring.prometheus import Prometheus
 from bot.services import receipts
 from bot.services.delivery import Delivery
@@ -49,6 +50,7 @@ from bot.slack.socket import SocketLink
 from bot.slack.workers import Workers
 from bot.store.database import Database
 from bot.store.migrate import upgrade
+from bot.ticks.directory import Directories
 from bot.ticks.monitoring import watch_gpus
 from bot.ticks.scheduler import Tick, Ticks
 from bot.web.app import build_web
@@ -94,9 +96,18 @@ class Bot:
             self._public_address,
             open_id=settings.open_id,
         )
+        interactive, background = interactive_client(settings), background_client(settings)
+        self._directories = Directories(
+            self.site,
+            Configured(cluster, self._edges.directories.grants),
+            self._edges.directories,
+            background,
+            settings.ldap_password,
+            self._now,
+        )
+        self._directories.adopt()
         sync_nodes(self.site, now=self._now())
         recover(self.site, now=self._now())
-        interactive, background = interactive_client(settings), background_client(settings)
         self._workers = Workers("replies", threads=4, capacity=200)
         self._profiles = Profiles(self.site, interactive, self.clock)
         pictures = Pictures(background)
@@ -199,6 +210,7 @@ class Bot:
             _tick("receipts", 3600, lambda: receipts.forget(self.site, now=self._now())),
             _tick("slack", 30, self._probe.look),
             *self._looks_at_gpus(),
+            *self._directories.ticks(),
         )
 
     def _open_prometheus(self) -> Prometheus | None:

@@ -332,6 +332,7 @@ def test_every_variable_is_read() -> None:
         "GPUBOT_GITHUB_SECRET": "0123456789abcdef",
         "GPUBOT_PROMETHEUS_TOKEN": "t0ken",
         "GPUBOT_ALERTS_TOKEN": "fedcba9876543210",
+        "GPUBOT_LDAP_PASSWORD": "5ecret",
         "GPUBOT_URL": "https://gpu.example.org/",
         "GPUBOT_TOKEN": "gpubot_x",
     }
@@ -352,6 +353,7 @@ def test_every_variable_is_read() -> None:
         github_secret="0123456789abcdef",
         prometheus_token="t0ken",
         alerts_token="fedcba9876543210",
+        ldap_password="5ecret",
     )
 
 
@@ -398,6 +400,7 @@ def test_secrets_are_not_in_the_representation_of_settings() -> None:
         client_secret="hidden",
         prometheus_token="hidden",
         alerts_token="hidden",
+        ldap_password="hidden",
         database_url="postgresql://u:hidden@h/d",
     )
     assert "hidden" not in repr(settings)

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from bot.config.file import ClusterFile
+from bot.config.directory import to_directories
+from bot.config.file import ClusterFile, to_cluster
 from bot.config.logs import to_log_settings
 from bot.config.monitoring import to_monitoring
 from bot.config.runner import to_runner_settings
+from bot.directory.settings import DirectorySettings
 from bot.monitoring.settings import MonitoringSettings
 from bot.runners.archive import LogSettings
 from bot.runners.settings import RunnerSettings
@@ -24,6 +26,7 @@ class Edges:
     runner: RunnerSettings = field(default_factory=RunnerSettings)
     monitoring: MonitoringSettings | None = None
     logs: LogSettings = field(default_factory=LogSettings)
+    directories: DirectorySettings = field(default_factory=DirectorySettings)
 
 
 def to_edges(file: ClusterFile) -> Edges:
@@ -33,4 +36,5 @@ def to_edges(file: ClusterFile) -> Edges:
         runner=to_runner_settings(file.runner, file.policy.host_paths),
         monitoring=None if monitoring is None else to_monitoring(monitoring),
         logs=to_log_settings(file.logs),
+        directories=to_directories(file.ldap, to_cluster(file).teams),
     )

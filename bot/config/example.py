@@ -50,6 +50,9 @@ channel = "C0VISION"           # in Slack: the channel's name → About → Chan
 color = "#2563eb"
 members = ["U0ALICE", "U0BOB"] # in Slack: a profile → ⋮ → Copy member ID
 leads = ["U0ALICE"]
+# usergroup = "S0VISION"       # and everybody in this user group of Slack
+# ldap_group = "cn=vision,ou=groups,dc=lab,dc=example"        # and in this group of [ldap]
+# ldap_leads_group = "cn=vision-leads,ou=groups,dc=lab,dc=example"
 
 [roles]
 admins = ["U0ADMIN"]
@@ -72,4 +75,13 @@ urgent = ["U0ALICE"]           # may book P0
 # idle_below = 5               # per cent of utilisation; below it a GPU idles …
 # active_above = 10            # … and from here on it works
 # unbooked_after = "10m"       # how long GPUs may work without a booking before it is told
+
+# [ldap]                       # where teams' groups are kept; GPUBOT_LDAP_PASSWORD is its password
+# url = "ldap://ldap.lab.example"                             # encrypted by StartTLS; or ldaps://
+# ca_file = "/etc/ssl/lab-ca.pem"                             # who vouches for the server
+# base = "dc=lab,dc=example"
+# bind_dn = "cn=gpubot,ou=services,dc=lab,dc=example"
+# admins_group = "cn=gpu-admins,ou=groups,dc=lab,dc=example"
+# urgent_group = "cn=gpu-urgent,ou=groups,dc=lab,dc=example"  # may book P0
+# refresh = "10m"
 """

@@ -16,6 +16,7 @@ from dateutil import tz
 from pydantic import BaseModel, BeforeValidator, Field, WithJsonSchema
 from pydantic.json_schema import GenerateJsonSchema
 
+from bot.config.directory import LdapTable
 from bot.config.jobs import Folder, JobTable, to_templates
 from bot.config.logs import LogsTable
 from bot.config.monitoring import MonitoringTable
@@ -183,6 +184,11 @@ class TeamTable(Table):
         min_length=3,
         description='a group\'s name such as "cn=vision,ou=groups,dc=lab"',
     )
+    ldap_leads_group: str | None = Field(
+        default=None,
+        min_length=3,
+        description='a group\'s name such as "cn=vision-leads,ou=groups,dc=lab"',
+    )
 
 
 class RolesTable(Table):
@@ -240,6 +246,7 @@ class ClusterFile(Table):
     )
     monitoring: MonitoringTable | None = Field(default=None, description="a table")
     logs: LogsTable = Field(default=LogsTable(), description="a table")
+    ldap: LdapTable | None = Field(default=None, description="a table")
 
 
 def json_schema() -> dict[str, Any]:
@@ -280,6 +287,7 @@ def _team(team: TeamTable) -> Team:
         leads=frozenset(team.leads),
         usergroup=team.usergroup,
         ldap_group=team.ldap_group,
+        ldap_leads_group=team.ldap_leads_group,
     )
 
 

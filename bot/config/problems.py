@@ -10,6 +10,7 @@ import re
 import tomllib
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, get_args
@@ -219,7 +220,7 @@ def _too_short(file: ClusterFile) -> Iterable[str]:
 
 def _wrong_workflows(file: ClusterFile) -> Iterable[str]:
     """`[[github]]` tables that could never book, by the rules that hold for a booking."""
-    cluster = to_cluster(file)
+    cluster = _with_unknown(to_cluster(file))
     if not cluster.nodes:
         # What can be booked will be known once the nodes are.
         return
@@ -228,3 +229,13 @@ def _wrong_workflows(file: ClusterFile) -> Iterable[str]:
             check_trigger(cluster, trigger)
         except BookingError as error:
             yield f"github[{number}] ({trigger.repository}): {error}".replace("`", "")
+
+
+def _with_unknown(cluster: Cluster) -> Cluster:
+    """The cluster with those users of `[[github]]` whom a directory may name, as far as it goes."""
+    users = frozenset(trigger.user for trigger in cluster.github)
+    teams = tuple(
+        replace(team, members=team.members | users) if team.usergroup or team.ldap_group else team
+        for team in cluster.teams
+    )
+    return replace(cluster, teams=teams)

@@ -38,6 +38,7 @@ VARIABLES = (
     "GPUBOT_GITHUB_SECRET",
     "GPUBOT_PROMETHEUS_TOKEN",
     "GPUBOT_ALERTS_TOKEN",
+    "GPUBOT_LDAP_PASSWORD",
     "GPUBOT_URL",
     "GPUBOT_TOKEN",
 )
@@ -79,6 +80,8 @@ class Settings:
     prometheus_token: str = field(default="", repr=False)
     #: Proves that a webhook comes from Alertmanager; empty: there is no such webhook.
     alerts_token: str = field(default="", repr=False)
+    #: Of the account that reads LDAP.
+    ldap_password: str = field(default="", repr=False)
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Settings:
@@ -145,6 +148,7 @@ def _settings(given: Mapping[str, str]) -> Settings:
         github_secret=given["GPUBOT_GITHUB_SECRET"],
         prometheus_token=given["GPUBOT_PROMETHEUS_TOKEN"],
         alerts_token=given["GPUBOT_ALERTS_TOKEN"],
+        ldap_password=given["GPUBOT_LDAP_PASSWORD"],
     )
 
 

@@ -34,6 +34,7 @@ class Team:
     leads: frozenset[str] = frozenset()
     usergroup: str | None = None
     ldap_group: str | None = None
+    ldap_leads_group: str | None = None
 
     def __contains__(self, user: str) -> bool:
         return user in self.members or user in self.leads

@@ -74,6 +74,23 @@ def check_may_change(cluster: Cluster, actor: Actor, booking: Booking) -> None:
     )
 
 
+def check_may_keep(cluster: Cluster, actor: Actor, booking: Booking) -> None:
+    """Raise NotAllowed unless `actor` may change `booking` and have GPUs longer, or later.
+
+    Whoever is in no team any more may give up what they have booked, and no more than that.
+    """
+    check_may_change(cluster, actor, booking)
+    team = cluster.team(booking.team)
+    is_out = not cluster.teams_of(actor.name) and not cluster.is_admin(actor.name)
+    if actor.is_bot or not is_out or team is None:
+        return
+    rule = N_("You are not in any team any more: you can only cancel or release what you have.")
+    raise NotAllowed(
+        rule=Note(rule),
+        who=Note(N_("Ask {people}."), {"people": mentions({*team.leads, *cluster.admins})}),
+    )
+
+
 def check_reason(actor: Actor, booking: Booking, reason: str, *, example: str) -> str:
     """The reason as it is kept; a change of somebody else's booking needs one.
 

@@ -24,9 +24,10 @@ from bot.store import models, queries
 
 #: Topics whose message shows the present state of their subject. Several pending rows of one
 #: subject say the same thing, so one message does for all of them.
-LIVING_TOPICS = frozenset(
-    {"card", "node", "transfer", "warning", "moved", "offer", "reminder", "idle", "gpu_alert"}
-)
+LIVING_TOPICS = frozenset({
+    "card", "node", "transfer", "warning", "moved", "offer", "reminder", "idle", "gpu_alert",
+    "directory",
+})  # fmt: skip
 
 PENDING = "pending"
 

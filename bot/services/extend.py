@@ -92,7 +92,7 @@ def _check(change: Change, actor: Actor, booking: Booking, length: timedelta) ->
     cluster = change.cluster
     #: What a run that only finishes has after its promised end is no part of the length.
     promised = booking.overrun_from or booking.window.end
-    policy.check_may_change(cluster, actor, booking)
+    policy.check_may_keep(cluster, actor, booking)
     if booking.is_over(change.now):
         raise WrongState(booking=booking_label(booking.id), why=policy.already_over(booking))
     # An extension is a slot at least: what is rounded away would be a promise not kept.

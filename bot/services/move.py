@@ -79,7 +79,7 @@ def as_request(booking: Booking, window: Window) -> BookingRequest:
 def _check(change: Change, actor: Actor, booking: Booking, start: datetime | None) -> Window:
     """The new window, if policy allows it."""
     cluster, now = change.cluster, change.now
-    policy.check_may_change(cluster, actor, booking)
+    policy.check_may_keep(cluster, actor, booking)
     if not booking.is_upcoming(now):
         raise WrongState(booking=booking_label(booking.id), why=_why_not(booking, now))
     if pending_preemptions(change, booking.id):

@@ -19,7 +19,16 @@ from bot.domain.transfer import Transfer, TransferState
 from bot.services import look, people
 from bot.services.record import AuditRecord
 from bot.services.site import Site
-from bot.slack import digests, gpu_alerts, offers, phrases, pipelines, preemptions, reminders
+from bot.slack import (
+    digests,
+    gpu_alerts,
+    memberships,
+    offers,
+    phrases,
+    pipelines,
+    preemptions,
+    reminders,
+)
 from bot.slack.blocks import history, notices
 from bot.slack.blocks.bookings import card, struck_card
 from bot.slack.blocks.build import actions, button, message
@@ -235,4 +244,6 @@ TOPICS: Mapping[str, Callable[[Row, Site, datetime, Reader], Message | None]] = 
     "weekly": digests.weekly,
     "pipeline_waits": pipelines.pipeline_waits,
     "gpu_alert": gpu_alerts.gpu_alert,
+    "left_team": memberships.left_team,
+    "directory": memberships.trouble,
 }

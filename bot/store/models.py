@@ -450,3 +450,48 @@ class GpuUse(SQLModel, table=True):
     busy_s: int
 
     __table_args__ = (Index("gpuuse_hour", "hour_at"),)
+
+
+class DirectorySource(SQLModel, table=True):
+    """A directory that people's teams are read from, and how reading it went."""
+
+    __tablename__ = "directory_source"
+
+    #: See bot.domain.membership.Source.
+    source: str = Field(primary_key=True)
+    #: JSON list of the groups that were read last.
+    read_groups: str = Field(default="[]", sa_type=Text)
+    #: When they were read whole last; null: never.
+    read_at: datetime | None = None
+    #: What keeps it from being read; null: nothing.
+    problem: str | None = Field(default=None, sa_type=Text)
+    #: Since when; the last time, where there is no problem now.
+    problem_since: datetime | None = None
+    #: How often it could not be read, each outage counted once.
+    outages: int = 0
+
+
+class DirectoryMember(SQLModel, table=True):
+    """Somebody in a group, by one of their addresses."""
+
+    __tablename__ = "directory_member"
+
+    source: str = Field(primary_key=True)
+    group_name: str = Field(primary_key=True)
+    #: A distinguished name, or a Slack user id.
+    member: str = Field(primary_key=True)
+    #: An e-mail address in lower case; empty where `member` is a Slack user id.
+    address: str = Field(primary_key=True)
+    name: str
+
+
+class DirectoryAddress(SQLModel, table=True):
+    """Whose an e-mail address is in Slack."""
+
+    __tablename__ = "directory_address"
+
+    #: In lower case.
+    address: str = Field(primary_key=True)
+    #: Null: nobody's, as far as is known.
+    user: str | None = None
+    asked_at: datetime
