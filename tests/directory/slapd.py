@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from certificates import Certificates
 from ldap3 import NONE, Connection, Server
+from slapd_certificates import Certificates
 
 from bot.directory.settings import LdapServer
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from conftest import CROWD, ODD
 from ldap3 import NONE, Connection, Server
 from slapd import (
     BOUND,
@@ -18,6 +17,7 @@ from slapd import (
     needs_slapd,
     person,
 )
+from slapd_people import CROWD, ODD
 
 from bot.directory.errors import DirectoryError
 from bot.directory.ldap import read_groups

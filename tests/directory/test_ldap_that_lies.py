@@ -68,16 +68,17 @@ def saying(said: bytes) -> Answer:
 def bound_then(more: Callable[[socket.socket, threading.Event], None]) -> Answer:
     def answer(client: socket.socket, over: threading.Event) -> None:
         request = client.recv(4096)
-        client.sendall(_bound(request[4]))
+        client.sendall(_bound(request[2 : 4 + request[3]]))
         client.recv(4096)
         more(client, over)
 
     return answer
 
 
-def _bound(number: int) -> bytes:
-    """That the bind with that number was a success (RFC 4511, section 4.2.2)."""
-    return bytes.fromhex("300c0201") + bytes([number]) + bytes.fromhex("61070a010004000400")
+def _bound(number: bytes) -> bytes:
+    """That the bind with that message number was a success (RFC 4511, section 4.2.2)."""
+    answer = number + bytes.fromhex("61070a010004000400")
+    return bytes([0x30, len(answer)]) + answer
 
 
 def dripping(client: socket.socket, over: threading.Event) -> None:
