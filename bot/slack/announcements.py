@@ -187,7 +187,7 @@ def _node(row: Row, site: Site, now: datetime, reader: Reader) -> Message | None
         actor=phrases.actor_name(reader, drain.actor),
         node=drain.node,
         until=_until(reader, drain.end),
-        because=phrases.because(reader, drain.reason),
+        because=phrases.because_of_drain(reader, drain),
     )
     resume = button(reader.plain(N_("Resume {node}"), node=drain.node), ActionId.RESUME, drain.node)
     return _living(message(said, actions(resume)))

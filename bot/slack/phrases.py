@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from bot.domain import policy
+from bot.domain.actor import GPUBOT
 from bot.domain.booking import Booking, BookingState, Placement, Shape, Share, booking_label
 from bot.domain.cluster import Cluster
 from bot.domain.drain import Drain
@@ -126,6 +127,12 @@ def purpose(reader: Reader, text: str, longest: int = SHOWN_PURPOSE) -> Mrkdwn:
 def because(reader: Reader, reason: str) -> Mrkdwn:
     """As in ": reason" to follow a sentence; nothing when no reason was given."""
     return reader.text(N_(": “{reason}”"), reason=reason) if reason else Mrkdwn("")
+
+
+def because_of_drain(reader: Reader, drain: Drain) -> Mrkdwn:
+    """Why a node is out of service; gpubot's own reasons are told in the reader's language."""
+    own = drain.actor == GPUBOT.name
+    return because(reader, reader.plain(drain.reason) if own else drain.reason)
 
 
 def state(

@@ -179,7 +179,7 @@ def drain_state(call: Call, drain: Drain | None) -> Mrkdwn:
     """Whether a node takes work, and if not, why and until when."""
     if drain is None:
         return call.reader.text(N_("in service"))
-    because = phrases.because(call.reader, drain.reason)
+    because = phrases.because_of_drain(call.reader, drain)
     if drain.end is None:
         return call.reader.text(N_("out of service{because}"), because=because)
     return call.reader.text(
