@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 from bot.runners.protocol import Refused
@@ -18,6 +19,15 @@ def read_secrets(folder: Path | None, secrets: Iterable[tuple[str, str]]) -> dic
     and never its value.
     """
     return {variable: _read(folder, name) for variable, name in secrets}
+
+
+def known_values(folder: Path | None, secrets: Iterable[tuple[str, str]]) -> tuple[str, ...]:
+    """The values of a job's secrets that are there still, to hide them in what it has written."""
+    found = []
+    for _, name in secrets:
+        with suppress(Refused):
+            found.append(_read(folder, name))
+    return tuple(found)
 
 
 def _read(folder: Path | None, name: str) -> str:

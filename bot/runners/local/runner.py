@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from bot.domain.run import Checkpoint, Observation, RunState, WorkOrder
+from bot.runners.exit_status import exit_words
 from bot.runners.local import records
 from bot.runners.local.launch import find_account, plan_of
 from bot.runners.local.processes import boot_id, find, members, tell
@@ -295,7 +296,7 @@ def _how_it_ended(end: records.Ended, grace: float) -> Observation:
         note = f"killed: it had not ended after {grace:g} s" if end.killed else ""
         return replace(seen, state=RunState.STOPPED, note=note, exit_code=_first(end.codes))
     if end.failure is not None:
-        note = _meaning(end.failure)
+        note = exit_words(end.failure)
         return replace(
             seen, state=RunState.FAILED, note=note, is_trouble=True, exit_code=end.failure
         )
@@ -308,20 +309,6 @@ def _first(codes: Iterable[int | None]) -> int | None:
     """The first worker's that is not well, else the first of all."""
     known = [code for code in codes if code is not None]
     return next((code for code in known if code), known[0] if known else None)
-
-
-def _meaning(code: int) -> str:
-    """An exit status in words, by the conventions of shells."""
-    if code == 127:
-        return "exit status 127: its program was not found"
-    if code == 126:
-        return "exit status 126: its program may not be run"
-    if code == 137:
-        return "killed (SIGKILL): often because the server's memory was full"
-    if code > 128:
-        with suppress(ValueError):
-            return f"ended by {signal.Signals(code - 128).name}"
-    return f"exit status {code}"
 
 
 def _checkpoint(path: str) -> Checkpoint | None:
