@@ -17,7 +17,7 @@ from pydantic import BaseModel, BeforeValidator, Field, WithJsonSchema
 from pydantic.json_schema import GenerateJsonSchema
 
 from bot.config.directory import LdapTable
-from bot.config.jobs import Folder, JobTable, to_templates
+from bot.config.jobs import Folder, JobTable, ParameterName, Value, to_templates
 from bot.config.logs import LogsTable
 from bot.config.monitoring import MonitoringTable
 from bot.config.runner import RunnerTable, to_run_rules
@@ -46,6 +46,7 @@ from bot.config.values import (
 )
 from bot.domain.booking import Priority, Shape
 from bot.domain.cluster import Cluster, Node, NoShow, Notify, Policy, Quota, Team
+from bot.domain.job import JobOrder
 from bot.domain.pipelines import Trigger
 
 
@@ -223,6 +224,10 @@ class GithubTable(Table):
     preemptible: bool | None = Field(default=None, description="true or false")
     purpose: str = Field(default="", max_length=150, description="up to 150 characters")
     within: Longest = Field(default=timedelta(days=1), description='a duration such as "24h"')
+    job: Word | None = Field(default=None, description="the name of one of the jobs")
+    parameters: dict[ParameterName, Value] = Field(
+        default={}, description='a table of the job\'s parameters such as { epochs = "100" }'
+    )
 
 
 class ClusterFile(Table):
@@ -318,6 +323,10 @@ def _policy(policy: PolicyTable) -> Policy:
     )
 
 
+def _order(table: GithubTable) -> JobOrder | None:
+    return None if table.job is None else JobOrder(table.job, tuple(table.parameters.items()))
+
+
 def _trigger(table: GithubTable) -> Trigger:
     return Trigger(
         repository=table.repository,
@@ -331,4 +340,5 @@ def _trigger(table: GithubTable) -> Trigger:
         preemptible=table.preemptible,
         purpose=table.purpose,
         within=table.within,
+        job=_order(table),
     )

@@ -20,6 +20,7 @@ from bot.domain.job_rules import (
     VARIABLE,
     is_inside,
     is_set_by_gpubot,
+    seems_secret,
 )
 from bot.domain.yolo import SHIPPED
 
@@ -178,6 +179,8 @@ def _wrong_words(table: JobTable) -> Iterator[str]:
             yield f'.parameters: found "{name}", which has a meaning of its own; allowed: another'
         elif names.count(name) > 1:
             yield f'.required: found "{name}", which has a default; allowed: one of the two'
+        elif seems_secret(name):
+            yield f'.parameters: found "{name}", which people would see; allowed: one of secrets'
         elif name not in used:
             yield f'.parameters: found "{name}", which no word uses as {{{name}}}'
     for key, where in texts.items():

@@ -54,6 +54,7 @@ def build_request(
     purpose: str = "",
     notes: tuple[Note, ...] = (),
     job: JobOrder | None = None,
+    continues: int | None = None,
 ) -> BookingRequest:
     """A request with every bound and name checked; text, forms and the API all come through here.
 
@@ -70,6 +71,7 @@ def build_request(
         team=known_team(cluster, team) if team else None,
         purpose=clean_text(purpose),
         job=None if job is None else check_order(cluster, job, shape),
+        continues=continues,
     )
     if length is None and end is None:
         raise Missing(what=MISSING_LENGTH, example="20h", form_field="length")

@@ -9,6 +9,14 @@ from typing import Any
 
 from bot.domain.job import GRACE, Job, JobOrder, Volume, VolumeKind
 
+#: The most characters of an order that a button holds, which has other things to hold as well.
+LONGEST_ORDER = 900
+
+
+def fits_button(packed: Mapping[str, Any]) -> bool:
+    """Whether an order, as an object, is short enough for the value of a button."""
+    return len(json.dumps(packed, ensure_ascii=False)) <= LONGEST_ORDER
+
 
 def order_to_json(order: JobOrder | None) -> str | None:
     """The order as a table keeps it; None where there is none."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import posixpath
+import re
 from collections.abc import Iterable
 
 #: A parameter's name, a variable's, and a secret's with its key.
@@ -13,7 +14,16 @@ KEPT_ELSEWHERE = r"^[a-z0-9]([a-z0-9.-]{0,250}[a-z0-9])?/[A-Za-z0-9_-][A-Za-z0-9
 RESERVED_PARAMETERS = frozenset({"workers"})
 MOST_WORKERS = 64
 
+_SECRET = re.compile(
+    r"(?:^|_)(?:password|passwd|passphrase|secret|token|api_?key|access_?key|credentials?)$"
+)
+
 _OURS = frozenset({"CUDA_VISIBLE_DEVICES", "NVIDIA_VISIBLE_DEVICES", "NODE_RANK", "NNODES"})
+
+
+def seems_secret(name: str) -> bool:
+    """Whether what stands behind that name is nothing to be shown or kept in the open."""
+    return bool(_SECRET.search(name.lower().replace("-", "_")))
 
 
 def is_set_by_gpubot(variable: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import json
 import posixpath
 import re
 import unicodedata
@@ -37,16 +38,20 @@ from bot.domain.run_rules import RunnerKind
 #: an order has to fit into a button.
 LONGEST_VALUE, LONGEST_PARAMETERS = 200, 600
 
+#: What to show for parameters without a default.
+_SAMPLES = {"data": "coco.yaml"}
+
 EXAMPLE = "/gpu reserve 4 tomorrow 22:00 20h job yolo-train data=coco.yaml"
+NO_JOB_EXAMPLE = "/gpu reserve 4 tomorrow 22:00 20h"
 OWN_COMMANDS = N_("On this cluster only the templates of `/gpu job` may be run.")
 
 
 def check_order(cluster: Cluster, order: JobOrder, shape: Shape) -> JobOrder:
     """The order with its names as the cluster spells them, if it can run on such GPUs.
 
-    Raises UnknownName, BadJob or NotAllowed.
+    Whether it may run is for `check_allowed`. Raises UnknownName or BadJob.
     """
-    job = resolve(cluster, order)
+    job = _resolved(cluster, order)
     check_job(cluster, job, shape)
     if order.own is not None:
         return order
@@ -60,10 +65,21 @@ def resolve(cluster: Cluster, order: JobOrder) -> Job:
     Raises UnknownName for a template that does not exist, BadJob for what is wrong with its
     parameters, and NotAllowed for a job of one's own where only templates are.
     """
-    _check_on(cluster)
+    check_allowed(cluster, order)
+    return _resolved(cluster, order)
+
+
+def check_allowed(cluster: Cluster, order: JobOrder) -> None:
+    """Raise NotAllowed for a job of one's own where only templates may run."""
+    if order.own is not None and not cluster.runs.own_commands:
+        raise policy.not_allowed(cluster, OWN_COMMANDS, form_field="job")
+
+
+def _resolved(cluster: Cluster, order: JobOrder) -> Job:
+    if not cluster.runs.is_on:
+        said = N_("This cluster starts no jobs: book the GPUs, and start your work yourself.")
+        raise BadJob(what=Note(said), example=NO_JOB_EXAMPLE, form_field="job")
     if order.own is not None:
-        if not cluster.runs.own_commands:
-            raise policy.not_allowed(cluster, OWN_COMMANDS, form_field="job")
         return _in_checkpoints(cluster, _with_workers(order.own, order.workers))
     template = known_template(cluster, order.template)
     values = _values(template, order)
@@ -75,7 +91,6 @@ def known_template(cluster: Cluster, name: str) -> JobTemplate:
     """The template called `name`; raises UnknownName, with what was probably meant."""
     found = cluster.job(name)
     if found is None:
-        _check_on(cluster)
         known = [template.name for template in cluster.jobs]
         raise UnknownName(
             kind="job",
@@ -91,20 +106,19 @@ def closest(word: str, known: Iterable[str]) -> str:
     """Which of the known names was probably meant; empty: none is like it."""
     spellings = {name.casefold(): name for name in known}
     found = difflib.get_close_matches(word.casefold(), spellings, n=1, cutoff=0.6)
-    return spellings[found[0]] if found else ""
+    begins = [name for name in spellings if name.startswith(word.casefold())]
+    return spellings[[*found, *begins][0]] if found or begins else ""
 
 
 def example_for(template: JobTemplate) -> str:
     """Words that order the template: its required parameters, and one other."""
-    required = [f"{name}={name}.yaml" for name, value in template.parameters if value is None]
-    others = [f"{name}={value}" for name, value in template.parameters if value]
-    return " ".join(["job", template.name, *required, *others[-2:-1]])
-
-
-def _check_on(cluster: Cluster) -> None:
-    if not cluster.runs.is_on:
-        rule = N_("This cluster starts no jobs: book the GPUs, and start your work yourself.")
-        raise policy.not_allowed(cluster, rule, form_field="job")
+    required = [
+        f"{name}={_SAMPLES.get(name, 'VALUE')}"
+        for name, value in template.parameters
+        if value is None
+    ]
+    numbers = [f"{name}={value}" for name, value in template.parameters if (value or "").isdigit()]
+    return " ".join(["job", template.name, *required, *numbers[:1]])
 
 
 def _values(template: JobTemplate, order: JobOrder) -> dict[str, str]:
@@ -122,7 +136,7 @@ def _values(template: JobTemplate, order: JobOrder) -> dict[str, str]:
         if default is None and not given.get(name):
             what = Note(N_("The job {job} needs “{name}”."), {"job": template.name, "name": name})
             raise bad_job(what, template)
-    if sum(len(name) + len(value) + 6 for name, value in given.items()) > LONGEST_PARAMETERS:
+    if len(json.dumps(given, ensure_ascii=False)) > LONGEST_PARAMETERS:
         what = Note(
             N_("The parameters are too long: {longest} characters are allowed."),
             {"longest": LONGEST_PARAMETERS},

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from bot.domain.booking import Priority
 from bot.domain.cluster import Cluster
 from bot.domain.errors import N_, Contradiction, NotUnderstood
+from bot.domain.job import JobOrder
+from bot.domain.job_words import Parameter, order_of, read_job_name, read_parameter, read_run
 from bot.domain.notes import Note
 from bot.domain.scanning import Piece, Reader, next_word, scan
 from bot.domain.timevalues import Context
@@ -55,6 +57,10 @@ class Options:
     priority: Priority | None = None
     preemptible: bool | None = None
     purpose: str | None = None
+    #: A template's name, a command to run, and what was said of either.
+    job: str | None = None
+    run: str | None = None
+    parameters: list[tuple[str, str]] = field(default_factory=list)
     #: How each was typed, for Contradiction.
     typed: dict[str, str] = field(default_factory=dict)
 
@@ -65,10 +71,25 @@ class Options:
                 self._add_count(gpus, piece.word)
             case Option(name, value):
                 self._add_option(name, value, piece.word)
+            case Parameter(name, value):
+                self.parameters.append((name, value))
             case _:
                 self.when.add(piece)
                 return
         self.when.pause()
+
+    @property
+    def names_job(self) -> bool:
+        """Whether it was said what is to run."""
+        return self.job is not None or self.run is not None
+
+    def order(self, command: str = "") -> JobOrder | None:
+        """What is to run; `command` is said besides. Raises BadJob or Contradiction."""
+        if command and self.names_job:
+            example = self.when.context.example
+            first = self.typed.get("job") or self.typed["run"]
+            raise Contradiction(first=first, second=command, example=example, form_field="job")
+        return order_of(self.job, self.run, self.parameters)
 
     def _add_count(self, gpus: int, word: str) -> None:
         if self.gpus is not None:
@@ -148,7 +169,9 @@ def option_readers(cluster: Cluster, context: Context) -> tuple[Reader, ...]:
 
     times = time_readers(context)
     return (
+        read_parameter,
         _read_quoted_purpose,
+        _read_job,
         _read_leading_count,
         _read_flag,
         read_naming,
@@ -197,6 +220,14 @@ def _read_any_name(text: Text, at: int) -> tuple[str, int] | None:
 def _read_quoted_purpose(text: Text, at: int) -> tuple[object, int] | None:
     quoted = read_quoted(text, at)
     return (Option("purpose", quoted[0]), quoted[1]) if quoted else None
+
+
+def _read_job(text: Text, at: int) -> tuple[object, int] | None:
+    """`job NAME`, or `run "COMMAND"`."""
+    if name := read_job_name(text, at):
+        return Option("job", name[0]), name[1]
+    command = read_run(text, at)
+    return (Option("run", command[0]), command[1]) if command else None
 
 
 def _read_purpose(text: Text, at: int) -> tuple[object, int] | None:

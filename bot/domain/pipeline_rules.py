@@ -5,6 +5,7 @@ from __future__ import annotations
 from bot.domain import policy
 from bot.domain.cluster import Cluster
 from bot.domain.errors import TooLong, TooShort
+from bot.domain.job_templates import check_order
 from bot.domain.pipelines import Trigger
 from bot.domain.shape_rules import check_shape
 
@@ -15,6 +16,8 @@ def check_trigger(cluster: Cluster, trigger: Trigger) -> None:
     policy.check_priority(cluster, trigger.user, trigger.priority)
     shape = trigger.shape
     check_shape(cluster, shape.gpus, node=shape.node, model=shape.model, spread=shape.spread)
+    if trigger.job is not None:
+        check_order(cluster, trigger.job, shape)
     longest = cluster.policy.max_length[trigger.priority]
     if trigger.length > longest:
         raise TooLong(length=trigger.length, longest=longest, priority=trigger.priority.name)

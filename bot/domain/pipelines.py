@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from bot.domain.booking import Priority, Shape
+from bot.domain.job import JobOrder
 from bot.domain.words import LONGEST_TEXT
 
 
@@ -30,6 +31,8 @@ class Trigger:
     purpose: str = ""
     #: How long after the run its booking may start.
     within: timedelta = timedelta(days=1)
+    #: What runs on it; None: nothing by itself.
+    job: JobOrder | None = None
 
     def fits(self, run: WorkflowRun) -> bool:
         """Whether this run is one to book for."""

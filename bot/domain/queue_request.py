@@ -5,27 +5,25 @@ How the words are read stands in `bot.domain.queue_words`.
 
 from __future__ import annotations
 
-import re
-import sys
 from dataclasses import dataclass, field
 from datetime import timedelta
 
 from bot.domain.booking import Priority, Shape
 from bot.domain.cluster import Cluster
-from bot.domain.errors import BadLength, TextTooLong, TooLongForQueue
+from bot.domain.commands import clean_command
+from bot.domain.errors import BadLength, TooLongForQueue
 from bot.domain.fitting import ROUNDED
 from bot.domain.job import JobOrder
 from bot.domain.job_templates import check_order
+from bot.domain.job_words import own_order
 from bot.domain.notes import Note
 from bot.domain.retelling import retold
+from bot.domain.run_rules import RunnerKind
 from bot.domain.shape_rules import check_shape, known_team
-from bot.domain.words import LONGEST_TEXT, clean_text
 
 QUEUE_EXAMPLE = "/gpu queue 1 45m python eval.py"
 
 _MINUTE, _HOUR = timedelta(minutes=1), timedelta(hours=1)
-#: What Slack's tokens begin with, and words; the spaces between them stay as typed.
-_CHUNK = re.compile(r"<[@#!hmt][^<>]*>|[^\s<]+|<")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,29 +65,27 @@ def build_queue(
         known = known_team(cluster, team) if team else None
         if length <= timedelta():
             raise BadLength(word=length, example=QUEUE_EXAMPLE)
+        command = clean_command(command)
+        job = job or _own_job(cluster, command)
         job = None if job is None else check_order(cluster, job, shape)
     if length > cluster.policy.slot - _MINUTE:
         raise _too_long(gpus, length, cluster.policy.slot)
     whole = -(-length // _MINUTE) * _MINUTE
     notes = () if whole == length else (Note(ROUNDED, {"length": whole}),)
-    return QueueRequest(shape, whole, priority, known, clean_command(command), notes, job)
+    return QueueRequest(shape, whole, priority, known, command, notes, job)
+
+
+def _own_job(cluster: Cluster, command: str) -> JobOrder | None:
+    """The command as a job, where people may run their own; else its owner starts it.
+
+    On Kubernetes there would be no image to run it in.
+    """
+    runs = cluster.runs
+    may_run = runs.is_on and runs.own_commands and runs.kind is not RunnerKind.KUBERNETES
+    return own_order(command) if command and may_run else None
 
 
 def _too_long(gpus: int, length: timedelta, slot: timedelta) -> TooLongForQueue:
     hours = ((length - timedelta.resolution) // slot + 1) * (slot // _HOUR)
     example = f"/gpu reserve {gpus} now {hours}h"
     return TooLongForQueue(length=length, slot=slot, example=example)
-
-
-def clean_command(typed: str) -> str:
-    """The command as it was typed, spaces and line breaks included, with nothing around it.
-
-    Slack's tokens become what was typed for them, as in `clean_text`; control characters and
-    what no database stores are left out. Raises TextTooLong.
-    """
-    command = _CHUNK.sub(lambda chunk: clean_text(chunk[0], "command", sys.maxsize), typed).strip()
-    if len(command) > LONGEST_TEXT:
-        raise TextTooLong(
-            what="command", found=len(command), longest=LONGEST_TEXT, form_field="command"
-        )
-    return command

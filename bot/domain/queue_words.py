@@ -9,10 +9,12 @@ from datetime import UTC, datetime
 
 from bot.domain.booking import Priority
 from bot.domain.cluster import Cluster
+from bot.domain.commands import clean_command
 from bot.domain.errors import Missing, NotUnderstood
+from bot.domain.job_words import Parameter
 from bot.domain.lengths import MISSING_LENGTH
 from bot.domain.options import MISSING_COUNT, Count, Option, Options, option_readers
-from bot.domain.queue_request import QUEUE_EXAMPLE, QueueRequest, build_queue, clean_command
+from bot.domain.queue_request import QUEUE_EXAMPLE, QueueRequest, build_queue
 from bot.domain.retelling import retold
 from bot.domain.scanning import Piece, Reader, scan
 from bot.domain.timevalues import Context
@@ -20,7 +22,7 @@ from bot.domain.when import Length, WhenDraft
 from bot.domain.words import FLAGS, WORD_END, Text, read_quoted
 
 #: The options that queued work has; what says anything else begins the command.
-_OPTIONS = frozenset({"priority", "node", "model", "team"})
+_OPTIONS = frozenset({"priority", "node", "model", "team", "job", "run"})
 #: Those that have no name or text behind them.
 _FLAGS = frozenset({"priority", "spread", "preemptible"})
 
@@ -61,6 +63,7 @@ def parse_queue(text: str, *, cluster: Cluster) -> QueueRequest:
         priority=Priority.P2 if said.priority is None else said.priority,
         team=said.team,
         command=command,
+        job=said.order(command),
         cluster=cluster,
     )
 
@@ -76,7 +79,7 @@ def _read_options(
 ) -> tuple[Options, int]:
     """What is said before the command, and where that begins."""
     at = _skip(text, 0)
-    while found := _option_at(text, at, readers, cluster):
+    while found := _option_at(text, at, readers, cluster, of_job=said.names_job):
         value, end = found
         said.add(Piece(value, text.between(at, end)))
         at = _skip(text, end)
@@ -89,7 +92,7 @@ def _skip(text: Text, at: int) -> int:
 
 
 def _option_at(
-    text: Text, at: int, readers: Sequence[Reader], cluster: Cluster
+    text: Text, at: int, readers: Sequence[Reader], cluster: Cluster, *, of_job: bool
 ) -> tuple[object, int] | None:
     """The option that begins at `at`, and where it ends; None: the command does, or nothing."""
     for reader in readers:
@@ -97,6 +100,9 @@ def _option_at(
         # A date that no calendar has is no option, but may well be the beginning of a command.
         with suppress(NotUnderstood):
             found = reader(text, at)
+        if found and isinstance(found[0], Parameter):
+            # `SEED=1 python eval.py` is a command, unless a job was named before.
+            return found if of_job else None
         if found and _is_option(text.plain[at:], found[0], cluster):
             return None if _GLUE.match(text.plain, found[1]) else found
     return None
@@ -106,6 +112,8 @@ def _is_option(plain: str, value: object, cluster: Cluster) -> bool:
     if isinstance(value, Count | Length):
         return True
     if not isinstance(value, Option) or value.name not in _OPTIONS:
+        return False
+    if value.name == "job" and not cluster.jobs:
         return False
     # `node server.js` runs a program.
     program = value.name == "node" and plain[:4].casefold() == "node"

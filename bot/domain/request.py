@@ -88,6 +88,7 @@ def parse_reserve(
         preemptible=said.preemptible,
         team=said.team,
         purpose=said.purpose or "",
+        job=said.order(),
         now=now,
         cluster=cluster,
         notes=when.notes,

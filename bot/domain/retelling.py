@@ -5,10 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
-from bot.domain.errors import InputError
+from bot.domain.errors import BadJob, InputError
 
 #: From an error whose example belongs to another command to the example to show instead.
 ExampleOf = Callable[[InputError], str]
+
+#: The same job, ordered by other commands.
+_WITH_JOB = {"/gpu wait": "/gpu wait 4 20h", "/gpu queue": "/gpu queue 1 45m"}
+
+
+def _job_example(example: str, command: str) -> str:
+    """An example of a booking with a job, as one of `command`."""
+    _, word, job = example.partition(" job ")
+    return f"{_WITH_JOB[command]} job {job}" if word and command in _WITH_JOB else example
 
 
 @contextmanager
@@ -26,6 +35,8 @@ def retold(
         if field is not None and form_fields is not None:
             error.form_field = form_fields.get(field, field)
         example = error.fields.get("example")
-        if example is not None and not str(example).startswith(f"{command} "):
+        if isinstance(error, BadJob):
+            error.fields["example"] = _job_example(str(example), command)
+        elif example is not None and not str(example).startswith(f"{command} "):
             error.fields["example"] = example_of(error)
         raise

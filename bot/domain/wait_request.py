@@ -91,6 +91,7 @@ def build_wait(
     purpose: str = "",
     notes: tuple[Note, ...] = (),
     job: JobOrder | None = None,
+    continues: int | None = None,
 ) -> WaitRequest:
     """A wish with every bound and name checked; text, forms and the API all come through here.
 
@@ -111,6 +112,7 @@ def build_wait(
             purpose=clean_text(purpose),
             notes=notes,
             job=None if job is None else check_order(cluster, job, shape),
+            continues=continues,
         )
         _check_bounds(request, now, cluster)
         fitted = _on_grid(request, now, cluster.grid)

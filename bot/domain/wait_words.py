@@ -69,6 +69,7 @@ def parse_wait(
         preemptible=said.preemptible,
         team=said.team,
         purpose=said.purpose or "",
+        job=said.order(),
         now=now,
         cluster=cluster,
         notes=when.notes,

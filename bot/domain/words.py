@@ -128,6 +128,18 @@ def _as_words(token: re.Match[str]) -> str:
     return (token["more"] and token["label"]) or f"@{token['special']}"
 
 
+def unlinked(typed: str) -> str:
+    """`typed` without the links and mentions that Slack made of words: `<http://a.py|a.py>`."""
+    return _TOKEN.sub(_as_typed, typed)
+
+
+def _as_typed(token: re.Match[str]) -> str:
+    link, label = token["link"], token["label"]
+    if link is None or not label:
+        return _as_words(token)
+    return label if link.endswith(label) else link
+
+
 def clean_text(typed: str, what: str = "purpose", longest: int = LONGEST_TEXT) -> str:
     """`typed` on one line, without control characters; Slack's tokens become words.
 

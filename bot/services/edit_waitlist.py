@@ -8,6 +8,7 @@ from bot.domain import policy
 from bot.domain.actor import GPUBOT, Actor
 from bot.domain.cluster import Cluster
 from bot.domain.errors import N_, NotAllowed, WrongState
+from bot.domain.job import JobOrder
 from bot.domain.notes import Note
 from bot.domain.wait_request import WaitRequest
 from bot.domain.waitlist import (
@@ -21,6 +22,7 @@ from bot.domain.waitlist import (
 from bot.domain.words import clean_text
 from bot.services.change import Change
 from bot.services.changing import changing
+from bot.services.job_orders import checked
 from bot.services.join_waitlist import FreeAlready, check_wish, span_of
 from bot.services.site import Site
 from bot.services.wait_rows import (
@@ -61,12 +63,20 @@ def change_entry(
             priority=request.priority,
             preemptible=request.preemptible,
             purpose=request.purpose,
+            job=_job_of(change.cluster, entry, request),
             unanswered=0,
         )
         if (found := find_room(change.calendar, after, now=change.now)) is not None:
             raise FreeAlready(found, request)
         record_entry(change, actor, "wait_changed", after, before=entry)
         return after
+
+
+def _job_of(cluster: Cluster, entry: WaitlistEntry, request: WaitRequest) -> JobOrder | None:
+    """The job that is asked for now; one of somebody's own, which no form shows, stays."""
+    if request.job is not None:
+        return checked(cluster, request.job, request.shape)
+    return entry.job if entry.job is not None and entry.job.own is not None else None
 
 
 def leave_waitlist(

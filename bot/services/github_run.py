@@ -77,6 +77,7 @@ def _request(cluster: Cluster, trigger: Trigger, run: WorkflowRun, now: datetime
         preemptible=trigger.preemptible,
         team=trigger.team,
         purpose=purpose_of(trigger, run),
+        job=trigger.job,
         now=now,
         cluster=cluster,
     )
@@ -97,6 +98,7 @@ def _wait(
         preemptible=request.preemptible,
         team=request.team,
         purpose=request.purpose,
+        job=request.job,
     )
     try:
         entry = join_waitlist(site, actor, wish, now=now, key=key)

@@ -18,6 +18,7 @@ from bot.domain.window import GRACE
 from bot.services import receipts
 from bot.services.change import Change
 from bot.services.changing import changing
+from bot.services.job_orders import checked, work_of
 from bot.services.quota import check_quotas
 from bot.services.rows import load_booking
 from bot.services.serve_waitlist import begin_run, serve
@@ -91,7 +92,7 @@ def join_queue(
             priority=request.priority,
             preemptible=request.priority.preemptible_by_default,
             purpose=request.command,
-            job=request.job,
+            job=None if request.job is None else checked(cluster, request.job, shape),
         )
         record_entry(change, actor, "wait_joined", entry)
         receipts.keep(change, key, entry.id)
@@ -157,6 +158,7 @@ def span_of(cluster: Cluster, request: WaitRequest, now: datetime) -> tuple[date
 
 def _insert(change: Change, actor: Actor, team: Team, request: WaitRequest) -> WaitlistEntry:
     earliest, latest = span_of(change.cluster, request, change.now)
+    work = work_of(change, actor, request.job, request.continues, request.shape)
     entry = insert_entry(
         change,
         owner=actor.name,
@@ -169,7 +171,7 @@ def _insert(change: Change, actor: Actor, team: Team, request: WaitRequest) -> W
         priority=request.priority,
         preemptible=request.preemptible,
         purpose=request.purpose,
-        job=request.job,
-        continues=request.continues,
+        job=work.job,
+        continues=work.continues,
     )
     return replace(entry, state=EntryState.WAITING)

@@ -73,6 +73,8 @@ def as_request(booking: Booking, window: Window) -> BookingRequest:
         preemptible=booking.preemptible,
         team=booking.team,
         purpose=booking.purpose,
+        job=booking.job,
+        continues=None if booking.job is None else booking.id,
     )
 
 

@@ -14,6 +14,7 @@ from bot.domain import policy
 from bot.domain.actor import Actor
 from bot.domain.booking import Booking, Placement, Priority
 from bot.domain.errors import N_, BookingError, Conflict, ReasonNeeded
+from bot.domain.job_templates import check_placed
 from bot.domain.preemption import (
     Candidate,
     Plan,
@@ -32,6 +33,7 @@ from bot.services.change import Change, claims_by_holder
 from bot.services.changing import changing
 from bot.services.conflict import conflict_over, hints_for
 from bot.services.evict import Eviction
+from bot.services.job_orders import work_of
 from bot.services.overrun import place_over_overruns
 from bot.services.preemption_rows import load_preemption
 from bot.services.quota import check_quotas
@@ -314,7 +316,10 @@ def _carry_out(
     for booking in plan.preemptees:
         running = booking.is_running(change.now)
         change.give_back("booking", booking.id, from_instant=start if running else None)
+    work = work_of(change, actor, request.job, request.continues, request.shape)
+    request = replace(request, job=work.job, continues=work.continues)
     urgent = insert_booking(change, request, plan.placement, owner=actor.name, team=team)
+    check_placed(change.cluster, urgent)
     change.take(urgent.id, plan.placement)
     if not plan.preemptees:
         record_booking(change, actor, "reserved", before=None, after=urgent, reason=reason)

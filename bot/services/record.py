@@ -19,6 +19,7 @@ from bot.domain.actor import Actor
 from bot.domain.booking import Booking
 from bot.domain.cluster import Notify
 from bot.domain.drain import Drain
+from bot.domain.job_shown import job_in_words
 from bot.domain.transfer import Transfer
 from bot.services.change import Change
 from bot.services.quiet import held_until
@@ -122,6 +123,10 @@ def _only_sometimes(booking: Booking) -> dict[str, Any]:
         found["queued"] = True
     if booking.overrun_from is not None:
         found["overrun_from"] = booking.overrun_from.isoformat()
+    if booking.job is not None:
+        found["job"] = job_in_words(booking.job)
+    if booking.continues is not None:
+        found["continues"] = booking.continues
     return found
 
 

@@ -10,12 +10,14 @@ from bot.domain import policy
 from bot.domain.actor import Actor
 from bot.domain.booking import Booking, Shape
 from bot.domain.cluster import Cluster
+from bot.domain.job_templates import check_placed
 from bot.domain.request import BookingRequest
 from bot.domain.shape_rules import check_shape
 from bot.services import receipts
 from bot.services.change import Change, DoesNotFit
 from bot.services.changing import changing
 from bot.services.conflict import conflict_over, hints_for
+from bot.services.job_orders import work_of
 from bot.services.overrun import place_over_overruns
 from bot.services.quota import check_quotas
 from bot.services.record import record_booking
@@ -49,9 +51,9 @@ def reserve_all(
             if (done := receipts.find(change, key)) is not None:
                 found = queries.bookings_by_id(change.connection, done)
                 return tuple(found[booking_id] for booking_id in done)
-            bookings = []
+            bookings: list[Booking] = []
             for wanted in requests:
-                bookings.append(_reserve_one(change, actor, wanted))
+                bookings.append(_reserve_one(change, actor, wanted, bookings))
             receipts.keep(change, key, [booking.id for booking in bookings])
             return tuple(bookings)
     except DoesNotFit:
@@ -66,12 +68,18 @@ def _checked(cluster: Cluster, shape: Shape) -> Shape:
     return check_shape(cluster, shape.gpus, node=shape.node, model=shape.model, spread=shape.spread)
 
 
-def _reserve_one(change: Change, actor: Actor, request: BookingRequest) -> Booking:
+def _reserve_one(
+    change: Change, actor: Actor, request: BookingRequest, parts: Sequence[Booking]
+) -> Booking:
+    """Book one of several parts, of which the later ones go on with the work of the first."""
     cluster = change.cluster
     team = policy.team_for(cluster, actor.name, request.team)
     policy.check_priority(cluster, actor.name, request.priority)
     window = policy.check_window(cluster, request.priority, request.window, change.now)
-    request = replace(request, window=window, shape=_checked(cluster, request.shape))
+    shape = _checked(cluster, request.shape)
+    before = parts[0].id if parts and request.job == parts[0].job else request.continues
+    work = work_of(change, actor, request.job, before, shape)
+    request = replace(request, window=window, shape=shape, job=work.job, continues=work.continues)
     check_quotas(change, actor.name, team.name, request.window, request.shape.gpus)
     placement = place_over_overruns(
         change,
@@ -84,6 +92,7 @@ def _reserve_one(change: Change, actor: Actor, request: BookingRequest) -> Booki
     booking = insert_booking(
         change, request, placement, owner=actor.name, team=team.name, maker=actor.maker
     )
+    check_placed(cluster, booking)
     change.take(booking.id, placement)
     record_booking(change, actor, "reserved", before=None, after=booking)
     return booking

@@ -89,8 +89,8 @@ def serve(change: Change, entry: WaitlistEntry) -> bool:
 
 
 def _serve_queued(change: Change, entry: WaitlistEntry) -> bool:
-    """A run with a command begins by itself; without one somebody has to be there, so it asks."""
-    if entry.purpose:
+    """A run with a command or job begins by itself; else somebody has to be there, so it asks."""
+    if entry.purpose or entry.job is not None:
         found = find_room(change.calendar, entry, now=change.now)
         if found is None or not _within_quota(change, entry, found):
             return False

@@ -14,6 +14,7 @@ from bot.domain.booking import Placement, Priority, Shape
 from bot.domain.errors import N_, NotFound
 from bot.domain.job import JobOrder
 from bot.domain.job_json import order_to_json
+from bot.domain.job_shown import job_in_words
 from bot.domain.notes import Note
 from bot.domain.request import BookingRequest
 from bot.domain.waitlist import (
@@ -167,6 +168,7 @@ def describe_entry(entry: WaitlistEntry) -> dict[str, Any]:
         "latest": entry.latest.isoformat(),
         "priority": int(entry.priority),
         "state": entry.state.value,
+        **({} if entry.job is None else {"job": job_in_words(entry.job)}),
     }
 
 

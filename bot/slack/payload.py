@@ -14,6 +14,8 @@ from typing import Any
 from bot.domain.booking import Priority, Shape
 from bot.domain.cluster import Cluster
 from bot.domain.errors import N_, InputError
+from bot.domain.job import JobOrder
+from bot.domain.job_json import fits_button, pack_order, unpack_order
 from bot.domain.queue_request import QueueRequest, build_queue
 from bot.domain.request import BookingRequest, build_request
 from bot.domain.wait_request import WaitRequest, build_wait
@@ -49,6 +51,8 @@ def pack_requests(requests: Iterable[BookingRequest], *, at_once: bool = False) 
         t=first.team,
         u=first.purpose,
         now=int(at_once),
+        j=_order(first.job),
+        c=first.continues,
     )
 
 
@@ -102,6 +106,8 @@ def _common(fields: dict[str, Any]) -> dict[str, Any]:
         "preemptible": bool(fields.get("e")),
         "team": _name(fields.get("t")),
         "purpose": _name(fields.get("u")) or "",
+        "job": None if fields.get("j") is None else unpack_order(fields["j"]),
+        "continues": None if fields.get("c") is None else _booking_id(fields["c"]),
     }
 
 
@@ -124,9 +130,8 @@ def sketch(value: str) -> tuple[BookingRequest, ...]:
 
 def _sketched(common: dict[str, Any], window: Window) -> BookingRequest:
     shape = Shape(common["gpus"], common["node"], common["model"], common["spread"])
-    return BookingRequest(
-        shape, window, common["priority"], common["preemptible"], common["team"], common["purpose"]
-    )
+    names = ("priority", "preemptible", "team", "purpose", "job", "continues")
+    return BookingRequest(shape, window, **{name: common[name] for name in names})
 
 
 def pack_wish(wish: WaitRequest) -> str:
@@ -140,6 +145,8 @@ def pack_wish(wish: WaitRequest) -> str:
         e=int(wish.preemptible),
         t=wish.team,
         u=wish.purpose,
+        j=_order(wish.job),
+        c=wish.continues,
     )
 
 
@@ -185,7 +192,19 @@ def pack_queued(work: QueueRequest) -> str:
         p=int(work.priority),
         t=work.team,
         u=work.command,
+        j=None if work.command else _order(work.job),
     )
+
+
+def _order(order: JobOrder | None) -> dict[str, Any] | None:
+    """The order, where it may stand in a button; else it is found by the booking it goes on with.
+
+    What is in the environment of somebody's own job is for no button.
+    """
+    if order is None or (order.own is not None and order.own.env):
+        return None
+    packed = pack_order(order)
+    return packed if fits_button(packed) else None
 
 
 def unpack_queued(value: str, *, cluster: Cluster) -> QueueRequest:
@@ -195,7 +214,7 @@ def unpack_queued(value: str, *, cluster: Cluster) -> QueueRequest:
         length, common = _span(fields["l"]), _common(fields)
     except (KeyError, TypeError, ValueError) as error:
         raise StaleButton from error
-    names = ("gpus", "node", "model", "priority", "team")
+    names = ("gpus", "node", "model", "priority", "team", "job")
     return build_queue(
         **{name: common[name] for name in names},
         length=length,
@@ -265,6 +284,13 @@ def _whole(value: object) -> int:
     if isinstance(value, bool) or not isinstance(value, int):
         raise TypeError(value)
     return value
+
+
+def _booking_id(value: object) -> int:
+    number = _whole(value)
+    if not 0 < number < 10**ID_DIGITS:
+        raise StaleButton
+    return number
 
 
 def _name(value: object) -> str | None:

@@ -364,6 +364,8 @@ def _after_loss(scene: Scene) -> list[Block]:
         preemptible=booking.preemptible,
         team=booking.team,
         purpose=booking.purpose,
+        job=booking.job,
+        continues=None if booking.job is None else booking.id,
     )
     again = button(reader.plain("Book again…"), ActionId.RESERVE, pack_requests([request]))
     return [join_button(reader, _wish(scene, request)), again]

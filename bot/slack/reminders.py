@@ -218,6 +218,8 @@ def _extend_or_wait(site: Site, booking: Booking, now: datetime, reader: Reader)
         preemptible=booking.preemptible,
         team=booking.team,
         purpose=booking.purpose,
+        job=booking.job,
+        continues=None if booking.job is None else booking.id,
     )
     return join_button(reader, instead_of(request, site.cluster.grid))
 

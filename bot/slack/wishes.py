@@ -29,6 +29,8 @@ def instead_of(request: BookingRequest, grid: Grid) -> WaitRequest:
         preemptible=request.preemptible,
         team=request.team,
         purpose=request.purpose,
+        job=request.job,
+        continues=request.continues,
     )
 
 
@@ -43,6 +45,8 @@ def whenever(request: BookingRequest, length: timedelta) -> WaitRequest:
         preemptible=request.preemptible,
         team=request.team,
         purpose=request.purpose,
+        job=request.job,
+        continues=request.continues,
     )
 
 
@@ -71,6 +75,8 @@ def after(booking: Booking, window: Window, grid: Grid) -> WaitRequest:
         preemptible=booking.preemptible,
         team=booking.team,
         purpose=booking.purpose,
+        job=booking.job,
+        continues=None if booking.job is None else booking.id,
     )
 
 
@@ -90,6 +96,8 @@ def again(entry: WaitlistEntry, now: datetime) -> WaitRequest | None:
         preemptible=entry.preemptible,
         team=entry.team,
         purpose=entry.purpose,
+        job=entry.job,
+        continues=entry.continues,
     )
 
 
@@ -102,6 +110,8 @@ def at(wish: WaitRequest, found: Placement) -> BookingRequest:
         preemptible=wish.preemptible,
         team=wish.team,
         purpose=wish.purpose,
+        job=wish.job,
+        continues=wish.continues,
     )
 
 

@@ -87,7 +87,7 @@ def test_an_unknown_template_is_answered_with_what_was_probably_meant() -> None:
 
 def test_no_job_is_taken_where_nothing_starts_jobs() -> None:
     off = replace(lab(RunnerKind.OFF), jobs=())
-    with pytest.raises(NotAllowed):
+    with pytest.raises(BadJob, match="starts no jobs"):
         resolve(off, order(file="x"))
 
 

@@ -88,5 +88,7 @@ def _again(
         preemptible=booking.preemptible,
         team=booking.team,
         purpose=booking.purpose,
+        job=booking.job,
+        continues=None if booking.job is None else booking.id,
     )
     return [button(reader.plain("Book again…"), ActionId.RESERVE, pack_requests([request]))]

@@ -149,7 +149,7 @@ def _as_booking(free: FreeAlready) -> BookingRequest:
     wish = free.request
     window = free.placement.window
     return BookingRequest(
-        wish.shape, window, wish.priority, wish.preemptible, wish.team, wish.purpose
+        wish.shape, window, wish.priority, wish.preemptible, wish.team, wish.purpose, job=wish.job
     )
 
 

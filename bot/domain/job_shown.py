@@ -1,0 +1,50 @@
+"""Jobs in a few words, for people and for the audit: never with what is in an environment."""
+
+from __future__ import annotations
+
+import re
+import shlex
+
+from bot.domain.job import Job, JobOrder
+from bot.domain.job_rules import seems_secret
+
+#: The longest that is shown of a command or of all parameters, in characters.
+LONGEST_SHOWN = 120
+_ASSIGNMENT = re.compile(r"(-{0,2}[A-Za-z_][\w-]*)=(.+)", re.DOTALL)
+
+
+def job_name(order: JobOrder) -> str:
+    """The template's name, or the words of somebody's own command, or else its image."""
+    return order.template if order.own is None else _own_words(order.own)
+
+
+def job_parameters(order: JobOrder) -> str:
+    """What was given to it: `data=coco.yaml, epochs=100`; empty: nothing was."""
+    said = [f"{name}={value}" for name, value in order.parameters]
+    if order.workers is not None:
+        said.append(f"workers={order.workers}")
+    return _short(", ".join(said))
+
+
+def job_in_words(order: JobOrder) -> str:
+    """`yolo-train (data=coco.yaml, epochs=100)`."""
+    parameters = job_parameters(order)
+    return f"{job_name(order)} ({parameters})" if parameters else job_name(order)
+
+
+def _own_words(job: Job) -> str:
+    words = job.command
+    if words[:2] == ("/bin/sh", "-c") and len(words) == 3:
+        return _short(words[2])
+    return _short(shlex.join(_hidden(word) for word in words)) or job.image
+
+
+def _hidden(word: str) -> str:
+    """The word, without what looks like a secret in it: `--token=…`."""
+    found = _ASSIGNMENT.fullmatch(word)
+    return f"{found[1]}=…" if found and seems_secret(found[1].lstrip("-")) else word
+
+
+def _short(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= LONGEST_SHOWN else f"{line[: LONGEST_SHOWN - 1]}…"
