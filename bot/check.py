@@ -13,14 +13,19 @@ from slack_sdk.web import SlackResponse
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
-from bot.config.problems import load_cluster
+from bot.config.edges import Edges
+from bot.config.problems import load_config
 from bot.config.settings import SLACK_API_URL, ConfigError, Settings
 from bot.domain.cluster import Cluster
 from bot.domain.errors import BookingError
+from bot.monitoring.dcgm import read_gpus
+from bot.monitoring.prometheus import Prometheus, PrometheusError
+from bot.monitoring.settings import MonitoringSettings
 from bot.slack.clients import CALL_ERRORS, background_client
 from bot.slack.scopes import SCOPES
 from bot.store.database import Database
 from bot.store.migrate import newest_revision, revision
+from bot.ticks.monitoring import nothing_found
 from bot.web.vendored import HOW, missing_files
 
 #: A missing or old database is nothing to repair before the first start.
@@ -42,13 +47,16 @@ class Finding:
 def check(settings: Settings) -> Iterator[Finding]:
     """Look at everything, in the order in which one would set it up; findings come as made."""
     cluster: Cluster | None = None
+    edges = Edges()
     try:
-        cluster = load_cluster(settings.config_path)
+        cluster, edges = load_config(settings.config_path)
         yield _good(f"{settings.config_path}: {_summary(cluster)}")
     except ConfigError as error:
         yield from (_bad(problem) for problem in error.problems)
     yield database_finding(settings)
     yield pages_finding()
+    if cluster is not None and edges.monitoring is not None:
+        yield from monitoring_findings(edges.monitoring, settings.prometheus_token, cluster)
     yield from _slack(settings, cluster)
 
 
@@ -78,6 +86,30 @@ def pages_finding() -> Finding:
     if not missing_files():
         return _good("calendar page: complete")
     return _bad(f"calendar page: a part of it could not be fetched from npm; {HOW}")
+
+
+def monitoring_findings(
+    settings: MonitoringSettings, token: str, cluster: Cluster
+) -> Iterator[Finding]:
+    """Whether Prometheus answers, and which nodes have GPU metrics there."""
+    shown = f"Prometheus {settings.prometheus}"
+    prometheus = Prometheus(settings.prometheus, timeout=settings.timeout, token=token)
+    try:
+        readings = read_gpus(prometheus, cluster, node_label=settings.node_label)
+    except PrometheusError as error:
+        yield _bad(f"{shown}: {error}")
+        return
+    finally:
+        prometheus.close()
+    if not readings.found:
+        yield _bad(f"{shown}: {nothing_found(readings)}")
+        return
+    missing = [node.name for node in cluster.nodes if node.name not in readings.nodes]
+    gpus = f"{shown}: answers, with readings of {_count(len(readings.found), 'GPU')}"
+    if missing:
+        yield _bad(f"{gpus}, but none of {', '.join(missing)}")
+    else:
+        yield _good(f"{gpus} on all nodes")
 
 
 def database_finding(settings: Settings) -> Finding:

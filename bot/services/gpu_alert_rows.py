@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
@@ -219,6 +219,9 @@ def _go_on(
 ) -> None:
     """It is still so; the message changes where it would say something else."""
     values: dict[str, Any] = {}
+    if source is Source.ALERTMANAGER and row.queried:
+        # Our queries know better whose work it is: they see where runs are.
+        about = replace(about, booking=row.booking)
     if not getattr(row, source.value):
         values[source.value] = True
     if source is Source.ALERTMANAGER:

@@ -3,23 +3,17 @@
 from __future__ import annotations
 
 import json
-import re
-from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, select
-from sqlmodel import col
+from sqlalchemy import Row
 
 from bot.domain.booking import Booking
 from bot.domain.gpu_health import Kind, Reading, Severity, Thresholds
 from bot.services.change import Change
 from bot.services.gpu_alert_rows import DIP, About, Source, going, say, to_about, unsay
-from bot.store import models
+from bot.services.gpu_owners import Place
 
-Place = tuple[str, int]
-
-_USER = re.compile(r"[UW][A-Z0-9]{2,20}")
 #: At most so many names of what works there are told.
 TOLD = 3
 
@@ -28,6 +22,7 @@ def note_unbooked(
     change: Change,
     readings: Sequence[Reading],
     owners: Mapping[Place, Booking],
+    users: Mapping[Place, str],
     drained: Collection[str],
     thresholds: Thresholds,
 ) -> None:
@@ -43,7 +38,7 @@ def note_unbooked(
         and one.node not in drained
         and (one.utilisation or 0.0) >= thresholds.active_above
     ]
-    groups = _groups(change.connection, free)
+    groups = _groups(free, users)
     for key, group in groups.items():
         _say(change, key, group, rows.get(key), owners, thresholds)
     heard = {(one.node, one.gpu) for one in readings if one.utilisation is not None}
@@ -53,15 +48,12 @@ def note_unbooked(
 
 
 def _groups(
-    connection: Connection, readings: Sequence[Reading]
+    readings: Sequence[Reading], users: Mapping[Place, str]
 ) -> dict[str, tuple[str | None, list[Reading]]]:
     """Those of one node and one person together, by the alert's key."""
     found: dict[str, tuple[str | None, list[Reading]]] = {}
-    known: dict[str, str | None] = {}
     for one in readings:
-        if one.user not in known:
-            known[one.user] = find_user(connection, one.user)
-        user = known[one.user]
+        user = users.get((one.node, one.gpu))
         key = f"unbooked:{one.node}:{user or ''}"
         found.setdefault(key, (user, []))[1].append(one)
     return found
@@ -113,58 +105,3 @@ def _work(reading: Reading) -> str:
     if reading.hpc_job:
         return f"Slurm #{reading.hpc_job}"
     return f"{reading.namespace}/{reading.pod}".strip("/") if reading.pod else ""
-
-
-def find_user(connection: Connection, said: str) -> str | None:
-    """The Slack user whom a metric's label names by id or e-mail address; None: nobody known."""
-    if not said:
-        return None
-    person = models.Person
-    by_id = col(person.user) == said
-    by_email = func.lower(col(person.email)) == said.casefold()
-    statement = select(col(person.user)).where(by_id if _USER.fullmatch(said) else by_email)
-    found = connection.execute(statement.limit(2)).scalars().all()
-    return found[0] if len(found) == 1 else None
-
-
-def owners_of(
-    readings: Sequence[Reading], bookings: Sequence[Booking], by_work: Mapping[Place, int]
-) -> dict[Place, Booking]:
-    """Whose each GPU is: by the run that works on it (`by_work`, booking ids), else by its index.
-
-    Runners other than our own give out GPUs by themselves, so what is seen to work counts first.
-    """
-    found: dict[Place, Booking] = {}
-    for booking in bookings:
-        for node, gpus in booking.gpu_ids:
-            found |= {(node, gpu): booking for gpu in gpus}
-    known = {booking.id: booking for booking in bookings}
-    for reading in readings:
-        place = (reading.node, reading.gpu)
-        booking_id = by_work.get(place)
-        if booking_id in known:
-            found[place] = known[booking_id]
-    return found
-
-
-def readings_of(
-    readings: Sequence[Reading],
-    bookings: Sequence[Booking],
-    owners: Mapping[Place, Booking],
-    by_work: Mapping[Place, int],
-) -> dict[int, list[Reading]]:
-    """The readings of each active booking: of the GPUs where its run works, else of its own."""
-    found: dict[int, list[Reading]] = defaultdict(list)
-    at_work: dict[int, list[Reading]] = defaultdict(list)
-    for reading in readings:
-        place = (reading.node, reading.gpu)
-        booking = owners.get(place)
-        if booking is None:
-            continue
-        if by_work.get(place) == booking.id:
-            at_work[booking.id].append(reading)
-        else:
-            found[booking.id].append(reading)
-    return {
-        booking.id: at_work.get(booking.id) or found.get(booking.id, []) for booking in bookings
-    }

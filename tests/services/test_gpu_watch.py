@@ -448,3 +448,27 @@ class TestUnbooked:
         tick(site, TONIGHT)
         self.work(site, TONIGHT, 20, *(gpu(n, utilisation=90.0, user=BOB) for n in range(4)))
         assert [alert.about.gpus for alert in alerts(site)] == [(2, 3)]
+
+    def test_a_run_of_ours_is_known_by_its_pod_wherever_it_works(self, site):
+        booking = reserve(site, actor(BOB), request(2, node="gpu-01"), now=NOW)
+        tick(site, TONIGHT)
+        pod = f"gpubot-b{booking.id}-1-worker-0"
+        others = [gpu(0), gpu(1), *(gpu(n, utilisation=90.0, pod=pod) for n in (2, 3))]
+        self.work(site, TONIGHT, 20, *others)
+        assert alerts(site) == []
+        assert look.get_booking(site, booking.id).used_at is not None
+        watch(site, TONIGHT + 21 * MINUTE, gpu(3, utilisation=90.0, pod=pod, xid=31))
+        assert [alert.about.booking for alert in alerts(site)] == [booking.id]
+
+    def test_a_run_that_outlives_its_booking_is_its_owners_unbooked_work(self, site):
+        booking = reserve(site, actor(BOB), request(2, node="gpu-01"), now=NOW)
+        tick(site, TONIGHT)
+        release(site, actor(BOB), booking.id, now=TONIGHT + MINUTE)
+        pod = f"gpubot-b{booking.id}-1-worker-0"
+        self.work(site, TONIGHT + 2 * MINUTE, 11, gpu(2, utilisation=90.0, pod=pod))
+        assert sorted(told(site, "gpu_alert")) == [OPS, BOB]
+
+    @pytest.mark.parametrize("pod", ["gpubot-b999-1-worker-0", "gpubot-bx-1", "my-gpubot-b1-1", ""])
+    def test_a_pod_of_no_booking_is_nobodys(self, site, pod):
+        self.work(site, TONIGHT, 11, gpu(2, utilisation=90.0, pod=pod))
+        assert told(site, "gpu_alert") == [OPS]
