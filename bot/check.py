@@ -16,11 +16,13 @@ from sqlalchemy.exc import SQLAlchemyError
 from bot.config.edges import Edges
 from bot.config.problems import load_config
 from bot.config.settings import SLACK_API_URL, ConfigError, Settings
+from bot.directory.checking import look_at_directories
 from bot.domain.cluster import Cluster
 from bot.domain.errors import BookingError
 from bot.monitoring.dcgm import read_gpus
 from bot.monitoring.prometheus import Prometheus, PrometheusError
 from bot.monitoring.settings import MonitoringSettings
+from bot.services.directory import known_addresses
 from bot.slack.clients import CALL_ERRORS, background_client
 from bot.slack.scopes import SCOPES
 from bot.store.database import Database
@@ -58,6 +60,7 @@ def check(settings: Settings) -> Iterator[Finding]:
     if cluster is not None and edges.monitoring is not None:
         yield from monitoring_findings(edges.monitoring, settings.prometheus_token, cluster)
     yield from _slack(settings, cluster)
+    yield from _directories(settings, cluster, edges)
 
 
 def _good(text: str) -> Finding:
@@ -150,6 +153,35 @@ def _slack(settings: Settings, cluster: Cluster | None) -> Iterator[Finding]:
             yield from _places(client, cluster)
     yield from _incoming(settings)
     yield from _sign_in(settings)
+
+
+def _directories(settings: Settings, cluster: Cluster | None, edges: Edges) -> Iterator[Finding]:
+    """Where teams come from besides the file."""
+    for team in () if cluster is None or edges.directories.ldap else cluster.teams:
+        if team.ldap_group or team.ldap_leads_group:
+            yield _bad(
+                f"team {team.name}: its group of LDAP needs a table [ldap], and there is none"
+            )
+    client = None
+    if settings.bot_token:
+        client = background_client(settings)
+        client.retry_handlers.append(RateLimitErrorRetryHandler(max_retry_count=3))
+    known = _known_addresses(settings)
+    password = settings.ldap_password
+    for ok, text in look_at_directories(edges.directories, password, client, known):
+        yield Finding(ok, text)
+
+
+def _known_addresses(settings: Settings) -> dict[str, str | None]:
+    """What gpubot has learnt so far, if it ever ran."""
+    if database_finding(settings).ok is not True:
+        return {}
+    database = Database(settings.database_url)
+    try:
+        with database.snapshot() as connection:
+            return known_addresses(connection)
+    finally:
+        database.close()
 
 
 def _scopes(answer: SlackResponse) -> Iterator[Finding]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -163,12 +163,10 @@ def people_in(site: Site, source: Source) -> dict[str, int]:
         return {row[0]: row[1] for row in connection.execute(statement)}
 
 
-def users_of(site: Site, addresses: Iterable[str]) -> dict[str, str | None]:
-    """Whose those addresses are, as far as it was asked."""
-    table, asked = models.DirectoryAddress, sorted(set(addresses))
-    with site.database.snapshot() as connection:
-        rows = connection.execute(queries.columns(table).where(col(table.address).in_(asked)))
-        return {row.address: row.user for row in rows}
+def known_addresses(connection: Connection) -> dict[str, str | None]:
+    """Whose each address is of which Slack was asked; None: nobody's."""
+    rows = connection.execute(queries.columns(models.DirectoryAddress))
+    return {row.address: row.user for row in rows}
 
 
 def _users(connection: Connection) -> Users:

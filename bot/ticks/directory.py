@@ -21,6 +21,7 @@ from bot.directory.slack_groups import find_user, read_usergroups
 from bot.domain.membership import Configured, Group, Source
 from bot.services import directory
 from bot.services.site import Site
+from bot.ticks.apart import apart
 from bot.ticks.scheduler import Tick
 
 log = logging.getLogger(__name__)
@@ -47,8 +48,8 @@ class Directories:
         if not self.settings.grants:
             return ()
         return (
-            Tick("directories", self.settings.refresh, self.refresh),
-            Tick("addresses", TURN, self.match),
+            Tick("directories", self.settings.refresh, apart("directories", self._turn)),
+            Tick("addresses", TURN, apart("addresses", self.match)),
         )
 
     def adopt(self) -> bool:
@@ -73,6 +74,10 @@ class Directories:
             log.warning("%s", error)
         directory.keep_users(self.site, self.configured, found, now=self.now())
         self.adopt()
+
+    def _turn(self) -> None:
+        self.refresh()
+        self.match()
 
     def _is_fresh(self, source: Source, groups: Sequence[str]) -> bool:
         """Whether a process has read exactly these groups within half the interval."""
