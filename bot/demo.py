@@ -6,7 +6,9 @@ Works offline, needs no account, and keeps nothing: the database lies in a tempo
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -14,13 +16,20 @@ from typing import NamedTuple
 
 from dateutil import tz
 
+from bot.config.edges import Edges
 from bot.config.settings import Settings
 from bot.demo_clock import DemoClock
 from bot.demo_history import History
+from bot.demo_training import CHECKPOINT
 from bot.domain.actor import Actor, Person
 from bot.domain.cluster import Cluster, Node, Team
+from bot.domain.job import Job, JobTemplate
 from bot.domain.request import parse_reserve
+from bot.domain.run_rules import RunRules
 from bot.main import Bot, run_until_signal
+from bot.runners.archive import LogSettings
+from bot.runners.local.settings import LocalSettings
+from bot.runners.settings import RunnerSettings
 from bot.sandbox import Sandbox, SandboxChannel, SandboxClock, SandboxUser
 from bot.services import people
 from bot.services.no_show import still_needed
@@ -70,6 +79,26 @@ TEAMS = (
     ),
 )
 
+NODES = tuple(Node(f"gpu-0{n}", 4, "V100" if n <= 4 else "A100") for n in range(1, 9))
+
+JOBS = (
+    JobTemplate(
+        "demo-train",
+        Job(
+            command=(
+                sys.executable, "-m", "bot.demo_training", "--epochs", "{epochs}",
+                "--seconds", "{seconds}", "--fail-at", "{fail}",
+                "--checkpoints", "{checkpoints}", "--resume",
+            ),
+            checkpoints="{first}",
+            checkpoint="{checkpoints}/" + CHECKPOINT,
+            grace=timedelta(seconds=5),
+        ),
+        parameters=(("epochs", "300"), ("seconds", "1"), ("fail", "0")),
+        summary="a training that learns nothing, to try gpubot with",
+    ),
+)  # fmt: skip
+
 CHANNELS = (
     SandboxChannel("C0VISION", "vision", members=EVERYBODY, topic="Seeing machines"),
     SandboxChannel("C0NLP", "nlp", members=EVERYBODY, topic="Reading machines"),
@@ -109,8 +138,11 @@ class Demo:
         pace: timedelta = PACE,
         open_id: bool = True,
         history: bool = False,
+        edges: Edges | None = None,
     ) -> None:
-        """`open_id`: people sign in on the calendar page with Slack, else by a link.
+        """`edges`: other servers around the lab than those on this machine.
+
+        `open_id`: people sign in on the calendar page with Slack, else by a link.
 
         `history`: weeks of bookings lie behind, for the reports to tell of.
         """
@@ -123,8 +155,9 @@ class Demo:
             workspace_name="Sample Lab",
             team_id="T0LAB",
         )
-        self._folder, self._over_http, self._pace = folder, over_http, pace
+        self.folder, self._over_http, self._pace = folder, over_http, pace
         self._open_id, self._history = open_id, history
+        self._edges = edges or on_this_machine(folder)
         self.bot: Bot | None = None
         self._follower: DemoClock | None = None
 
@@ -135,7 +168,9 @@ class Demo:
         port is taken.
         """
         self._open_workspace(port)
-        self.bot = Bot(self._settings(), cluster(), self.clock, pace=self._pace)
+        self.bot = Bot(
+            self._settings(), self._lab(), self.clock, edges=self._edges, pace=self._pace
+        )
         if self._history:
             History(self.bot.site, self.clock.now()).live()
             remember_everybody(self.bot.site, self.clock)
@@ -162,6 +197,10 @@ class Demo:
             self.bot.stop()
         self.sandbox.stop()
 
+    def _lab(self) -> Cluster:
+        """The sample lab, whose runs keep their checkpoints in the demo's folder."""
+        return replace(cluster(), runs=RunRules(checkpoints=str(self.folder / "checkpoints")))
+
     def _open_workspace(self, port: int | None) -> None:
         try:
             self.sandbox.start(PORT if port is None else port)
@@ -178,7 +217,7 @@ class Demo:
             slack_api_url=self.sandbox.api_url,
             client_id=self.sandbox.client_id if self._open_id else "",
             client_secret=self.sandbox.client_secret if self._open_id else "",
-            database_url=f"sqlite:///{self._folder / 'gpubot.db'}",
+            database_url=f"sqlite:///{self.folder / 'gpubot.db'}",
             port=0,
             base_url="",
         )
@@ -207,6 +246,17 @@ def demo(*, port: int | None, over_http: bool, tell: Callable[[str], None]) -> N
         run_until_signal(start, running.stop)
 
 
+def on_this_machine(folder: Path) -> Edges:
+    """Every node of the lab is this machine; runs and their logs lie in `folder`."""
+    return Edges(
+        runner=RunnerSettings(
+            folder=folder / "runs",
+            local=LocalSettings(nodes=tuple(node.name for node in NODES)),
+        ),
+        logs=LogSettings(folder=folder / "logs"),
+    )
+
+
 def cluster() -> Cluster:
     """The sample lab: eight nodes with four GPUs each, three teams, one admin."""
     zone = tz.gettz(ZONE)
@@ -216,11 +266,12 @@ def cluster() -> Cluster:
         name="Sample Lab",
         zone=zone,
         zone_name=ZONE,
-        nodes=tuple(Node(f"gpu-0{n}", 4, "V100" if n <= 4 else "A100") for n in range(1, 9)),
+        nodes=NODES,
         teams=TEAMS,
         admins=frozenset({"U0GRACE"}),
         urgent=frozenset({"U0ALICE"}),
         ops_channel="C0OPS",
+        jobs=JOBS,
     )
 
 

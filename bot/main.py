@@ -19,18 +19,15 @@ from slack_bolt import App
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
+from bot.around import Around
 from bot.clock import Clock, SystemClock
 from bot.config.edges import Edges
 from bot.config.problems import load_config
 from bot.config.settings import ConfigError, Settings
 from bot.domain.cluster import Cluster
-from bot.domain.membership import Configured
-from bot.monitoring.prometheus import Prometheus
 from bot.services import receipts
 from bot.services.delivery import Delivery
 from bot.services.digest import write_digests
-from bot.services.gpu_activity import forget_nodes
-from bot.services.gpu_watch import is_up
 from bot.services.keep_time import keep_time
 from bot.services.nodes import sync_nodes
 from bot.services.recover import note_alive, recover
@@ -50,8 +47,6 @@ from bot.slack.socket import SocketLink
 from bot.slack.workers import Workers
 from bot.store.database import Database
 from bot.store.migrate import upgrade
-from bot.ticks.directory import Directories
-from bot.ticks.monitoring import watch_gpus
 from bot.ticks.scheduler import Tick, Ticks
 from bot.web.app import build_web
 from bot.web.events import end_streams
@@ -97,15 +92,7 @@ class Bot:
             open_id=settings.open_id,
         )
         interactive, background = interactive_client(settings), background_client(settings)
-        self._directories = Directories(
-            self.site,
-            Configured(cluster, self._edges.directories.grants),
-            self._edges.directories,
-            background,
-            settings.ldap_password,
-            self._now,
-        )
-        self._directories.adopt()
+        self._around = Around(self.site, self._edges, settings, background, self._now)
         sync_nodes(self.site, now=self._now())
         recover(self.site, now=self._now())
         self._workers = Workers("replies", threads=4, capacity=200)
@@ -121,7 +108,6 @@ class Bot:
         )  # fmt: skip
         self.site.database.on_commit(self._deliverer.wake)
         answers = Answers(interactive, self._workers, pictures)
-        self._prometheus = self._open_prometheus()
         self._metrics = Metrics(self.site, self._now, self._sources())
         app = build_app(
             settings,
@@ -164,8 +150,7 @@ class Bot:
         self._ticks.stop(STOP_TICKS_S)
         self._workers.stop(STOP_REPLIES_S)
         self._deliverer.stop(STOP_OUTBOX_S)
-        if self._prometheus is not None:
-            self._prometheus.close()
+        self._around.close()
         self.site.database.close()
         log.info("gpubot has ended")
 
@@ -195,6 +180,7 @@ class Bot:
         """What becomes due by the bot's clock, in the order in which it happens at one instant."""
         return (
             _tick("due", 5, lambda: keep_time(self.site, now=self._now())),
+            *self._around.due(),
             _tick("digests", 60, lambda: write_digests(self.site, now=self._now())),
         )
 
@@ -209,41 +195,17 @@ class Bot:
             _tick("profiles", 30, self._refresh_profiles),
             _tick("receipts", 3600, lambda: receipts.forget(self.site, now=self._now())),
             _tick("slack", 30, self._probe.look),
-            *self._looks_at_gpus(),
-            *self._directories.ticks(),
+            *self._around.ticks(),
         )
-
-    def _open_prometheus(self) -> Prometheus | None:
-        monitoring = self._edges.monitoring
-        if monitoring is None:
-            with self.site.database.transaction() as connection:
-                forget_nodes(connection)
-            return None
-        token = self.settings.prometheus_token
-        return Prometheus(monitoring.prometheus, timeout=monitoring.timeout, token=token)
-
-    def _looks_at_gpus(self) -> tuple[Tick, ...]:
-        settings, prometheus = self._edges.monitoring, self._prometheus
-        if settings is None or prometheus is None:
-            return ()
-        look = Tick(
-            "monitoring",
-            settings.interval,
-            lambda: watch_gpus(self.site, prometheus, settings, now=self._now()),
-        )
-        return (look,)
 
     def _sources(self) -> Sources:
         """What `/metrics` tells besides what stands in the tables."""
-        monitoring = self._edges.monitoring
         return Sources(
             ticks=lambda: [
                 TickFigures(tick.name, tick.lag_s, tick.failures) for tick in self._ticks.states()
             ],
             connected=lambda: self._slack_problem() is None,
-            monitored=None
-            if monitoring is None
-            else lambda: is_up(self.site, monitoring.interval, now=self._now()),
+            monitored=self._around.monitored,
         )
 
     def _slack_problem(self) -> str | None:
@@ -266,9 +228,10 @@ class Bot:
             open_id=self._open_id(),
             github_secret=self.settings.github_secret,
             alerts_token=self.settings.alerts_token,
-            node_label="" if self._edges.monitoring is None else self._edges.monitoring.node_label,
+            node_label=self._around.node_label,
             metrics=self._metrics,
             welcome=self._profiles.reader,
+            logs=self._around.logs,
         )
 
     def _open_id(self) -> OpenId | None:

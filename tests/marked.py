@@ -5,11 +5,12 @@ from __future__ import annotations
 import ast
 import builtins
 import re
+import warnings
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from babel.messages.extract import extract_from_file
-from babel.messages.jslexer import tokenize
+from babel.messages.jslexer import Token, tokenize
 from jinja2.ext import babel_extract
 
 import bot
@@ -69,7 +70,9 @@ def marked_in_python(root: Path = ROOT) -> Iterator[tuple[str, Sentence]]:
         if part not in ENGLISH:
             marks = MARKS if part in PLAIN_SQL else READER_MARKS
             for line, found, _, _ in extract_from_file("python", path, keywords=marks):
-                yield f"{path}:{line}", found
+                # Newer Babels take a string after a call of a marked name for its argument.
+                if any(character.isalpha() for character in str(found)):
+                    yield f"{path}:{line}", found
 
 
 def marked_in_templates(root: Path = ROOT) -> Iterator[tuple[str, Sentence]]:
@@ -178,7 +181,7 @@ def unmarked_in_script(source: str) -> list[tuple[int, str]]:
     Marks inside a template literal are not found by extraction, so they are as good as none.
     """
     found, calls, last = [], [], ""
-    for token in tokenize(source):
+    for token in _tokens(source):
         if token.value == "(":
             calls.append(last)
         elif token.value == ")" and calls:
@@ -189,3 +192,10 @@ def unmarked_in_script(source: str) -> list[tuple[int, str]]:
         if token.type not in ("whitespace", "linecomment", "multilinecomment"):
             last = token.value
     return found
+
+
+def _tokens(source: str) -> list[Token]:
+    """The script's tokens. Babel's lexer is public by habit only, and newer ones say so."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        return list(tokenize(source))

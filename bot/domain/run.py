@@ -62,6 +62,44 @@ class Observation:
 
 
 @dataclass(frozen=True, slots=True)
+class Run:
+    """A run as the store has it: what is wanted of it, and what was last seen."""
+
+    id: int
+    key: str
+    booking: int
+    #: Which of the booking's runs it is, from 1.
+    number: int
+    state: RunState
+    created_at: datetime
+    #: What was last worth telling, and whether it is a trouble.
+    note: str = ""
+    is_trouble: bool = False
+    exit_code: int | None = None
+    #: When the runner took it; None: it has not.
+    submitted_at: datetime | None = None
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
+    #: When it was asked to end; None: it was not.
+    stop_asked_at: datetime | None = None
+    #: The instant it was last warned about, and when that was.
+    warned_for: datetime | None = None
+    warned_at: datetime | None = None
+    #: The newest checkpoint that was written down, by the clock of the server that has it.
+    checkpoint: Checkpoint | None = None
+    #: When that was, by gpubot's clock.
+    saved_at: datetime | None = None
+    #: When it saved one because it was warned; None: not since the last warning.
+    answered_at: datetime | None = None
+    #: Since when its runner answers, but does not know it.
+    missing_since: datetime | None = None
+    #: Where its log is kept; empty: nowhere yet.
+    log: str = ""
+    #: When its log was kept, or given up; None: there is still something to do about it.
+    settled_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Worker:
     """One process group of a run, on one node, with its GPUs by index."""
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from bot.domain.run_rules import RunnerKind
 from bot.runners.kubernetes.settings import KubernetesSettings
 from bot.runners.local.settings import LocalSettings
+from bot.runners.slurm.settings import SlurmSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,3 +22,4 @@ class RunnerSettings:
     secrets: Path | None = None
     local: LocalSettings = field(default_factory=LocalSettings)
     kubernetes: KubernetesSettings = field(default_factory=KubernetesSettings)
+    slurm: SlurmSettings = field(default_factory=SlurmSettings)

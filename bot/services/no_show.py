@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, or_, update
+from sqlalchemy import Connection, Row, Select, not_, or_, update
 from sqlmodel import col
 
 from bot.domain import policy
@@ -24,7 +24,7 @@ from bot.services.rows import load_booking, update_booking
 from bot.services.site import Site
 from bot.services.timely import later_if_undelivered
 from bot.services.withdraw import let_go
-from bot.store import models, queries
+from bot.store import models, queries, run_queries
 
 #: Nobody is asked oftener about one booking (design: "Calm").
 ASKED_AT_MOST = 2
@@ -122,6 +122,8 @@ def _silent(site: Site, now: datetime) -> Select[tuple[object, ...]]:
             col(table.queued).is_(False),
             col(table.overrun_from).is_(None),
             or_(col(table.used_at).is_(None), col(table.used_at) < since),
+            # A run that cannot be seen at present is no sign that nobody needs the GPUs.
+            not_(run_queries.has_open_run()),
         )
         .order_by(col(table.id))
     )
@@ -135,6 +137,7 @@ def _unanswered(site: Site, now: datetime) -> Select[tuple[object, ...]]:
             col(table.state) == BookingState.ACTIVE.value,
             col(table.asked_at) <= now - site.cluster.policy.no_show_after,
             col(table.end_at) > now,
+            not_(run_queries.has_open_run()),
         )
         .order_by(col(table.id))
     )

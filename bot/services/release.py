@@ -20,6 +20,7 @@ from bot.services.record import record_booking
 from bot.services.rows import load_booking, update_booking
 from bot.services.site import Site
 from bot.services.withdraw import let_go
+from bot.store import run_queries
 
 
 def release(
@@ -51,6 +52,7 @@ def release(
             record_booking(change, actor, "released", before=booking, after=after, reason=reason)
             let_go(change, actor, after, booking)
         else:
+            _check_no_run(change, booking)
             after = _release_some(change, booking, gpus)
             record_booking(
                 change, actor, "released_part", before=booking, after=after, reason=reason
@@ -71,6 +73,18 @@ def _check_running(booking: Booking, now: datetime) -> None:
         else policy.already_over(booking)
     )
     raise WrongState(booking=label, why=why)
+
+
+def _check_no_run(change: Change, booking: Booking) -> None:
+    """A run has all of its booking's GPUs until it ends: none can be taken from under it."""
+    run = run_queries.latest_runs(change.connection, [booking.id]).get(booking.id)
+    if run is not None and not run.state.is_over:
+        label = booking_label(booking.id)
+        why = Note(
+            N_("runs its job on all of its GPUs. Release it whole with `/gpu release {label}`."),
+            {"label": label},
+        )
+        raise WrongState(booking=label, why=why)
 
 
 def end_now(change: Change, booking: Booking, state: BookingState) -> Booking:

@@ -23,6 +23,7 @@ from bot.services.preemption_rows import (
 from bot.services.reclaim import fair_reclaim
 from bot.services.record import record_booking
 from bot.services.rows import update_booking
+from bot.services.run_rows import want_run
 from bot.services.site import Site
 from bot.services.withdraw import let_go, release_holds
 from bot.store import models, queries
@@ -110,6 +111,7 @@ def _begin(change: Change, booking: Booking) -> None:
     after = update_booking(change, booking, state=BookingState.ACTIVE, gpu_ids=ids)
     _record(change, "started", booking, after)
     release_holds(change, after)
+    want_run(change, after)
 
 
 def _settle_ids(change: Change, booking: Booking) -> GpuIds:

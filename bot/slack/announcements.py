@@ -17,6 +17,7 @@ from bot.domain.drain import DrainState
 from bot.domain.errors import N_, NotFound, UserId
 from bot.domain.transfer import Transfer, TransferState
 from bot.services import look, people
+from bot.services.look_runs import latest_run
 from bot.services.record import AuditRecord
 from bot.services.site import Site
 from bot.slack import (
@@ -28,10 +29,11 @@ from bot.slack import (
     pipelines,
     preemptions,
     reminders,
+    runs,
 )
 from bot.slack.blocks import history, notices
 from bot.slack.blocks.bookings import card, struck_card
-from bot.slack.blocks.build import actions, button, message
+from bot.slack.blocks.build import actions, button, message, with_line
 from bot.slack.context import Message, Reply
 from bot.slack.ids import ActionId
 from bot.slack.reader import Mrkdwn, Reader
@@ -93,7 +95,9 @@ def _card(row: Row, site: Site, now: datetime, reader: Reader) -> Message | None
             struck_card(reader, site.cluster, booking, _how_it_ended(site, booking, reader))
         )
     warned = preemptions.warnings_of(site, [booking], now).get(booking.id)
-    return _living(card(reader, site.cluster, booking, look.drained_nodes(site), now, warned))
+    shown = card(reader, site.cluster, booking, look.drained_nodes(site), now, warned)
+    run = latest_run(site, booking.id)
+    return _living(shown if run is None else with_line(shown, runs.state_line(reader, run)))
 
 
 def _moved_on(cluster: Cluster, booking: Booking, channel: str) -> Team | None:
@@ -209,6 +213,20 @@ def _away(row: Row, _site: Site, _now: datetime, reader: Reader) -> Message | No
     )
 
 
+def _outage(row: Row, _site: Site, _now: datetime, reader: Reader) -> Message:
+    """The operators' living message about a server that does not answer."""
+    since, until = datetime.fromisoformat(row.data["since"]), row.data["until"]
+    fields = {"server": row.data["server"], "since": since, "why": row.data["why"]}
+    if until is None:
+        template = N_(
+            ":warning: *{server}* cannot be reached since {since}: {why}. What runs there goes on; "
+            "nothing is started or seen until it answers."
+        )
+        return _living(message(reader.text(template, **fields)))
+    template = N_(":white_check_mark: *{server}* answers again. It was away {since} – {until}.")
+    return _living(message(reader.text(template, **fields, until=datetime.fromisoformat(until))))
+
+
 def _until(reader: Reader, end: datetime | None) -> Mrkdwn:
     if end is None:
         return reader.text(N_("until it is resumed"))
@@ -246,4 +264,6 @@ TOPICS: Mapping[str, Callable[[Row, Site, datetime, Reader], Message | None]] = 
     "gpu_alert": gpu_alerts.gpu_alert,
     "left_team": memberships.left_team,
     "directory": memberships.trouble,
+    "run": runs.told_to_owner,
+    "outage": _outage,
 }

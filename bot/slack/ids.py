@@ -50,6 +50,8 @@ class ActionId(StrEnum):
     MORE_TIME = "more_time"
     BOOK_AGAIN = "book_again"
     KEEP_TIME = "keep_time"
+    #: Starts a booking's job once more.
+    RUN_AGAIN = "run_again"
     #: Answers "is it still needed?", also before it is asked.
     STILL_NEEDED = "still_needed"
     #: Gives a booking back that nobody seems to use.

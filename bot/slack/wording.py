@@ -48,6 +48,12 @@ def escape_code(text: str) -> str:
     return text.translate(_NEUTRAL_CODE)
 
 
+def link(url: str, text: str) -> str:
+    """`text` that leads to `url`; neither can end the link early."""
+    safe = url.replace("&", "&amp;").replace("<", "%3C").replace(">", "%3E").replace("|", "%7C")
+    return f"<{safe}|{escape(text)}>"
+
+
 def cut(text: str, longest: int) -> str:
     """`text`, with an ellipsis in place of what is beyond `longest` characters."""
     return text if len(text) <= longest else text[: longest - 1].rstrip() + "…"

@@ -14,18 +14,19 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from bot.domain.access import Scope
 from bot.domain.booking import BookingState, booking_label
 from bot.services.activity import saw_use
+from bot.services.follow_run import checkpoint_reported
 from bot.services.look import get_booking
 from bot.services.notice import Action, Notice, check_notice_token, notice_of
 from bot.services.site import Site
 from bot.services.tokens import PREFIX
 from bot.store.database import Busy
 from bot.web.access import Access, bearer
-from bot.web.api.schemas import BookingId
+from bot.web.api.schemas import BookingId, FreeText
 from bot.web.problems import Problem
 
 
@@ -42,6 +43,15 @@ class NoticeNow(BaseModel):
     reason: str | None
     #: Whether somebody else needs the GPUs before the booking's own end.
     warned: bool
+
+
+class CheckpointSaved(BaseModel):
+    """What a script has saved."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    #: The file, as the script knows it.
+    path: FreeText = Field(default="", examples=["/checkpoints/last.pt"])
 
 
 def notice_routes(site: Site, access: Access, now: Callable[[], datetime]) -> APIRouter:
@@ -71,6 +81,23 @@ def notice_routes(site: Site, access: Access, now: Callable[[], datetime]) -> AP
             with suppress(Busy):
                 saw_use(site, booking, now=now())
         return JSONResponse(_as_json(found), headers={"Cache-Control": "no-store"})
+
+    @router.post(
+        "/bookings/{booking}/checkpoint",
+        status_code=204,
+        responses={404: {"description": "There is no such booking."}},
+    )
+    def checkpoint(request: Request, booking: BookingId, body: CheckpointSaved) -> Response:
+        """The script has saved a checkpoint; whoever waits for that is told.
+
+        The bearer token is the booking's own, from `/gpu show`; a run that gpubot has started
+        finds it in `GPUBOT_TOKEN`.
+        """
+        if not check_notice_token(site, booking, bearer(request)):
+            raise _no_token(booking)
+        get_booking(site, booking)
+        checkpoint_reported(site, booking, body.path, now=now())
+        return Response(status_code=204)
 
     return router
 

@@ -75,8 +75,6 @@ class LocalRunner:
         self._settings, self._secrets, self._around = settings, secrets, environment
         # Workers are started elsewhere than here.
         self._folder = folder.absolute()
-        with suppress(OSError):
-            self._folder.mkdir(mode=records.FOLDER_MODE, parents=True, exist_ok=True)
 
     def start(self, order: WorkOrder) -> None:
         """See Runner.start."""

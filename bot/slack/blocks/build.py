@@ -179,6 +179,14 @@ def told(text: str, *blocks: Block, replace: bool = False, title: str = "") -> R
     return Reply(cut_mrkdwn(text, FALLBACK_TEXT), shown[:MESSAGE_BLOCKS], replace, title)
 
 
+def with_line(reply: Reply, line: str) -> Reply:
+    """`reply` with a line of small print before its buttons."""
+    buttons = [i for i, block in enumerate(reply.blocks) if block["type"] == "actions"]
+    at = buttons[0] if buttons else len(reply.blocks)
+    blocks = (*reply.blocks[:at], context(line), *reply.blocks[at:])
+    return dataclasses.replace(reply, blocks=blocks[:MESSAGE_BLOCKS])
+
+
 def outcome(reply: Reply, title: str, said: str) -> Reply:
     """`reply` as what came of a press: a window it was pressed in says only `said`."""
     return dataclasses.replace(reply, title=title, short=said)

@@ -11,6 +11,7 @@ MODULES = (
     "reserve", "reserve_form", "free", "status", "mine", "show", "extend", "move", "give_up",
     "transfer", "node", "audit", "help", "wait", "wait_form", "waitlist", "queue", "offers",
     "preempt", "reclaim", "still_needed", "report", "token", "subscribe", "calendar",
+    "runs",
 )  # fmt: skip
 
 #: The order in which help lists the verbs.

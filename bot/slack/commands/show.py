@@ -7,6 +7,7 @@ from bot.domain.errors import N_, UserId
 from bot.domain.request import parse_id_and_rest
 from bot.domain.waitlist import parse_entry_id
 from bot.services.look import drained_nodes, get_booking, history, may_change, open_transfer
+from bot.services.look_runs import latest_run
 from bot.services.notice import notice_token
 from bot.slack import phrases
 from bot.slack.blocks.bookings import row_buttons
@@ -19,6 +20,7 @@ from bot.slack.payload import unpack_id
 from bot.slack.preemptions import warnings_of
 from bot.slack.reader import Mrkdwn
 from bot.slack.registry import Group, action, verb
+from bot.slack.runs import state_line
 
 #: Longest purpose that is shown here; the domain keeps no longer one.
 WHOLE_PURPOSE = 300
@@ -51,6 +53,7 @@ def whole(call: Call, booking_id: int) -> Reply:
     past = [dated(call.reader, record, named=False) for record in history(call.site, booking_id)]
     return message(
         _about(call, booking),
+        *_run_line(call, booking),
         *_buttons(call, booking),
         *_script_line(call, booking),
         divider(),
@@ -88,6 +91,12 @@ def _transfer_line(call: Call, booking: Booking) -> list[Mrkdwn]:
             expires=transfer.expires_at,
         )
     ]
+
+
+def _run_line(call: Call, booking: Booking) -> list[Block]:
+    """How far what runs on it has come."""
+    run = latest_run(call.site, booking.id)
+    return [] if run is None else [context(state_line(call.reader, run))]
 
 
 def _buttons(call: Call, booking: Booking) -> list[Block]:

@@ -1,0 +1,144 @@
+"""The servers around a cluster, as far as the configuration names any: asked by ticks of their own.
+
+Directories say who is who, Prometheus says what the GPUs do, a runner runs the work of bookings,
+and Kubernetes may say which nodes there are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from slack_sdk import WebClient
+
+from bot.config.edges import Edges
+from bot.config.settings import Settings
+from bot.domain.membership import Configured
+from bot.monitoring.prometheus import Prometheus
+from bot.running import make_running
+from bot.services.gpu_activity import forget_nodes
+from bot.services.gpu_watch import is_up
+from bot.services.learn_nodes import recall_nodes
+from bot.services.site import Site
+from bot.ticks.cluster_nodes import ClusterNodes
+from bot.ticks.directory import Directories
+from bot.ticks.monitoring import watch_gpus
+from bot.ticks.scheduler import Tick
+from bot.web.run_logs import ShownLogs
+
+#: How often runs are brought to what is wanted, and nodes are looked at.
+RUNS_EVERY, NODES_EVERY = timedelta(seconds=5), timedelta(seconds=20)
+#: How often the servers' own scheduler is told what is booked.
+HOLDS_EVERY = timedelta(minutes=1)
+LOGS_EXPIRE_EVERY = timedelta(hours=1)
+
+
+class Around:
+    """What stands around one site. Making it asks no server yet."""
+
+    def __init__(
+        self,
+        site: Site,
+        edges: Edges,
+        settings: Settings,
+        client: WebClient,
+        now: Callable[[], datetime],
+    ) -> None:
+        """`client` asks Slack about its user groups; `now` is the bot's clock, aware UTC."""
+        self._site, self._edges, self._now = site, edges, now
+        self._directories = Directories(
+            site,
+            Configured(site.cluster, edges.directories.grants),
+            edges.directories,
+            client,
+            settings.ldap_password,
+            now,
+        )
+        self._directories.adopt()
+        self._running = make_running(site, edges, now)
+        self._nodes = self._cluster_nodes()
+        self._prometheus = self._open_prometheus(settings.prometheus_token)
+
+    @property
+    def logs(self) -> ShownLogs | None:
+        """What runs have written; None: nothing is ever run."""
+        return None if self._running is None else self._running.logs
+
+    @property
+    def node_label(self) -> str:
+        """The label that names nodes in metrics and alerts; empty: the usual ones do."""
+        return "" if self._edges.monitoring is None else self._edges.monitoring.node_label
+
+    @property
+    def monitored(self) -> Callable[[], bool] | None:
+        """Whether the GPUs can be seen now; None: nobody looks at them."""
+        monitoring = self._edges.monitoring
+        if monitoring is None:
+            return None
+        return lambda: is_up(self._site, monitoring.interval, now=self._now())
+
+    def due(self) -> tuple[Tick, ...]:
+        """What follows the bot's clock, after the bookings themselves."""
+        if self._running is None:
+            return ()
+        return (Tick("runs", RUNS_EVERY, self._running.keeper.tick),)
+
+    def ticks(self) -> tuple[Tick, ...]:
+        """What is asked again and again."""
+        return (
+            *self._directories.ticks(),
+            *self._looks_at_gpus(),
+            *self._looks_at_nodes(),
+            *self._keeps_promises_known(),
+        )
+
+    def close(self) -> None:
+        """Let go of connections and threads; runs go on."""
+        if self._prometheus is not None:
+            self._prometheus.close()
+        if self._running is not None:
+            self._running.runner.close()
+
+    def _open_prometheus(self, token: str) -> Prometheus | None:
+        monitoring = self._edges.monitoring
+        if monitoring is None:
+            with self._site.database.transaction() as connection:
+                forget_nodes(connection)
+            return None
+        return Prometheus(monitoring.prometheus, timeout=monitoring.timeout, token=token)
+
+    def _cluster_nodes(self) -> ClusterNodes | None:
+        if self._running is None or self._running.nodes is None:
+            return None
+        learns = self._edges.runner.kubernetes.learns_nodes
+        if learns:
+            recall_nodes(self._site)
+        return ClusterNodes(self._site, self._running.nodes, learns=learns)
+
+    def _looks_at_gpus(self) -> tuple[Tick, ...]:
+        settings, prometheus = self._edges.monitoring, self._prometheus
+        if settings is None or prometheus is None:
+            return ()
+        look = Tick(
+            "monitoring",
+            settings.interval,
+            lambda: watch_gpus(self._site, prometheus, settings, now=self._now()),
+        )
+        return (look,)
+
+    def _looks_at_nodes(self) -> tuple[Tick, ...]:
+        nodes = self._nodes
+        if nodes is None:
+            return ()
+        return (Tick("nodes", NODES_EVERY, lambda: nodes.look(now=self._now())),)
+
+    def _keeps_promises_known(self) -> tuple[Tick, ...]:
+        """The runner's own scheduler knows what is booked; logs are kept no longer than wanted."""
+        running = self._running
+        if running is None:
+            return ()
+        keep = self._edges.logs.keep
+        return (
+            Tick("holds", HOLDS_EVERY, lambda: running.keeper.hold(running.holds_ahead)),
+            Tick("logs", LOGS_EXPIRE_EVERY, lambda: running.archive.expire(self._now() - keep)),
+        )

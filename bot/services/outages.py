@@ -1,0 +1,107 @@
+"""Servers around the cluster that do not answer: told to the operators once, and when it is over.
+
+A message stands in the operators' channel as long as the outage lasts, and is edited when it ends.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection, delete, insert, select, update
+from sqlmodel import col
+
+from bot.services.change import Change
+from bot.services.changing import changing
+from bot.services.record import post
+from bot.services.site import Site
+from bot.store import models
+
+#: What is over sooner is nobody's business: servers are restarted.
+TOLD_AFTER = timedelta(minutes=2)
+
+
+@dataclass(frozen=True, slots=True)
+class Outage:
+    """A server that does not answer; instants are ISO 8601."""
+
+    #: Which one, as operators call it: "kubernetes", "slurm".
+    server: str
+    since: str
+    why: str
+    told: bool = False
+
+    @property
+    def subject(self) -> str:
+        """What its message is about."""
+        return f"outage:{self.server}@{self.since}"
+
+
+def note_outage(site: Site, server: str, why: str | None, *, now: datetime) -> None:
+    """Note that `server` cannot be reached, and why; None: it can."""
+    with site.database.snapshot() as connection:
+        known = _known(connection, server)
+    if _is_known(known, why, now):
+        return
+    with changing(site, now) as change:
+        known = _known(change.connection, server)
+        if why is None:
+            _end(change, known)
+        elif known is None:
+            _write(change.connection, Outage(server, change.now.isoformat(), why))
+        elif _is_due(known, change.now):
+            told = Outage(server, known.since, why, told=True)
+            _write(change.connection, told, is_new=False)
+            _tell(change, told, "begun", until=None)
+
+
+def _is_known(known: Outage | None, why: str | None, now: datetime) -> bool:
+    """Whether there is nothing to write."""
+    if known is None:
+        return why is None
+    return why is not None and not _is_due(known, now)
+
+
+def _is_due(known: Outage, now: datetime) -> bool:
+    return not known.told and now - datetime.fromisoformat(known.since) >= TOLD_AFTER
+
+
+def _end(change: Change, known: Outage | None) -> None:
+    if known is None:
+        return
+    memory = models.Memory
+    change.connection.execute(delete(memory).where(col(memory.name) == _name(known.server)))
+    if known.told:
+        _tell(change, known, "over", until=change.now)
+
+
+def _tell(change: Change, outage: Outage, state: str, *, until: datetime | None) -> None:
+    channel = change.cluster.ops_channel
+    if channel is None:
+        return
+    post(
+        change, "outage", channel, outage.subject, f"{outage.subject}:{state}",
+        server=outage.server, since=outage.since, why=outage.why,
+        until=None if until is None else until.isoformat(),
+    )  # fmt: skip
+
+
+def _known(connection: Connection, server: str) -> Outage | None:
+    memory = models.Memory
+    statement = select(col(memory.value)).where(col(memory.name) == _name(server))
+    found = connection.execute(statement).scalar_one_or_none()
+    return None if found is None else Outage(**json.loads(found))
+
+
+def _write(connection: Connection, outage: Outage, *, is_new: bool = True) -> None:
+    memory, value = models.Memory, json.dumps(asdict(outage))
+    if is_new:
+        connection.execute(insert(memory).values(name=_name(outage.server), value=value))
+    else:
+        statement = update(memory).where(col(memory.name) == _name(outage.server))
+        connection.execute(statement.values(value=value))
+
+
+def _name(server: str) -> str:
+    return f"outage:{server}"

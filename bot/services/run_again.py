@@ -1,0 +1,44 @@
+"""Starting a booking's job once more, after it failed or was lost; it goes on where it was."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from bot.domain import policy
+from bot.domain.actor import Actor
+from bot.domain.booking import BookingState, booking_label
+from bot.domain.errors import N_, WrongState
+from bot.domain.notes import Note
+from bot.domain.run import Run
+from bot.services.changing import changing
+from bot.services.record import record_booking
+from bot.services.rows import load_booking
+from bot.services.run_rows import want_run
+from bot.services.site import Site
+from bot.store import run_queries
+
+
+def run_again(site: Site, actor: Actor, booking_id: int, *, now: datetime) -> Run:
+    """Have the booking's job started again; while one runs, that one is given.
+
+    Raises WrongState when the booking is not active or has no job.
+    """
+    with changing(site, now) as change:
+        booking = load_booking(change, booking_id)
+        policy.check_may_change(site.cluster, actor, booking)
+        label = booking_label(booking.id)
+        if booking.is_over(change.now):
+            raise WrongState(booking=label, why=policy.already_over(booking))
+        if booking.state is not BookingState.ACTIVE:
+            raise WrongState(booking=label, why=Note(N_("has not started; its job will.")))
+        if booking.job is None:
+            why = Note(N_("has no job: give it one with `/gpu job {label} …`."), {"label": label})
+            raise WrongState(booking=label, why=why)
+        run = want_run(change, booking)
+        if run is None:
+            return run_queries.runs_of(change.connection, booking.id)[-1]
+        details = {"run": run.number}
+        record_booking(
+            change, actor, "run_again", before=booking, after=booking, details=details, told=True
+        )
+        return run

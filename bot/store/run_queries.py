@@ -1,0 +1,87 @@
+"""Reading runs as the domain's values; see bot.store.queries."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Row, exists
+from sqlmodel import col
+
+from bot.domain.run import Checkpoint, Run, RunState
+from bot.store import models
+from bot.store.queries import columns, in_chunks
+
+
+def find_run(connection: Connection, run_id: int) -> Run | None:
+    """The run with that id; None when there is none."""
+    row = connection.execute(columns(models.Run).where(col(models.Run.id) == run_id)).one_or_none()
+    return None if row is None else to_run(row)
+
+
+def run_by_key(connection: Connection, key: str) -> Run | None:
+    """The run with that key; None when there is none."""
+    row = connection.execute(columns(models.Run).where(col(models.Run.key) == key)).one_or_none()
+    return None if row is None else to_run(row)
+
+
+def runs_of(connection: Connection, booking_id: int) -> list[Run]:
+    """The runs of a booking, in the order in which they were wanted."""
+    table = models.Run
+    statement = columns(table).where(col(table.booking) == booking_id).order_by(col(table.number))
+    return [to_run(row) for row in connection.execute(statement)]
+
+
+def latest_runs(connection: Connection, booking_ids: Iterable[int]) -> dict[int, Run]:
+    """The last run of each of those bookings that has one."""
+    table, found = models.Run, {}
+    for chunk in in_chunks(sorted(set(booking_ids))):
+        statement = columns(table).where(col(table.booking).in_(chunk))
+        for row in connection.execute(statement.order_by(col(table.number))):
+            found[row.booking] = to_run(row)
+    return found
+
+
+def unsettled_runs(connection: Connection) -> list[Run]:
+    """The runs about which something is still to be done, oldest first."""
+    table = models.Run
+    statement = columns(table).where(col(table.settled_at).is_(None)).order_by(col(table.id))
+    return [to_run(row) for row in connection.execute(statement)]
+
+
+def has_open_run(booking: type[models.Booking] = models.Booking) -> ColumnElement[bool]:
+    """A condition on bookings: there is a run of it that is not over."""
+    table = models.Run
+    return exists().where(
+        col(table.booking) == col(booking.id),
+        col(table.settled_at).is_(None),
+        col(table.ended_at).is_(None),
+    )
+
+
+def to_run(row: Row[Any]) -> Run:
+    """A row as a run."""
+    seen = None if row.checkpoint_at is None else Checkpoint(row.checkpoint, row.checkpoint_at)
+    return Run(
+        id=row.id,
+        key=row.key,
+        booking=row.booking,
+        number=row.number,
+        state=RunState(row.state),
+        created_at=row.created_at,
+        note=row.note,
+        is_trouble=row.is_trouble,
+        exit_code=row.exit_code,
+        submitted_at=row.submitted_at,
+        started_at=row.started_at,
+        ended_at=row.ended_at,
+        stop_asked_at=row.stop_asked_at,
+        warned_for=row.warned_for,
+        warned_at=row.warned_at,
+        checkpoint=seen,
+        saved_at=row.saved_at,
+        answered_at=row.answered_at,
+        missing_since=row.missing_since,
+        log=row.log,
+        settled_at=row.settled_at,
+    )

@@ -1,0 +1,184 @@
+"""The reconciler of runs: what is wanted stands in the store, what is so at the runner.
+
+Each tick reads what there is to do, asks the runner what it sees, and brings the two together.
+Every step may be done twice, by two processes, or after a crash: runners know runs by their keys,
+and facts are written once.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from bot.domain.errors import BookingError
+from bot.domain.run import Observation, RunState
+from bot.domain.run_course import KEEP_TRYING, must_warn
+from bot.runners.archive import Archive, ArchiveError
+from bot.runners.protocol import Hold, Refused, Runner, Unreachable
+from bot.runners.tails import tail
+from bot.services import follow_run
+from bot.services.notice import notice_of
+from bot.services.outages import note_outage
+from bot.services.run_work import Work, accounts_of, live_bookings, open_work, refusal, work_order
+from bot.services.site import Site
+
+log = logging.getLogger(__name__)
+
+#: A note that tells no more than the exit status, which is told anyway.
+_SAYS_NOTHING = re.compile(r"((worker \d+: )?exit (status|code) -?\d+)?")
+
+
+class RunKeeper:
+    """Keeps the runs of one site going on one runner."""
+
+    def __init__(
+        self,
+        site: Site,
+        runner: Runner,
+        archive: Archive,
+        now: Callable[[], datetime],
+        hidden: Callable[[str], Collection[str]],
+    ) -> None:
+        """`now` is the bot's clock, aware UTC; `hidden` are a run's secret values, by its key."""
+        self._site, self._runner, self._archive = site, runner, archive
+        self._now, self._hidden = now, hidden
+
+    def tick(self) -> None:
+        """Do what is to be done about every run; one that fails holds up no other."""
+        note_outage(self._site, self._runner.name, self._runner.problem(), now=self._now())
+        work = open_work(self._site, now=self._now())
+        if not work:
+            return
+        seen = self._observed(work)
+        failures = []
+        for one in work:
+            try:
+                if one.run.state is RunState.WANTED:
+                    self._begin(one)
+                elif seen is not None:
+                    self._attend(one, seen.get(one.run.key))
+            except Unreachable as error:
+                log.warning("run %s: %s", one.run.key, error)
+            except Exception as error:
+                log.exception("run %s could not be attended to", one.run.key)
+                failures.append(error)
+        if failures:
+            raise failures[0]
+
+    def hold(self, ahead: timedelta) -> None:
+        """Have the servers' own scheduler keep the GPUs of what begins within `ahead`."""
+        now = self._now()
+        bookings = live_bookings(self._site, now=now, until=now + ahead)
+        accounts = accounts_of(self._site, bookings)
+        self._runner.hold([
+            Hold(
+                booking.id,
+                accounts[booking.id],
+                booking.window,
+                tuple((share.node, share.gpus) for share in booking.shares),
+            )
+            for booking in bookings
+        ])  # fmt: skip
+
+    def _observed(self, work: Sequence[Work]) -> Mapping[str, Observation] | None:
+        """What is seen of the runs that were started, by key; None: nothing is known."""
+        keys = {one.run.key for one in work if one.run.state is not RunState.WANTED}
+        try:
+            return self._runner.observe(keys) if keys else {}
+        except Unreachable as error:
+            # What runs goes on.
+            log.warning("runs cannot be seen at present: %s", error)
+            return None
+
+    def _attend(self, work: Work, observed: Observation | None) -> None:
+        if work.run.state.is_over:
+            self._settle(work, observed)
+        elif work.stop:
+            self._stop(work, observed)
+        else:
+            self._follow(work, observed)
+
+    def _begin(self, work: Work) -> None:
+        """Start a run that is wanted; starting it twice, after a lost answer, does no harm."""
+        now = self._now()
+        if work.stop:
+            # It may have been started all the same, by a call whose answer was lost.
+            self._runner.stop(work.run.key, work.stop)
+            follow_run.stop_asked(self._site, work.run, now=now)
+            return
+        if work.waits_for:
+            follow_run.waits(self._site, work.run, follow_run.STILL_USED, now=now)
+            return
+        try:
+            self._runner.start(work_order(self._site, work))
+        except BookingError as error:
+            follow_run.cannot_start(self._site, work.run, refusal(error), now=now)
+        except Refused as error:
+            follow_run.cannot_start(self._site, work.run, str(error), now=now)
+        except Unreachable as error:
+            follow_run.waits(self._site, work.run, str(error), now=now)
+        else:
+            follow_run.submitted(self._site, work.run, now=now)
+
+    def _follow(self, work: Work, observed: Observation | None) -> None:
+        now = self._now()
+        if observed is None:
+            follow_run.missed(self._site, work.run, now=now)
+            return
+        if follow_run.given_up(self._site, work.run, observed, now=now):
+            return
+        if observed.state is RunState.FAILED and _SAYS_NOTHING.fullmatch(observed.note):
+            observed = replace(observed, note=self._last_words(work.run.key) or observed.note)
+        follow_run.saw(self._site, work.run, observed, now=now)
+        if not observed.state.is_over and must_warn(work.run, work.losing_at):
+            self._warn(work, observed)
+
+    def _last_words(self, key: str) -> str:
+        """The last line that a run wrote, which often says why it failed."""
+        hidden = self._hidden(key)
+        lines = (tail(file, 1, hidden) for file in self._runner.logs(key))
+        return next((line.strip() for line in lines if line.strip()), "")
+
+    def _warn(self, work: Work, observed: Observation) -> None:
+        assert work.losing_at is not None, "must_warn says so"
+        notice = notice_of(self._site, work.booking.id, now=self._now())
+        self._runner.warn(work.run.key, work.losing_at, notice.reason or "")
+        follow_run.was_warned(
+            self._site, work.run, work.losing_at, observed.checkpoint, now=self._now()
+        )
+
+    def _stop(self, work: Work, observed: Observation | None) -> None:
+        run = work.run
+        if run.stop_asked_at is None:
+            # What it saved last is part of its story.
+            if observed is not None and not observed.state.is_over:
+                follow_run.saw(self._site, run, observed, now=self._now())
+            if observed is None or not observed.state.is_over:
+                self._runner.stop(run.key, work.stop)
+                follow_run.stop_asked(self._site, run, now=self._now())
+                return
+        if observed is None:
+            follow_run.missed(self._site, run, now=self._now())
+        else:
+            follow_run.saw(self._site, run, observed, now=self._now())
+
+    def _settle(self, work: Work, observed: Observation | None) -> None:
+        """Keep the log of a run that is over, then let its runner forget it."""
+        run, now = work.run, self._now()
+        if observed is not None and not observed.state.is_over:
+            self._runner.stop(run.key, "it is over")
+            return
+        files = self._runner.logs(run.key)
+        try:
+            link = self._archive.keep(run.key, files, self._hidden(run.key)) if files else ""
+        except ArchiveError as error:
+            if now - (run.ended_at or run.created_at) < KEEP_TRYING:
+                log.warning("the log of %s could not be kept: %s", run.key, error)
+                return
+            log.error("the log of %s is given up: %s", run.key, error)
+            link = ""
+        follow_run.log_kept(self._site, run, link, now=now)
+        self._runner.forget(run.key)
