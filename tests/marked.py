@@ -70,8 +70,9 @@ def marked_in_python(root: Path = ROOT) -> Iterator[tuple[str, Sentence]]:
         if part not in ENGLISH:
             marks = MARKS if part in PLAIN_SQL else READER_MARKS
             for line, found, _, _ in extract_from_file("python", path, keywords=marks):
-                # Newer Babels take a string after a call of a marked name for its argument.
-                if any(character.isalpha() for character in str(found)):
+                # Newer Babels take a function that is called like a mark for a call of it, and
+                # the first string in it for the sentence.
+                if found != "…":
                     yield f"{path}:{line}", found
 
 
