@@ -74,6 +74,8 @@ class ApiServer:
         #: What to answer instead, by call: for faults.
         self.faults: dict[Call, Refusal] = {}
         self.logs: dict[str, list[tuple[str, bytes]]] = {}
+        #: Most objects in one piece of a list, however many were asked for; 0: any number.
+        self.page = 0
         self.port = 0
         self.tokens = {TOKEN}
         self._server: _Server | None = None
@@ -257,7 +259,8 @@ class _Handler(BaseHTTPRequestHandler):
                 if version < objects.compacted:
                     raise Refusal(410, "Expired", "The provided continue parameter is too old")
             items = [one for one in self._selected(asked) if one["metadata"]["name"] > after]
-            most = int(asked.query.get("limit") or 0) or len(items)
+            asked_for = int(asked.query.get("limit") or 0) or len(items)
+            most = min(asked_for, self.server.api.page or asked_for)
             metadata: Object = {"resourceVersion": str(version)}
             if len(items) > most:
                 last = items[most - 1]["metadata"]["name"]

@@ -8,14 +8,30 @@ from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 
+import yaml
 from kubernetes_api.objects import Place
-from kubernetes_api.server import ApiServer
+from kubernetes_api.server import ApiServer, Call
 from kubernetes_api.volcano import COMMANDS, JOBS, NAMESPACE, PODS, Volcano
 from runners.contract import SECRET_NAME, SECRET_VALUE, Program
 
 from bot.domain.job import Job
 from bot.runners.kubernetes.runner import KubernetesRunner, kubernetes_runner
 from bot.runners.kubernetes.settings import KubernetesSettings
+
+RIGHTS = Path(__file__).parents[2] / "deploy" / "kubernetes" / "rights.yaml"
+
+
+def shipped_rights() -> set[Call]:
+    """What the manifests in deploy/kubernetes let gpubot do."""
+    objects = yaml.safe_load_all(RIGHTS.read_text(encoding="utf-8"))
+    rules = [rule for one in objects for rule in one.get("rules", ())]
+    return {
+        Call(group, resource, verb)
+        for rule in rules
+        for group in rule["apiGroups"]
+        for resource in rule["resources"]
+        for verb in rule["verbs"]
+    }
 
 
 class KubernetesLab:
@@ -25,9 +41,9 @@ class KubernetesLab:
     can_be_cut = True
     sees_checkpoints = False
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, **settings: object) -> None:
         self.kept = folder / "runs"
-        self.server = ApiServer()
+        self.server = ApiServer(shipped_rights())
         self.server.start()
         self.volcano = Volcano(self.server)
         for node in self.nodes:
@@ -40,7 +56,9 @@ class KubernetesLab:
         self.volcano.start()
         kubeconfig = folder / "kubeconfig"
         kubeconfig.write_text(json.dumps(self.server.kubeconfig()))
-        self.settings = KubernetesSettings(kubeconfig=str(kubeconfig), namespace=NAMESPACE)
+        self.settings = KubernetesSettings(
+            kubeconfig=str(kubeconfig), namespace=NAMESPACE, **settings
+        )
         self.runner = self._new()
 
     def job(self, key: str, program: Program, grace: timedelta) -> Job:
@@ -98,9 +116,9 @@ class KubernetesLab:
 
 
 @contextmanager
-def kubernetes_lab(folder: Path) -> Iterator[KubernetesLab]:
+def kubernetes_lab(folder: Path, **settings: object) -> Iterator[KubernetesLab]:
     """A lab that ends with the block."""
-    lab = KubernetesLab(folder)
+    lab = KubernetesLab(folder, **settings)
     try:
         yield lab
     finally:

@@ -125,6 +125,12 @@ class Api:
             response.close()
             response.release_conn()
 
+    def close(self) -> None:
+        """Let go of connections."""
+        with self._lock:
+            if self._client is not None:
+                self._client.rest_client.pool_manager.clear()
+
     def _object(
         self,
         method: str,

@@ -74,7 +74,7 @@ def pod_of(found: Object, before: Pod | None = None) -> Pod:
         node=spec.get("nodeName") or "",
         waiting=_waiting(state.get("waiting") or {}),
         unbound=_unbound(conditions.get("PodScheduled", {})),
-        started_at=_instant((state.get("running") or ended).get("startedAt")),
+        started_at=_instant((state.get("running") or ended).get("startedAt") or _begun(status)),
         ended_at=_instant(ended.get("finishedAt")),
         exit_code=ended.get("exitCode"),
         reason=ended.get("reason") or status.get("reason") or "",
@@ -117,6 +117,12 @@ def _state(status: Object) -> Object:
         if one.get("name") == names.CONTAINER:
             return one.get("state") or {}
     return {}
+
+
+def _begun(status: Object) -> str | None:
+    """When a pod began of whose container nothing is told (any more)."""
+    has_begun = status.get("phase") in ("Running", "Succeeded", "Failed")
+    return status.get("startTime") if has_begun and not status.get("containerStatuses") else None
 
 
 def _waiting(waiting: Object) -> str:

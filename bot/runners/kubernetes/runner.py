@@ -32,7 +32,7 @@ log = logging.getLogger(__name__)
 #: Seconds that a first look at the cluster may take before a caller is told that it is away.
 FIRST_LOOK_S = 5.0
 #: Seconds that a run which is over waits for the rest of its logs.
-LOGS_S = 30.0
+LOGS_S = 15.0
 #: Seconds in which connections and threads are let go.
 CLOSE_S = 2.0
 
@@ -166,6 +166,7 @@ class KubernetesRunner:
         ends: tuple[Watch | LogCopy, ...] = (*self._watches, *copies)
         for one in ends:
             one.close(CLOSE_S)
+        self._api.close()
 
     def _look(self) -> None:
         """Raise Unreachable unless jobs and pods are followed at present."""

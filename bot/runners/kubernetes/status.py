@@ -117,9 +117,13 @@ def _how_it_ended(seen: Seen) -> tuple[RunState, str, int | None]:
 
 
 def _has_succeeded(seen: Seen) -> bool:
-    """Whether Volcano says so, or every pod did before the job's time to live was over."""
+    """Whether Volcano says so, or every pod did before the job's time to live was over.
+
+    Volcano keeps pods that have ended well: one that went without being seen to do so was taken.
+    """
     if seen.phase:
-        return seen.phase == "Completed"
+        vanished = any(pod.is_gone and pod.phase != "Succeeded" for pod in seen.pods)
+        return seen.phase == "Completed" and not vanished
     return len(seen.pods) == seen.workers > 0 and all(pod.exit_code == 0 for pod in seen.pods)
 
 
