@@ -42,6 +42,8 @@ MOST_ENTRIES = 20_000
 MOST_GROUPS = 500
 #: Addresses of one person that are looked at.
 MOST_ADDRESSES = 5
+#: What so few entries lack may be meant; more point to settings or rights that are wrong.
+FEW = 2
 #: The bit of Active Directory's userAccountControl that says: disabled.
 DISABLED = 2
 
@@ -135,7 +137,7 @@ class _Reading:
         entries = [entry for _, entry in sorted(people.items()) if not entry.is_disabled]
         members = [self._member(entry) for entry in entries]
         reachable = tuple(member for member in members if member.addresses)
-        if members and not reachable:
+        if len(members) > FEW and not reachable:
             raise self._failed(
                 f"none of the {len(members)} people in {name} has an e-mail address that can be "
                 f"read in the attribute {self._server.mail}: check ldap.mail and the account's "
@@ -176,7 +178,7 @@ class _Reading:
         entries = [*self._by_name(named), *self._by_user(users)]
         # A group may name itself as its only member, because it has to name one.
         others = [name for name in named if same_name(name) != same_name(group.dn)]
-        if not entries and (others or users):
+        if not entries and len(others) + len(users) > FEW:
             raise self._failed(
                 f"the account may read nobody of the {len(others) + len(users)} in {group.dn}: "
                 "check its rights, ldap.base and ldap.user_filter"
@@ -249,7 +251,10 @@ def _entries(connection: Connection) -> list[Mapping[str, object]]:
 
 
 def _entry(answer: Mapping[str, object]) -> _Entry:
-    """An entry; options of attributes, such as `member;range=0-*`, are taken off."""
+    """An entry; options of attributes, such as `member;range=1500-*`, are taken off.
+
+    (Active Directory gives long attributes in parts, which ldap3 puts together.)
+    """
     values: dict[str, list[bytes]] = {}
     raw = answer["raw_attributes"]
     assert isinstance(raw, Mapping), "ldap3 gives attributes by name"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from slack_sdk import WebClient
@@ -27,7 +27,7 @@ from bot.ticks.scheduler import Tick
 log = logging.getLogger(__name__)
 
 #: Addresses a turn; Slack allows about 50 questions a minute, and others ask it as well.
-ADDRESSES_AT_ONCE = 5
+ADDRESSES_AT_ONCE = 8
 #: How often addresses are asked about, and others' news made known.
 TURN = timedelta(seconds=15)
 
@@ -40,7 +40,7 @@ class Directories:
     configured: Configured
     settings: DirectorySettings
     client: WebClient
-    password: str
+    password: str = field(repr=False)
     now: Callable[[], datetime]
 
     def ticks(self) -> tuple[Tick, ...]:
@@ -71,7 +71,7 @@ class Directories:
             for address in wanted:
                 found[address] = find_user(self.client, address)
         except DirectoryError as error:
-            log.warning("%s", error)
+            log.info("%s", error)
         directory.keep_users(self.site, self.configured, found, now=self.now())
         self.adopt()
 

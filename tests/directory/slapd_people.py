@@ -12,7 +12,8 @@ def people() -> dict[str, dict[str, object]]:
     """Ordinary people, and some that are not."""
     found = person("alice", "Alice Martin", mail=["Alice@Lab.Example", "a.martin@lab.example"])
     found |= person("bob", "Bob Keller") | person("chen", "陈伟") | person("dana", "Dana Ødegård")
-    found |= person("nomail", "No Mail", mail=None)
+    for user in ("nomail", "nomail2", "nomail3"):
+        found |= person(user, "No Mail", mail=None)
     found |= person(
         "gone", "Gone", objectClass=["inetOrgPerson", "account7"], userAccountControl="514"
     )
@@ -30,7 +31,7 @@ def people() -> dict[str, dict[str, object]]:
 
 def groups() -> dict[str, dict[str, object]]:
     """Groups of all kinds."""
-    secret = "uid=hidden,ou=secret,dc=lab"
+    secret = [f"uid=hidden{number},ou=secret,dc=lab" for number in range(3)]
     return {
         **group("vision", [name_of("alice"), name_of("bob")]),
         **group("nested", [name_of("chen"), group_of("inner")]),
@@ -40,9 +41,11 @@ def groups() -> dict[str, dict[str, object]]:
         **group("hidden-none", ["cn=nobody"]),
         **group("strange", [_odd_name(), "cn=nobody", "uid=left,ou=people,dc=lab", name_of("bob")]),
         **group("mailless", [name_of("nomail"), name_of("bob")]),
-        **group("all-mailless", [name_of("nomail")]),
+        **group("all-mailless", [name_of(user) for user in ("nomail", "nomail2", "nomail3")]),
+        **group("only-mailless", [name_of("nomail")]),
+        **group("only-gone", [name_of("left")]),
         **group("accounts", [name_of("gone"), name_of("here")]),
-        **group("unreadable", [secret]),
+        **group("unreadable", secret),
         **group("twice", [name_of("bob")]),
         "cn=twice,ou=people,dc=lab": {"objectClass": ["groupOfNames"], "member": [name_of("bob")]},
         group_of("unique"): {

@@ -116,8 +116,13 @@ def test_people_without_an_address_are_counted_and_left_out(lab: Slapd) -> None:
 
 def test_a_group_in_which_nobody_has_an_address_points_to_a_wrong_setting(lab: Slapd) -> None:
     said = refused(lab.settings(), "all-mailless")
-    assert "none of the 1 people in cn=all-mailless,ou=groups,dc=lab has an e-mail address" in said
-    assert "attribute telexNumber" in refused(lab.settings(mail="telexNumber"))
+    assert "none of the 3 people in cn=all-mailless,ou=groups,dc=lab has an e-mail address" in said
+    assert "attribute telexNumber" in refused(lab.settings(mail="telexNumber"), "crowd")
+
+
+def test_a_team_of_one_may_be_of_nobody_who_can_be_known(lab: Slapd) -> None:
+    assert read(lab.settings(), "only-mailless") == Group(group_of("only-mailless"), (), 1)
+    assert read(lab.settings(), "only-gone") == Group(group_of("only-gone"), ())
 
 
 def test_who_is_disabled_in_active_directory_is_in_no_group(lab: Slapd) -> None:
@@ -127,7 +132,7 @@ def test_who_is_disabled_in_active_directory_is_in_no_group(lab: Slapd) -> None:
 def test_only_whom_the_filter_lets_through_counts(lab: Slapd) -> None:
     assert addresses(read(lab.settings(user_filter="(uid=b*)"), "vision")) == ["bob@lab.example"]
     assert "user_filter is no LDAP filter" in refused(lab.settings(user_filter="(uid=b*"))
-    assert "check its rights, ldap.base" in refused(lab.settings(user_filter="(uid=zoe)"))
+    assert "check its rights, ldap.base" in refused(lab.settings(user_filter="(uid=zoe)"), "crowd")
 
 
 def test_people_elsewhere_than_under_the_base_are_found_by_their_names(lab: Slapd) -> None:
@@ -145,7 +150,7 @@ def test_a_group_that_is_not_there_or_is_none_is_named(lab: Slapd) -> None:
 
 def test_what_the_account_may_not_see_is_no_empty_group(lab: Slapd) -> None:
     assert "may not read who is in" in refused(lab.settings(), "hidden-none")
-    assert "may read nobody of the 1 in" in refused(lab.settings(), "unreadable")
+    assert "may read nobody of the 3 in" in refused(lab.settings(), "unreadable")
 
 
 def test_a_group_that_may_be_empty_may_be_read_empty(lab: Slapd) -> None:
