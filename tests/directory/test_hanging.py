@@ -46,10 +46,14 @@ def test_gpubot_ends_at_once_while_a_directory_is_waited_for(tmp_path: Path) -> 
                 "SLACK_SIGNING_SECRET": "1",
             },
         )
-        waited_for, _ = silent.accept()
-        with waited_for:
-            process.send_signal(signal.SIGTERM)
-            # Half as long as the directory would be waited for.
-            _, log = process.communicate(timeout=15)
+        try:
+            waited_for, _ = silent.accept()
+            with waited_for:
+                process.send_signal(signal.SIGTERM)
+                # Half as long as the directory would be waited for.
+                _, log = process.communicate(timeout=15)
+        finally:
+            process.kill()
+            process.communicate()
     assert process.returncode == 0
     assert "gpubot has ended" in log
