@@ -347,6 +347,17 @@ def test_a_warning_is_an_annotation_of_each_pod(lab: KubernetesLab) -> None:
         assert pod["metadata"]["annotations"]["gpubot.io/reclaim-at"] == RECLAIM_AT.isoformat()
 
 
+def test_a_warning_reaches_pods_that_come_after_it(lab: KubernetesLab) -> None:
+    first = gpus(run_in(lab), 4).start()
+    late = gpus(run_in(lab), 4)
+    lab.runner.start(late.order)
+    told(late)
+    lab.runner.warn(late.key, RECLAIM_AT, "P0 work")
+    lab.finish(first.key, 0)
+    late.comes_to(RunState.RUNNING)
+    eventually(lambda: late.look() and "warned" in late.words(), late.words)
+
+
 def test_the_cluster_and_its_nodes_are_read(lab: KubernetesLab) -> None:
     lab.volcano.add_node("gpu-10", 8, "NVIDIA-A100-SXM4-80GB")
     seen = eventually(lambda: found if len(found := lab.runner.nodes()) == 3 else None)

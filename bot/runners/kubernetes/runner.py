@@ -90,11 +90,9 @@ class KubernetesRunner:
         notes = {names.RECLAIM_AT: reclaim_at.isoformat(), names.RECLAIM_REASON: reason}
         patch: Object = {"metadata": {"annotations": notes}}
         job = self._patch(names.jobs(self._settings.namespace, key), patch)
-        if job is None:
-            return
-        self._jobs.learn(job)
-        for name in self._pods_of(key):
-            self._patch(names.pods(self._settings.namespace, name), patch)
+        if job is not None:
+            self._jobs.learn(job)
+            self._pass_on(job)
 
     def stop(self, key: str, reason: str) -> None:
         """Ask the run to end; its pods get their grace."""
@@ -184,6 +182,8 @@ class KubernetesRunner:
             return None
         found = status.observe(self._seen(key, job, known or Remembered()))
         if not found.state.is_over:
+            if job is not None:
+                self._pass_on(job)
             return found
         if not self._has_logs(key):
             return Observation(RunState.STOPPING, started_at=found.started_at)
@@ -221,6 +221,20 @@ class KubernetesRunner:
         self._jobs.learn(found)
         return found
 
+    def _pass_on(self, job: Object) -> None:
+        """Tell the job's warning to its pods, also to those that came after it."""
+        notes = {
+            name: _annotations(job).get(name) for name in (names.RECLAIM_AT, names.RECLAIM_REASON)
+        }
+        if not notes[names.RECLAIM_AT]:
+            return
+        for name, pod in self._pods.objects().items():
+            is_own = pod["metadata"]["labels"].get(names.RUN) == job["metadata"]["name"]
+            if is_own and _annotations(pod).get(names.RECLAIM_AT) != notes[names.RECLAIM_AT]:
+                patch: Object = {"metadata": {"annotations": notes}}
+                if found := self._patch(names.pods(self._settings.namespace, name), patch):
+                    self._pods.learn(found)
+
     def _patch(self, path: str, patch: Object) -> Object | None:
         """The object after the patch; None when there is none."""
         try:
@@ -229,10 +243,6 @@ class KubernetesRunner:
             if error.status == 404:
                 return None
             raise Unreachable(f"the cluster refuses a note on {path}: {error}") from error
-
-    def _pods_of(self, key: str) -> list[str]:
-        pods = self._pods.objects().items()
-        return [name for name, pod in pods if pod["metadata"]["labels"].get(names.RUN) == key]
 
     def _pod_changed(self, change: Change, found: Object) -> None:
         """Remember what the pod shows, and copy its log as soon as there can be one."""
