@@ -69,7 +69,7 @@ SlurmdTimeout=60
 MessageTimeout=5
 UnkillableStepTimeout=20
 {nodes}
-PartitionName=gpu Nodes=ALL Default=YES MaxTime=INFINITE State=UP PriorityTier=1
+PartitionName=gpu Nodes=ALL Default=YES MaxTime=INFINITE State=UP PriorityTier=1 GraceTime=2
 PartitionName=above Nodes=ALL MaxTime=INFINITE State=UP PriorityTier=9 PreemptMode=OFF
 """
 
@@ -161,11 +161,12 @@ class SlurmCluster:
         if jobs:
             self.command("scancel", "--signal=KILL", "--full", *jobs)
             self.command("scancel", *jobs)
-        self.wait_idle()
+        wait_until(lambda: not self.command("squeue", "-h").strip(), "the queue to be empty")
         for line in self.command("scontrol", "show", "reservation", "-o").splitlines():
             if line.startswith("ReservationName="):
                 name = line.split()[0].partition("=")[2]
                 self.command("scontrol", "delete", f"ReservationName={name}")
+        self.wait_idle()
 
     def _write(self) -> None:
         for name in ("state", *(f"spool-{node}" for node in NODES)):

@@ -6,6 +6,7 @@ import signal
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 
 from runners.contract import SECRET_NAME, SECRET_VALUE
@@ -39,6 +40,10 @@ class SlurmLab(Played):
     def new(self, **others: object) -> SlurmRunner:
         """Another runner of the same cluster and folder, maybe with other settings."""
         return slurm_runner(replace(self.settings, **others), self.kept, self.secrets)
+
+    def at(self, instant: datetime) -> SlurmRunner:
+        """Another runner, by whose clock it is then."""
+        return slurm_runner(self.settings, self.kept, self.secrets, lambda: instant)
 
     def restart(self) -> None:
         self.runner.close()

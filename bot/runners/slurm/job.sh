@@ -16,14 +16,14 @@ say() { echo "$(date +%s) $*" >> "$folder/status"; }
 [ "$(cat "$folder/claim")" = "$SLURM_JOB_ID" ] || exit 0
 say "started $run"
 if [ -e "$folder/stop" ]; then
-    say "ended $run 143"
+    say "ended $run 143 asked"
     exit 143
 fi
 # After a requeue these are of processes that are gone.
 for file in "$folder"/worker-*.pid; do : > "$file"; done
 [ "$#" = 1 ] && [ "${1##*:}" = 1 ] && single=yes
 step=(srun --nodes=1 --export=ALL --quiet)
-steps=() ending='' code=0
+steps=() asked='' ending='' code=0
 
 signal_workers() {
     local place node from count files index
@@ -51,7 +51,7 @@ stop() {
 }
 
 trap '[ -n "$ending" ] || signal_workers USR1' USR1
-trap stop TERM
+trap 'asked=yes; stop' TERM
 if [ "$single" ]; then
     /bin/bash "$folder/worker.sh" "$folder" 0 "$grace" 0 0 &
     steps=("$!")
@@ -82,5 +82,5 @@ while [ "${#steps[@]}" -gt 0 ]; do
     steps=("${left[@]}")
     if [ "$code" != 0 ] && [ "${#steps[@]}" -gt 0 ]; then stop; fi
 done
-say "ended $run $code"
+say "ended $run $code${asked:+ asked}"
 exit "$code"

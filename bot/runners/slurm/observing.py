@@ -55,7 +55,8 @@ def outcome_of(row: JobRow | None, trace: Trace) -> Outcome | None:
     if row is None:
         if trace.exit_code is None:
             return None
-        state = "FAILED" if trace.exit_code else "COMPLETED"
+        own = "FAILED" if trace.exit_code else "COMPLETED"
+        state = "CANCELLED" if trace.asked else own
         return Outcome(state, "None", trace.exit_code, trace.started, trace.ended)
     if not is_over(row):
         return None

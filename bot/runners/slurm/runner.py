@@ -152,7 +152,7 @@ class SlurmRunner:
         refusals = self._reserve(holds) if self._settings.reserve else {}
         refusals |= self._move_ends({hold.booking: hold.window.end for hold in holds})
         for booking in refusals.keys() - self._refusals.keys():
-            log.warning("Slurm does not keep what %s", refusals[booking])
+            log.warning("not as booked in Slurm: %s", refusals[booking])
         self._refusals = refusals
 
     def problem(self) -> str | None:
@@ -216,20 +216,17 @@ class SlurmRunner:
         return name
 
     def _wanted(self, holds: Sequence[Hold]) -> Mapping[str, Reservation]:
-        users = set(self._settings.users)
-        if not self._as_owner:
-            users.add(pwd.getpwuid(os.geteuid()).pw_name)
         now = self._now()
-        return wanted_reservations(holds, self._settings, frozenset(users), now, self._ahead(now))
+        return wanted_reservations(holds, self._settings, self._users(), now, self._ahead(now))
+
+    def _users(self) -> frozenset[str]:
+        """Who may use every reservation."""
+        own = () if self._as_owner else (pwd.getpwuid(os.geteuid()).pw_name,)
+        return frozenset((*self._settings.users, *own))
 
     def _ahead(self, now: datetime) -> timedelta:
         """How far the servers' clock is ahead of gpubot's, which a demo or a test may set."""
         return _wall() - now
-
-    def _make(self, wanted: Reservation) -> None:
-        if not wanted.users:
-            raise Refused("its owner's account on the servers is not known")
-        self._slurm.reserve(wanted)
 
     def _reserve(self, holds: Sequence[Hold]) -> dict[int, str]:
         """Bring Slurm's reservations to what is wanted; what it refused, by booking."""
@@ -246,6 +243,18 @@ class SlurmRunner:
             with _noted(refusals, bookings[wanted.name]):
                 self._make(wanted)
         return refusals
+
+    def _make(self, wanted: Reservation) -> None:
+        """Make a reservation; without the owner, if Slurm does not know that account."""
+        if not wanted.users:
+            raise Refused("its owner's account on the servers is not known")
+        try:
+            self._slurm.reserve(wanted)
+        except Refused:
+            others = wanted.users & self._users()
+            if others and others != wanted.users:
+                self._slurm.reserve(replace(wanted, users=others))
+            raise
 
     def _move_ends(self, ends: Mapping[int, datetime]) -> dict[int, str]:
         """Have the jobs of bookings that were made longer or shorter end later or earlier."""

@@ -11,7 +11,7 @@ import json
 import os
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -45,6 +45,8 @@ class Trace:
     started: int | None = None
     ended: int | None = None
     exit_code: int | None = None
+    #: Whether it was asked to end before, by whomever.
+    asked: bool = False
     outcome: Outcome | None = None
 
 
@@ -106,16 +108,13 @@ class RunFolder:
     def trace(self) -> Trace:
         """What the files tell."""
         job = (self.read("claim") or "").strip() or (self.read("job") or "").strip()
-        started, ended = _status(self.read("status") or "")
         outcome = self.read("outcome.json")
-        return Trace(
+        trace = Trace(
             job=int(job) if job.isdecimal() else None,
             stopped=self.read("stop") is not None,
-            started=started,
-            ended=ended[0] if ended else None,
-            exit_code=ended[1] if ended else None,
             outcome=Outcome(**json.loads(outcome)) if outcome else None,
         )
+        return _with_status(trace, self.read("status") or "")
 
     def keep(self, outcome: Outcome) -> None:
         """Keep how it ended: Slurm forgets it soon."""
@@ -156,14 +155,12 @@ class RunFolder:
         draft.replace(self.path / name)
 
 
-def _status(text: str) -> tuple[int | None, tuple[int, int] | None]:
-    """When the job began last, and when and how it ended, by the lines that job.sh writes."""
-    started: int | None = None
-    ended: tuple[int, int] | None = None
+def _with_status(trace: Trace, text: str) -> Trace:
+    """With when the job began last, and when and how it ended, by the lines of job.sh."""
     for line in text.splitlines():
         match line.split():
             case [at, "started", _] if at.isdecimal():
-                started, ended = int(at), None
-            case [at, "ended", _, code] if at.isdecimal() and code.isdecimal():
-                ended = (int(at), int(code))
-    return started, ended
+                trace = replace(trace, started=int(at), ended=None, exit_code=None, asked=False)
+            case [at, "ended", _, code, *asked] if at.isdecimal() and code.isdecimal():
+                trace = replace(trace, ended=int(at), exit_code=int(code), asked=bool(asked))
+    return trace
