@@ -9,6 +9,7 @@ from pydantic import AfterValidator, Field
 
 from bot.config.runner_kubernetes import KubernetesTable, to_kubernetes_settings
 from bot.config.runner_local import LocalTable, to_local_settings
+from bot.config.runner_slurm import SlurmTable, to_slurm_settings
 from bot.config.tables import Table
 from bot.config.values import UserId
 from bot.domain.run_rules import RunnerKind, RunRules, is_account
@@ -54,6 +55,7 @@ class RunnerTable(Table):
     )
     local: LocalTable = Field(default=LocalTable(), description="a table")
     kubernetes: KubernetesTable = Field(default=KubernetesTable(), description="a table")
+    slurm: SlurmTable = Field(default=SlurmTable(), description="a table")
 
     @property
     def learns_nodes(self) -> bool:
@@ -86,4 +88,5 @@ def to_runner_settings(table: RunnerTable, host_paths: tuple[str, ...]) -> Runne
         secrets=None if table.secrets is None else Path(table.secrets).absolute(),
         local=to_local_settings(table.local),
         kubernetes=to_kubernetes_settings(table.kubernetes, _checkpoints(table), host_paths),
+        slurm=to_slurm_settings(table.slurm),
     )

@@ -170,12 +170,8 @@ class SlurmRunner:
     def _submit(self, order: WorkOrder, folder: RunFolder) -> int:
         owner = self._account(order.account)
         secrets = read_secrets(self._secrets, order.job.secrets)
-        folder.prepare(
-            shared_files(order),
-            private_files(order, self._settings, secrets),
-            written_by_job(order),
-            owner,
-        )
+        private = private_files(order, self._settings, secrets)
+        folder.prepare(shared_files(order), private, written_by_job(order), owner)
         reservation = self._reservation(order) if self._settings.reserve else ""
         left = (order.ends_at - self._now()).total_seconds()
         words = sbatch_words(order, self._settings, folder.path, left, reservation)
@@ -197,6 +193,8 @@ class SlurmRunner:
             found = pwd.getpwnam(name)
         except KeyError:
             raise Refused(f"there is no account {name} here") from None
+        if found.pw_uid == 0:
+            raise Refused("runs are not started as root")
         return found.pw_uid, found.pw_gid
 
     def _reservation(self, order: WorkOrder) -> str:

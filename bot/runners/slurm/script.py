@@ -29,8 +29,10 @@ _FIRST_PORT = 20_000
 
 def check_order(order: WorkOrder) -> None:
     """Raises Refused for what no Slurm job can be."""
-    if not order.job.command:
-        raise Refused("a job without a command: Slurm runs no container images")
+    if not order.job.command or not order.job.command[0]:
+        raise Refused("there is no command to run: Slurm runs programs, not images")
+    if order.job.folder and not order.job.folder.startswith("/"):
+        raise Refused(f"the folder {order.job.folder} has to be named from / on")
     if len(set(_gpus_by_node(order).values())) > 1:
         raise Refused(
             "Slurm gives a job the same number of GPUs on every node, and this booking has "
@@ -127,14 +129,23 @@ def _worker_file(
     order: WorkOrder, worker: Worker, settings: SlurmSettings, secrets: Mapping[str, str]
 ) -> str:
     """What worker.sh sources: variables, the folder, and the command at the end."""
-    variables = {**_meeting_place(order, settings), **order.variables(worker), **secrets}
+    variables = {
+        **_meeting_place(order, settings),
+        **order.variables(worker),
+        # GPUs are numbered as the bus and nvidia-smi number them, not by their speed.
+        "CUDA_DEVICE_ORDER": "PCI_BUS_ID",
+        **secrets,
+    }
     folder = fill(order.job.folder, order.places(worker))
     lines = [
         *(f"export {name}={shlex.quote(value)}" for name, value in variables.items()),
         f"cd {shlex.quote(folder)} || exit 72" if folder else "cd 2> /dev/null || cd /",
         f"exec {shlex.join(order.words(worker))}",
     ]
-    return "\n".join(lines) + "\n"
+    text = "\n".join(lines) + "\n"
+    if "\0" in text:
+        raise Refused("the job holds a character that no program can be given")
+    return text
 
 
 def _meeting_place(order: WorkOrder, settings: SlurmSettings) -> Mapping[str, str]:
