@@ -19,9 +19,11 @@ from bot.config.settings import SLACK_API_URL, ConfigError, Settings
 from bot.directory.checking import look_at_directories
 from bot.domain.cluster import Cluster
 from bot.domain.errors import BookingError
+from bot.domain.run_rules import RunnerKind
 from bot.monitoring.dcgm import read_gpus
 from bot.monitoring.prometheus import Prometheus, PrometheusError
 from bot.monitoring.settings import MonitoringSettings
+from bot.runners.slurm.checking import look_at_slurm
 from bot.services.directory import known_addresses
 from bot.slack.clients import CALL_ERRORS, background_client
 from bot.slack.scopes import SCOPES
@@ -59,6 +61,7 @@ def check(settings: Settings) -> Iterator[Finding]:
     yield pages_finding()
     if cluster is not None and edges.monitoring is not None:
         yield from monitoring_findings(edges.monitoring, settings.prometheus_token, cluster)
+    yield from _runner(cluster, edges)
     yield from _slack(settings, cluster)
     yield from _directories(settings, cluster, edges)
 
@@ -182,6 +185,14 @@ def _known_addresses(settings: Settings) -> dict[str, str | None]:
             return known_addresses(connection)
     finally:
         database.close()
+
+
+def _runner(cluster: Cluster | None, edges: Edges) -> Iterator[Finding]:
+    """What starts jobs, where it has servers of its own."""
+    if cluster is not None and edges.runner.kind is RunnerKind.SLURM:
+        settings = edges.runner
+        for ok, text in look_at_slurm(settings.slurm, settings.folder, cluster.nodes):
+            yield Finding(ok, text)
 
 
 def _scopes(answer: SlackResponse) -> Iterator[Finding]:

@@ -127,7 +127,7 @@ class Slurm:
         """The names of all partitions."""
         return self._ask("sinfo", "--noheader", "--all", "-o", "%R").split()
 
-    def gpus(self) -> Mapping[str, int]:
+    def gpus(self) -> dict[str, int]:
         """How many GPUs each node has."""
         said = self._ask("sinfo", "--noheader", "--all", "-N", "-o", "%N|%G")
         rows = (line.partition("|") for line in said.splitlines())
