@@ -27,7 +27,12 @@ _AWAY = re.compile(
     re.IGNORECASE,
 )
 _BUSY = "is in use"
-_GONE = re.compile(r"invalid job id|already completing or completed|job/step already", re.I)
+#: What they say when a job has ended, or its script has not begun.
+_GONE = re.compile(
+    r"invalid job id|already completing or completed|already finished|not running|"
+    r"not pending nor running",
+    re.IGNORECASE,
+)
 _COLUMNS = {
     "JobID": 20, "Name": 64, "State": 24, "Reason": 160, "exit_code": 12, "StartTime": 24,
     "EndTime": 24, "RestartCnt": 12, "NodeList": 200,
