@@ -102,8 +102,7 @@ class Around:
     def _open_prometheus(self, token: str) -> Prometheus | None:
         monitoring = self._edges.monitoring
         if monitoring is None:
-            with self._site.database.transaction() as connection:
-                forget_nodes(connection)
+            forget_nodes(self._site)
             return None
         return Prometheus(monitoring.prometheus, timeout=monitoring.timeout, token=token)
 

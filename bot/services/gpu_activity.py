@@ -14,6 +14,7 @@ from bot.domain.booking import Booking, BookingState
 from bot.domain.cluster import Policy
 from bot.domain.gpu_health import Reading, Thresholds
 from bot.services.change import Change
+from bot.services.site import Site
 from bot.store import models, queries
 
 #: A reading stands for at most so many intervals: what was missed is not made up.
@@ -167,10 +168,14 @@ def note_nodes(change: Change, nodes: frozenset[str]) -> None:
     _remember(change.connection, READ_AT, change.now.isoformat())
 
 
-def forget_nodes(connection: Connection) -> None:
+def forget_nodes(site: Site) -> None:
     """Nothing is measured any more."""
     memory = models.Memory
-    connection.execute(delete(memory).where(col(memory.name).in_((NODES, READ_AT))))
+    with site.database.snapshot() as connection:
+        if _recall(connection, NODES) is None:
+            return
+    with site.database.transaction() as connection:
+        connection.execute(delete(memory).where(col(memory.name).in_((NODES, READ_AT))))
 
 
 def read_at(connection: Connection) -> datetime | None:

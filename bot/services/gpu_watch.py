@@ -44,12 +44,13 @@ def note_readings(
         at_work = by_work(readings, bookings, users)
         owners = owners_of(readings, bookings, at_work)
         drained = set(queries.open_drains(change.connection))
-        nodes = frozenset(one.node for one in readings)
+        heard = frozenset(one.node for one in readings)
+        measured = frozenset(one.node for one in readings if one.utilisation is not None)
         known = {node.name for node in change.cluster.nodes}
         expected = (known & watched_nodes(change.connection, change.now).keys()) - drained
         end_outage(change)
-        note_silence(change, expected, nodes)
-        note_nodes(change, nodes)
+        note_silence(change, expected, heard)
+        note_nodes(change, measured)
         note_health(change, readings, owners, thresholds)
         note_unbooked(change, readings, owners, users, drained, thresholds)
         of_bookings = readings_of(readings, bookings, owners, at_work)

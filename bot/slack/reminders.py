@@ -16,6 +16,7 @@ from bot.domain.request import BookingRequest
 from bot.domain.window import Window
 from bot.services.look import get_booking
 from bot.services.look_waiting import is_free, waiting_for
+from bot.services.measured import idle_since
 from bot.services.remind import AHEAD
 from bot.services.site import Site
 from bot.slack import phrases
@@ -238,10 +239,19 @@ def _question(site: Site, booking: Booking, now: datetime, reader: Reader) -> Mr
             label=phrases.label(booking),
             gpus=reader.plain(N_("{what} on {where}"), what=gpus, where=where),
         ),
+        *_idle_since(site, booking, now, reader),
         *_who_waits(site, booking, reader),
         *_deadline(site, booking, now, reader),
     ]
     return reader.sentences(*lines)
+
+
+def _idle_since(site: Site, booking: Booking, now: datetime, reader: Reader) -> list[Mrkdwn]:
+    """Since when its GPUs have been seen to idle, where that is measured."""
+    since = idle_since(site, booking.id)
+    if since is None:
+        return []
+    return [reader.text(N_("They have been idle since {since}."), since=reader.clock(since, now))]
 
 
 def _who_waits(site: Site, booking: Booking, reader: Reader) -> list[Mrkdwn]:

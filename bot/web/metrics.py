@@ -100,11 +100,18 @@ def _is_near(request: Request) -> bool:
     """Whether who asks is in this network, without a proxy in between."""
     if any(name in request.headers for name in PROXIED):
         return False
+    return is_private(request.client.host if request.client else "")
+
+
+def is_private(host: str) -> bool:
+    """Whether an address is of this machine or of a private network."""
     try:
-        address = ipaddress.ip_address(request.client.host if request.client else "")
+        address = ipaddress.ip_address(host)
     except ValueError:
         return False
-    return address.is_private or address.is_loopback
+    # A socket for both kinds of addresses shows the older ones inside of newer ones.
+    within = getattr(address, "ipv4_mapped", None) or address
+    return bool(within.is_private or within.is_loopback)
 
 
 class Timed:

@@ -52,8 +52,8 @@ def watch_for(site: Site, start: datetime, length: timedelta, *readings: Reading
     return now - 2 * MINUTE
 
 
-def node_of(utilisation: float, node: str = "gpu-01", gpus: int = 4, **said: object):
-    return [gpu(n, node, utilisation=utilisation, **said) for n in range(gpus)]
+def node_of(work: float, node: str = "gpu-01", gpus: int = 4, **said: object) -> list[Reading]:
+    return [gpu(n, node, **{"utilisation": work, **said}) for n in range(gpus)]
 
 
 def alerts(site: Site) -> list[Alert]:
@@ -319,14 +319,17 @@ class TestActivity:
         watch_for(site, TONIGHT, 3 * HOUR, *node_of(0.0)[:3])
         assert told(site, "idle") == []
 
+    def test_metrics_that_say_nothing_of_use_leave_everything_as_before(self, site, running):
+        watch_for(site, TONIGHT, 32 * MINUTE, *node_of(0.0, utilisation=None, temperature=50.0))
+        assert told(site, "idle") == [BOB]
+
     def test_on_nodes_without_metrics_everything_is_as_before(self, site, running):
         watch_for(site, TONIGHT, 32 * MINUTE, gpu(node="gpu-02"))
         assert told(site, "idle") == [BOB]
 
     def test_when_monitoring_is_given_up_everything_is_as_before(self, site, running):
         watch(site, TONIGHT, *node_of(50.0))
-        with site.database.transaction() as connection:
-            forget_nodes(connection)
+        forget_nodes(site)
         tick(site, TONIGHT + 31 * MINUTE)
         assert told(site, "idle") == [BOB]
 

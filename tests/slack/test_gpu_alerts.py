@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 from builders import ALICE, BOB, NOW, TONIGHT, actor, request
 from talk import Talk
-from told import last
+from told import Row, last
 
 from bot.domain.actor import Person
 from bot.domain.alert_notice import AlertNotice
@@ -19,6 +19,7 @@ from bot.services.people import remember_person
 from bot.services.reserve import reserve
 from bot.services.site import Site
 from bot.services.turn_over import turn_over
+from bot.slack.announcements import render
 from bot.slack.context import Message
 
 OPS, MINUTE = "C0OPS", timedelta(minutes=1)
@@ -88,6 +89,22 @@ def test_the_owner_looks_at_the_booking_and_its_history_tells(site, running, bob
     reply = bob.types("show B1")
     assert "Alert: gpu-01, GPU 3: hot" in whole(reply)
     assert "Alert over: gpu-01, GPU 3: hot" in whole(reply)
+
+
+def test_the_question_and_the_booking_itself_tell_what_was_measured(site, running, bob):
+    idle = [gpu(number) for number in range(4)]
+    for minute in range(35):
+        busy = [gpu(0, utilisation=80.0), *idle[1:]]
+        watch(site, minute, *(busy if minute < 2 else idle))
+    bob.now = TONIGHT + 35 * MINUTE
+    shown = whole(bob.types("show B1"))
+    assert "Its GPUs worked 1 % of the 2.3 GPU-hours that were measured." in shown
+    message = render("idle", Row(BOB, "idle:1", {}), site, bob.now)
+    assert "They have been idle since <!date^" not in message.text, "nobody has asked"
+    with site.database.transaction() as connection:
+        connection.exec_driver_sql("UPDATE booking SET asked_at = '2026-11-25 14:35:00.000000'")
+    message = render("idle", Row(BOB, "idle:1", {}), site, bob.now)
+    assert "They have been idle since <!date^" in message.text
 
 
 def test_unbooked_work_is_told_and_booked_by_a_button(site, bob):

@@ -17,7 +17,14 @@ from bot.services.reserve import reserve
 from bot.services.site import Site
 from bot.services.turn_over import turn_over
 from bot.ticks.scheduler import Tick, Ticks
-from bot.web.metrics import Metrics, Sources, TickFigures, by_label, metric_routes
+from bot.web.metrics import (
+    Metrics,
+    Sources,
+    TickFigures,
+    by_label,
+    is_private,
+    metric_routes,
+)  # fmt: skip
 
 Numbers = dict[tuple[str, ...], float]
 
@@ -75,6 +82,16 @@ def test_nobody_who_comes_through_a_proxy_is_answered(lab: ApiLab, header: str) 
     with client(lab.address, headers={header: "203.0.113.9"}) as made:
         answer = made.get("/metrics")
     assert (answer.status_code, answer.json()["code"]) == (403, "not_from_here")
+
+
+@pytest.mark.parametrize(
+    ("host", "is_near"),
+    [("127.0.0.1", True), ("10.42.0.7", True), ("192.168.1.5", True), ("::1", True),
+     ("fd00::7", True), ("::ffff:10.0.0.7", True), ("8.8.8.8", False), ("::ffff:8.8.8.8", False),
+     ("2606:4700::1111", False), ("", False), ("testclient", False)],
+)  # fmt: skip
+def test_only_machines_of_the_own_network_are_near(host: str, is_near: bool) -> None:
+    assert is_private(host) is is_near
 
 
 def test_nobody_is_named(lab: ApiLab) -> None:

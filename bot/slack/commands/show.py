@@ -8,6 +8,7 @@ from bot.domain.request import parse_id_and_rest
 from bot.domain.waitlist import parse_entry_id
 from bot.services.look import drained_nodes, get_booking, history, may_change, open_transfer
 from bot.services.look_runs import latest_run
+from bot.services.measured import measured_use
 from bot.services.notice import notice_token
 from bot.slack import phrases
 from bot.slack.blocks.bookings import row_buttons
@@ -75,9 +76,20 @@ def _about(call: Call, booking: Booking) -> Mrkdwn:
             phrases.out_of_service(reader, booking, drained_nodes(call.site), call.now),
         ),
         phrases.purpose(reader, booking.purpose, WHOLE_PURPOSE),
+        *_measured_line(call, booking),
         *_transfer_line(call, booking),
     ]
     return Mrkdwn("\n".join(line for line in lines if line))
+
+
+def _measured_line(call: Call, booking: Booking) -> list[Mrkdwn]:
+    """How its GPUs worked, where that was measured."""
+    use = measured_use(call.site, booking.id)
+    if use is None:
+        return []
+    said = N_("Its GPUs worked {share} % of the {hours} GPU-hours that were measured.")
+    share = round(100 * use.busy / use.watched)
+    return [call.reader.text(said, share=share, hours=round(use.watched, 1))]
 
 
 def _transfer_line(call: Call, booking: Booking) -> list[Mrkdwn]:
