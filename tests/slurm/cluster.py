@@ -159,7 +159,6 @@ class SlurmCluster:
         """Cancel every job and delete every reservation, and wait until the nodes are free."""
         jobs = self.command("squeue", "-h", "-o", "%A").split()
         if jobs:
-            self.command("scancel", "--signal=KILL", "--full", *jobs)
             self.command("scancel", *jobs)
         wait_until(lambda: not self.command("squeue", "-h").strip(), "the queue to be empty")
         for line in self.command("scontrol", "show", "reservation", "-o").splitlines():

@@ -125,12 +125,24 @@ def test_a_booking_that_slurm_refuses_is_told_and_in_nobodys_way(reserving: Slur
     # Without its owner the nodes are kept all the same, for gpubot's own account.
     assert held(lab)["gpubot_B7"].users == {"root"}
     assert "gpubot_B9" in held(lab)
-    problem = lab.runner.problem()
-    assert problem is not None
-    assert problem.startswith("B7: Slurm refuses")
-    lab.runner.hold([hold(9, window, "n2")])
+    # That is no outage: it is told of the booking's run, should that have to wait.
     assert lab.runner.problem() is None
-    assert set(held(lab)) == {"gpubot_B9"}
+    assert set(lab.runner.refusals) == {7, 8}
+    lab.cluster.command(
+        "sbatch",
+        "--nodelist=n1",
+        "--gres=gpu:4",
+        "--wrap=sleep 600",
+        "--reservation=gpubot_B7",
+        "--output=/dev/null",
+    )
+    run = shell_run(lab, "true")
+    run = replace(run, order=replace(run.order, key="gpubot-b7-1", booking=7))
+    lab.runner.start(run.order)
+    assert "not reserved: Slurm refuses" in run.look().note
+    lab.runner.hold([hold(9, window, "n2")])
+    assert lab.runner.refusals == {}
+    assert "not reserved" not in run.look().note
 
 
 def test_a_clock_that_was_set_moves_the_windows_to_the_servers_time(reserving: SlurmLab) -> None:

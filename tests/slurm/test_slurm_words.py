@@ -14,8 +14,8 @@ from bot.domain.booking import Priority
 from bot.domain.job import Job
 from bot.domain.run import RunState, Worker, WorkOrder
 from bot.domain.window import Window
-from bot.runners.protocol import Hold, Refused
-from bot.runners.slurm.commands import JobRow, plain_text
+from bot.runners.protocol import Hold, Refused, Unreachable
+from bot.runners.slurm.commands import JobRow, error_of, plain_text
 from bot.runners.slurm.observing import observation, outcome_of
 from bot.runners.slurm.reservations import Changes, Reservation, changes, wanted_reservations
 from bot.runners.slurm.script import check_order, private_files, sbatch_words
@@ -100,6 +100,20 @@ def test_a_shell_reads_the_workers_file_as_it_was_meant() -> None:
 def test_what_can_be_no_slurm_job_is_refused(job: Job, reason: str) -> None:
     with pytest.raises(Refused, match=reason):
         check_order(order(job=job))
+
+
+def test_a_controller_that_is_away_is_told_from_one_that_refuses() -> None:
+    prefix = "sbatch: error: Batch job submission failed: "
+    for said in (
+        "Unable to contact slurm controller (connect failure)",
+        "Socket timed out on send/recv operation",
+        "Zero Bytes were transmitted or received",
+        "Protocol authentication error",
+    ):
+        assert isinstance(error_of("sbatch", f"{prefix}{said}\n"), Unreachable)
+    for said in ("Invalid node name specified", "Job violates accounting/QOS policy"):
+        assert isinstance(error_of("sbatch", f"{prefix}{said}\n"), Refused)
+    assert str(error_of("sbatch", "")) == "Slurm refuses: sbatch failed and did not say why"
 
 
 def test_what_slurm_complains_about_becomes_one_line() -> None:

@@ -188,7 +188,7 @@ class Slurm:
         except OSError as error:
             raise Unreachable(f"{program} cannot be run: {error.strerror}") from None
         if done.returncode:
-            raise _error(program, f"{done.stderr}\n{done.stdout}")
+            raise error_of(program, f"{done.stderr}\n{done.stdout}")
         return done.stdout
 
     def _path(self, program: str) -> str:
@@ -206,7 +206,8 @@ class Slurm:
         return {**given, "LC_ALL": "C", "SLURM_TIME_FORMAT": "%s"}
 
 
-def _error(program: str, said: str) -> RunnerError:
+def error_of(program: str, said: str) -> RunnerError:
+    """Unreachable or Refused, by what a command complained about."""
     text = plain_text(said) or f"{program} failed and did not say why"
     if _AWAY.search(text):
         return Unreachable(f"Slurm cannot be reached: {text}")

@@ -20,7 +20,7 @@ from math import ceil
 from pathlib import Path
 
 from bot.domain.booking import booking_label
-from bot.domain.run import Observation, WorkOrder
+from bot.domain.run import Observation, RunState, WorkOrder
 from bot.domain.window import Window
 from bot.runners.protocol import Hold, Refused, RunnerError, Unreachable
 from bot.runners.secret_files import read_secrets
@@ -85,7 +85,6 @@ class SlurmRunner:
         with suppress(OSError):
             self._folder.mkdir(mode=0o755, parents=True, exist_ok=True)
         self._slurm = Slurm(settings)
-        #: What Slurm refused to keep free, by booking.
         self._refusals: Mapping[int, str] = {}
 
     def start(self, order: WorkOrder) -> None:
@@ -152,12 +151,17 @@ class SlurmRunner:
         refusals = self._reserve(holds) if self._settings.reserve else {}
         refusals |= self._move_ends({hold.booking: hold.window.end for hold in holds})
         for booking in refusals.keys() - self._refusals.keys():
-            log.warning("not as booked in Slurm: %s", refusals[booking])
+            log.warning("%s: %s", booking_label(booking), refusals[booking])
         self._refusals = refusals
 
     def problem(self) -> str | None:
         """See Runner.problem."""
-        return self._slurm.ping() or next(iter(self._refusals.values()), None)
+        return self._slurm.ping()
+
+    @property
+    def refusals(self) -> Mapping[int, str]:
+        """What Slurm refused to do for a booking when it was told of them last, and why."""
+        return self._refusals
 
     def close(self) -> None:
         """See Runner.close; there is nothing open."""
@@ -302,7 +306,18 @@ class SlurmRunner:
             folder.keep(outcome)
             trace = replace(trace, outcome=outcome)
         seen = observation(row, trace)
-        return replace(seen, checkpoint=folder.checkpoint()) if seen else None
+        if seen is None:
+            return None
+        note = self._with_refusal(folder.path.name, seen)
+        return replace(seen, note=note, checkpoint=folder.checkpoint())
+
+    def _with_refusal(self, key: str, seen: Observation) -> str:
+        """The note of a run, with why it may have to wait longer than it should."""
+        found = _KEY.fullmatch(key)
+        refusal = self._refusals.get(int(found[1])) if found else None
+        if refusal is None or seen.state is not RunState.PENDING:
+            return seen.note
+        return f"{seen.note}; not reserved: {refusal}"
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
@@ -323,7 +338,7 @@ def _noted(refusals: dict[int, str], booking: int) -> Iterator[None]:
     try:
         yield
     except Refused as error:
-        refusals[booking] = f"{booking_label(booking)}: {error}"
+        refusals[booking] = str(error)
 
 
 @contextmanager
