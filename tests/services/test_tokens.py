@@ -149,5 +149,5 @@ def test_a_pipelines_token_sleeps_while_its_maker_is_not_in_its_team(site: Site)
 
 def found_with(site: Site, secret: str, *teams: Team) -> Token | None:
     """The token, under a configuration with other teams."""
-    changed = replace(site, cluster=replace(site.cluster, teams=teams))
+    changed = Site.open(site.database, replace(site.cluster, teams=teams))
     return find_token(changed, secret, now=NOW)

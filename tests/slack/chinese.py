@@ -29,7 +29,7 @@ NAMES = re.compile(
     r"<[@#][^>]+>|```[^`]*```|`[^`]*`|:[a-z_]+:|\b[BW]\d+\b|\bP[012]\b|\bp[012]\b|\bGPU\b"
     r"|\b[VAH]100\b|gpu-\d\d|\bvision\b|\bnlp\b|\bgpubot\b|\bSlack\b|Vision Lab|\bWHEN\b"
     r"|\bLENGTH\b|Asia/Shanghai|\bUTC\b|/gpu [^\n]*|https?://\S+|“[^”]*”"
-    r"|^\*[a-z]+\* · |python eval\.py|\b(?:HTTP|API|CI|CSV|GitHub|Google|Outlook|Apple)\b"
+    r"|^\*[a-z]+\* · |python eval\.py|\b(?:HTTP|API|CI|CSV|LDAP|GitHub|Google|Outlook|Apple)\b"
     r"|(?<= · )(?:audit|book|read|report)(?:, (?:audit|book|read|report))*(?= · |$)",
     re.MULTILINE,
 )

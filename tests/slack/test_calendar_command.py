@@ -61,7 +61,8 @@ def test_words_that_are_no_time_are_named(bob):
 
 
 def test_the_link_signs_in_the_one_who_asks_and_leads_to_that_time(open_site):
-    site = replace(open_site(builders.cluster()), address=lambda: "https://gpubot.example.com")
+    site = open_site(builders.cluster())
+    site.address = lambda: "https://gpubot.example.com"
     reply = Talk(site, ALICE).types("calendar tomorrow")
     link = find(reply, "Open the calendar")["url"]
     assert link.startswith("https://gpubot.example.com/sign-in?link=")
@@ -72,7 +73,7 @@ def test_the_link_signs_in_the_one_who_asks_and_leads_to_that_time(open_site):
 
 def test_a_link_that_signs_nobody_in_is_no_secret(open_site):
     site = open_site(builders.cluster())
-    site = replace(site, address=lambda: "https://gpubot.example.com", open_id=True)
+    site.address, site.open_id = lambda: "https://gpubot.example.com", True
     reply = Talk(site, ALICE).types("calendar tomorrow")
     link = find(reply, "Open the calendar")["url"]
     assert link == "https://gpubot.example.com/?at=2026-11-25T16:00:00Z"

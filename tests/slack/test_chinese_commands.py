@@ -183,10 +183,12 @@ def test_no_message_of_any_topic_holds_english(site: Site) -> None:
                 topics.add(topic)
                 assert english(message) == [], f"{topic} to {recipient}: {message.text}"
                 assert pressed_together(message) == []
-    assert topics == set(TOPICS) - set(ALONE)
+    assert topics == set(TOPICS) - set(ALONE) - ELSEWHERE
 
 
 AWAY = {"since": builders.NOW.isoformat(), "until": builders.TONIGHT.isoformat()}
+#: Topics whose messages are read in Chinese by the tests of their own parts.
+ELSEWHERE = {"left_team", "directory"}
 #: Topics that need more than what people do in Slack.
 ALONE = {
     "away": Row("C0OPS", "away:1", AWAY),

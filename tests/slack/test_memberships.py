@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 
 import builders
 import pytest
 from builders import ALICE, NOW
+from chinese import chinese_site, chinese_talk, english, pressed_together
 from talk import Talk, captions, words
 from told import last, told
 
+from bot.domain.cluster import Cluster
 from bot.domain.membership import Configured, Grant, Group, Member, Role, Source
 from bot.services import directory
 from bot.services.audit import verify
@@ -126,3 +129,27 @@ def test_the_audit_says_who_joined_left_and_got_roles(site: Site, alice: Talk) -
     assert f"<@{ZOE}> became admin" in said
     assert f"<@{ZOE}> stopped being admin" in said
     assert verify(site).ok
+
+
+def test_in_chinese_nothing_is_left_in_english(open_site: Callable[[Cluster], Site]) -> None:
+    site = chinese_site(open_site)
+    alice = chinese_talk(site, ALICE)
+    directory.keep_problem(site, Source.LDAP, "`problem`", now=NOW)
+    directory.keep_problem(site, Source.USERGROUPS, "`problem`", now=NOW)
+    say(site, ZOE, YAN)
+    say(site, ZOE, source=Source.LDAP)
+    for number in range(22):
+        start = builders.TONIGHT + 2 * number * HOUR
+        reserve(site, builders.actor(ZOE), builders.request(1, start, hours=2), now=NOW)
+    say(site, YAN)
+    say(site, source=Source.LDAP)
+    topics = set()
+    for topic, recipient, message in told(site, alice):
+        if topic in ("left_team", "directory"):
+            assert message is not None
+            topics.add(topic)
+            assert english(message) == [], f"{topic} to {recipient}: {message.text}"
+            assert pressed_together(message) == []
+    assert topics == {"left_team", "directory"}
+    history = alice.types("audit")
+    assert english(history) == []

@@ -76,14 +76,14 @@ def test_a_team_that_is_misspelt_is_answered_with_the_teams_there_are(bob: Talk)
 
 
 def test_a_link_leads_to_the_same_report_on_the_page(site: Site) -> None:
-    there = replace(site, address=lambda: "https://gpubot.example", open_id=True)
+    there = Site.open(site.database, site.cluster, lambda: "https://gpubot.example", open_id=True)
     told = said(Talk(there, ALICE), "report nlp last month")
     assert "<https://gpubot.example/report?period=last+month&of=team%3Anlp|The whole report" in told
     assert "signs you in" not in told
 
 
 def test_without_open_id_the_link_signs_its_reader_in(site: Site) -> None:
-    there = replace(site, address=lambda: "https://gpubot.example")
+    there = Site.open(site.database, site.cluster, lambda: "https://gpubot.example")
     told = said(Talk(there, ALICE), "report")
     assert "<https://gpubot.example/sign-in?link=" in told
     assert "next=%2Freport" in told

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import timedelta
 
 import builders
@@ -16,7 +15,7 @@ from bot.services.site import Site
 @pytest.fixture
 def reachable(site: Site) -> Site:
     """The site, with an address for its web side, and bob's booking B1."""
-    found = replace(site, address=lambda: "https://gpu.lab")
+    found = Site.open(site.database, site.cluster, lambda: "https://gpu.lab")
     Talk(found, builders.BOB).types("reserve 1 tonight 8h")
     return found
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -18,6 +17,7 @@ from builders import ALICE, BOB, NOW
 from bot.sandbox.openid import Grant
 from bot.services.links import calendar_link, calendar_path, open_link, seal_link
 from bot.services.seals import seal
+from bot.services.site import Site
 from bot.web.sessions import COOKIE, open_session
 from bot.web.sign_in import FLOW_COOKIE, own_path
 
@@ -360,10 +360,11 @@ def test_a_link_in_slack_signs_in_where_slack_itself_does_not(linked: Lab) -> No
     asked = query(url)
     assert open_link(linked.site, asked["link"], now=NOW) == ALICE
     assert asked["next"] == "/?at=2026-11-25T14:00:00Z&booking=B142"
-    opened = dataclasses.replace(linked.site, open_id=True)
+    site = linked.site
+    opened = Site.open(site.database, site.cluster, site.address, open_id=True)
     assert calendar_link(opened, ALICE, now=NOW, booking=7) == f"{linked.address}/?booking=B7"
     assert calendar_path() == "/"
-    nowhere = dataclasses.replace(linked.site, address=str)
+    nowhere = Site.open(site.database, site.cluster)
     assert calendar_link(nowhere, ALICE, now=NOW) == ""
 
 
