@@ -138,9 +138,10 @@ class Demo:
         pace: timedelta = PACE,
         open_id: bool = True,
         history: bool = False,
+        lab: Cluster | None = None,
         edges: Edges | None = None,
     ) -> None:
-        """`edges`: other servers around the lab than those on this machine.
+        """`lab`: another one than the sample, without its bookings; `edges`: what is around it.
 
         `open_id`: people sign in on the calendar page with Slack, else by a link.
 
@@ -157,7 +158,7 @@ class Demo:
         )
         self.folder, self._over_http, self._pace = folder, over_http, pace
         self._open_id, self._history = open_id, history
-        self._edges = edges or on_this_machine(folder)
+        self._lab, self._edges = lab, edges or on_this_machine(folder)
         self.bot: Bot | None = None
         self._follower: DemoClock | None = None
 
@@ -169,12 +170,17 @@ class Demo:
         """
         self._open_workspace(port)
         self.bot = Bot(
-            self._settings(), self._lab(), self.clock, edges=self._edges, pace=self._pace
+            self._settings(),
+            self._lab or sample_lab(self.folder),
+            self.clock,
+            edges=self._edges,
+            pace=self._pace,
         )
         if self._history:
             History(self.bot.site, self.clock.now()).live()
             remember_everybody(self.bot.site, self.clock)
-        book_samples(self.bot.site, self.clock)
+        if self._lab is None:
+            book_samples(self.bot.site, self.clock)
         self.bot.start()
         self.sandbox.allow_redirect(f"{self.bot.address}/sign-in/callback")
         if self._over_http:
@@ -196,10 +202,6 @@ class Demo:
         if self.bot is not None:
             self.bot.stop()
         self.sandbox.stop()
-
-    def _lab(self) -> Cluster:
-        """The sample lab, whose runs keep their checkpoints in the demo's folder."""
-        return replace(cluster(), runs=RunRules(checkpoints=str(self.folder / "checkpoints")))
 
     def _open_workspace(self, port: int | None) -> None:
         try:
@@ -244,6 +246,11 @@ def demo(*, port: int | None, over_http: bool, tell: Callable[[str], None]) -> N
             )
 
         run_until_signal(start, running.stop)
+
+
+def sample_lab(folder: Path) -> Cluster:
+    """The sample lab, whose runs keep their checkpoints in `folder`."""
+    return replace(cluster(), runs=RunRules(checkpoints=str(folder / "checkpoints")))
 
 
 def on_this_machine(folder: Path) -> Edges:
