@@ -83,7 +83,7 @@ class Lab:
     def reads_again(self) -> None:
         """Let the time pass until the directories are read, and have them read."""
         self.clock.jump(self.clock.now() + timedelta(minutes=10))
-        self.bot._directories.refresh()
+        self.bot._around._directories.refresh()
 
     def in_ops(self) -> list[str]:
         return [message.text for message in self.slack.messages("C0OPS", OPS)]
