@@ -24,7 +24,7 @@ MANIFEST = yaml.safe_load((ROOT / "manifest.yml").read_text())
 CONTRACT = {
     "help", "reserve", "free", "status", "mine", "show", "cancel", "release", "extend", "move",
     "transfer", "audit", "node", "wait", "waitlist", "queue", "token", "report",
-    "calendar",
+    "calendar", "job",
 }  # fmt: skip
 
 commands.load()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from bot.domain.booking import Priority
@@ -15,6 +15,7 @@ from bot.domain.window import asked_length
 from bot.slack import forms
 from bot.slack.context import Call, Values
 from bot.slack.ids import BlockId
+from bot.slack.job_draft import JobDraft, job_draft, order_of_draft, read_job, worded_job
 from bot.slack.wording import cleaned
 
 
@@ -33,6 +34,9 @@ class Draft:
     team: str = ""
     purpose: str = ""
     spread: bool = False
+    job: JobDraft = field(default_factory=JobDraft)
+    #: The booking whose work it goes on with; see BookingRequest.
+    continues: int | None = None
 
 
 def first_draft(call: Call, request: BookingRequest | None) -> Draft:
@@ -50,6 +54,8 @@ def first_draft(call: Call, request: BookingRequest | None) -> Draft:
         team=request.team or "",
         purpose=request.purpose,
         spread=request.shape.spread,
+        job=job_draft(request.job, request.continues),
+        continues=request.continues,
     )
 
 
@@ -75,6 +81,7 @@ def worded_draft(call: Call, text: str) -> Draft:
         team=team.name if team else "",
         purpose=cleaned(said.purpose or ""),
         spread=bool(said.spread),
+        job=worded_job(cluster, said.job, said.run, said.parameters),
     )
 
 
@@ -98,6 +105,7 @@ def read_draft(values: Values) -> Draft:
         team=forms.chosen(values, BlockId.TEAM),
         purpose=forms.typed(values, BlockId.PURPOSE),
         spread=forms.ticked(values, BlockId.SPREAD),
+        job=read_job(values),
     )
 
 
@@ -117,6 +125,8 @@ def to_request(call: Call, draft: Draft) -> BookingRequest:
         preemptible={"yes": True, "no": False}.get(draft.preemptible),
         team=draft.team or None,
         purpose=draft.purpose,
+        job=order_of_draft(draft.job),
+        continues=draft.continues if draft.job != JobDraft() else None,
         now=call.now,
         cluster=call.site.cluster,
     )

@@ -81,6 +81,9 @@ class ActionId(StrEnum):
     UNSUBSCRIBE = "unsubscribe"
     #: Has a token open nothing any more.
     TOKEN_REVOKE = "token_revoke"  # noqa: S105 - an action's name
+    #: Opens the form that says what a booking runs.
+    JOB = "job"
+    JOB_REMOVE = "job_remove"
     #: Opens a page in the browser.
     OPEN_PAGE = "open_page"
     #: An input that is only read when its form is submitted.
@@ -100,6 +103,7 @@ class CallbackId(StrEnum):
     WAIT = "wait"
     QUEUE = "queue"
     SUBSCRIBE = "subscribe"
+    JOB = "job"
     #: A window that only tells something.
     TOLD = "told"
 
@@ -125,6 +129,10 @@ class BlockId(StrEnum):
     EARLIEST = "earliest"
     LATEST = "latest"
     COMMAND = "command"
+    #: What runs on the booking: a template with its parameters, or a command of one's own.
+    JOB = "job"
+    PARAMETERS = "parameters"
+    RUN = "run"
     #: Whose bookings a calendar feed shows.
     FEED = "feed"
     #: The line that says whether what is filled in is free.

@@ -12,6 +12,8 @@ from bot.domain.booking import Booking, BookingState, Placement, Shape, Share, b
 from bot.domain.cluster import Cluster
 from bot.domain.drain import Drain
 from bot.domain.errors import N_, UserId
+from bot.domain.job import JobOrder
+from bot.domain.job_shown import job_name, job_parameters
 from bot.domain.preemption_notice import Preemption, PreemptionState
 from bot.domain.transfer import Transfer
 from bot.domain.window import Window
@@ -122,6 +124,18 @@ def kind(reader: Reader, booking: Booking) -> Mrkdwn:
 def purpose(reader: Reader, text: str, longest: int = SHOWN_PURPOSE) -> Mrkdwn:
     """The purpose in quotes, cut for display; empty when there is none."""
     return reader.text(N_("“{text}”"), text=cut(text, longest)) if text else Mrkdwn("")
+
+
+def job(reader: Reader, order: JobOrder | None) -> Mrkdwn:
+    """As in "runs *yolo-train* (data=coco.yaml)"; empty when nothing runs by itself."""
+    if order is None:
+        return Mrkdwn("")
+    if order.own is not None:
+        return reader.text(N_("runs `{command}`"), command=job_name(order))
+    said = job_parameters(order)
+    if not said:
+        return reader.text(N_("runs *{name}*"), name=job_name(order))
+    return reader.text(N_("runs *{name}* ({parameters})"), name=job_name(order), parameters=said)
 
 
 def because(reader: Reader, reason: str) -> Mrkdwn:

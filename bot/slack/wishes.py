@@ -16,6 +16,7 @@ from bot.slack import forms
 from bot.slack.context import Call, Values
 from bot.slack.draft import Draft, compact, length_of, read_draft, worded_draft
 from bot.slack.ids import BlockId
+from bot.slack.job_draft import JobDraft, job_draft, order_of_draft
 
 
 def instead_of(request: BookingRequest, grid: Grid) -> WaitRequest:
@@ -148,6 +149,8 @@ def wish_draft(wish: WaitRequest | WaitlistEntry, now: datetime) -> WishDraft:
         team=wish.team or "",
         purpose=wish.purpose,
         spread=shape.spread,
+        job=job_draft(wish.job, wish.continues),
+        continues=wish.continues,
         latest=wish.latest if wish.latest is not None and wish.latest > now else None,
     )
 
@@ -185,6 +188,8 @@ def to_wish(call: Call, draft: WishDraft) -> WaitRequest:
         preemptible={"yes": True, "no": False}.get(draft.preemptible),
         team=draft.team or None,
         purpose=draft.purpose,
+        job=order_of_draft(draft.job),
+        continues=draft.continues if draft.job != JobDraft() else None,
         now=call.now,
         cluster=call.site.cluster,
     )

@@ -13,6 +13,7 @@ from talk import Shown, Talk, reader
 
 from bot.domain.actor import Person
 from bot.domain.cluster import Cluster
+from bot.domain.yolo import SHIPPED
 from bot.services.people import remember_person
 from bot.services.site import Site
 
@@ -24,12 +25,13 @@ NAME_OF = {
     builders.ADMIN: "管理员甲",
 }
 #: What has no Chinese: mentions, code, emoji, ids, priorities, names of models, nodes and teams,
-#: GPUs, the products' own names, places in commands, and zones.
+#: GPUs, the products' own names, jobs and their parameters, places in commands, and zones.
 NAMES = re.compile(
     r"<[@#][^>]+>|```[^`]*```|`[^`]*`|:[a-z_]+:|\b[BW]\d+\b|\bP[012]\b|\bp[012]\b|\bGPU\b"
     r"|\b[VAH]100\b|gpu-\d\d|\bvision\b|\bnlp\b|\bgpubot\b|\bSlack\b|Vision Lab|\bWHEN\b"
     r"|\bLENGTH\b|Asia/Shanghai|\bUTC\b|/gpu [^\n]*|https?://\S+|“[^”]*”"
     r"|^\*[a-z]+\* · |python eval\.py|\b(?:HTTP|API|CI|CSV|LDAP|GitHub|Google|Outlook|Apple)\b"
+    r"|\byolo-train\b|\bUltralytics YOLO\b|\b[a-z]+=[\w.]+|\b(?:data|model|epochs|imgsz|batch)\b"
     r"|(?<= · )(?:audit|book|read|report)(?:, (?:audit|book|read|report))*(?= · |$)",
     re.MULTILINE,
 )
@@ -39,7 +41,8 @@ LENGTHS = re.compile(r"\b\d+[hdm](?:\d+[hm])?\b")
 
 def chinese_site(open_site: Callable[[Cluster], Site]) -> Site:
     """A cluster that speaks Chinese, and so do its people."""
-    site = open_site(replace(builders.cluster(), language="zh-CN"))
+    cluster = replace(builders.cluster(), language="zh-CN", jobs=SHIPPED)
+    site = open_site(cluster)
     for user, name in NAME_OF.items():
         remember_person(site, Person(user, name, "Asia/Shanghai", "zh-CN", None, builders.NOW))
     return site

@@ -45,6 +45,11 @@ TYPED: Mapping[str, tuple[str, ...]] = {
     "wait": ("", "8 8h model A100", "1 4h", "8 20h by today 12:00", "zzz", "4"),
     "waitlist": ("", "W1", "W99", "zzz"),
     "queue": ("", "1 45m", "8 45m python eval.py", "1 20h", "zzz", "1"),
+    "job": (
+        "", "yolo-train", "yolo", "B1", "B2 yolo-train data=a.yaml", "B2", "B2 epochs=3",
+        "B2 none", "B2 none data=x", "B2 yolo-train", "B2 yolo-train data=x dat=y",
+        'B2 run "make"', "B3", "B3 yolo-train data=x", "B99", "zzz",
+    ),
     "node": (
         "", "drain gpu-02 broken fan", "drain gpu-99 fan", "drain", "resume gpu-01", "resume",
         "resume gpu-99", "zzz",

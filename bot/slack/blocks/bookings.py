@@ -55,6 +55,7 @@ def _booked_line(reader: Reader, cluster: Cluster, booking: Booking) -> Mrkdwn:
         about=phrases.joined(
             phrases.kind(reader, booking),
             phrases.team(reader, booking.team),
+            phrases.job(reader, booking.job),
             phrases.purpose(reader, booking.purpose),
         ),
     )
@@ -97,6 +98,7 @@ def row(
             phrases.state(reader, booking, now, preemption),
             phrases.kind(reader, booking),
             phrases.out_of_service(reader, booking, drains, now),
+            phrases.job(reader, booking.job),
             phrases.purpose(reader, booking.purpose),
         ),
     )
@@ -149,6 +151,7 @@ def card(
         phrases.kind(reader, booking),
         phrases.team(reader, booking.team),
         phrases.out_of_service(reader, booking, drains, now),
+        phrases.job(reader, booking.job),
         phrases.purpose(reader, booking.purpose),
     )
     return message(text, context(about), _card_buttons(reader, booking, now))

@@ -14,7 +14,7 @@ from bot.domain.waitlist import EntryKind, entry_label
 from bot.domain.window import Window
 from bot.services.record import AuditRecord
 from bot.slack import phrases
-from bot.slack.blocks import gpu_history, membership_history, run_history
+from bot.slack.blocks import gpu_history, job_history, membership_history, run_history
 from bot.slack.blocks.means import by_means
 from bot.slack.reader import Mrkdwn, Reader
 
@@ -372,6 +372,7 @@ SENTENCES: Mapping[str, Callable[[Reader, AuditRecord, object], Mrkdwn]] = {
         N_("{actor} revoked the token {id} “{name}”"),
         N_("{actor} removed the calendar address {id}"),
     ),
+    **job_history.SENTENCES,
     **gpu_history.SENTENCES,
     **membership_history.SENTENCES,
     **run_history.SENTENCES,

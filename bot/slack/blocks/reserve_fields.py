@@ -8,6 +8,7 @@ from __future__ import annotations
 from bot.domain.cluster import Node, Team
 from bot.slack.blocks import inputs
 from bot.slack.blocks.build import option
+from bot.slack.blocks.job_fields import job_fields
 from bot.slack.context import Block, Call
 from bot.slack.draft import Draft
 from bot.slack.ids import BlockId
@@ -87,6 +88,7 @@ def how_fields(call: Call, draft: Draft) -> list[Block]:
         inputs.field(BlockId.PREEMPTIBLE, evict, _firm(call, draft), hint=usual),
         *team_field(call, draft),
         inputs.field(BlockId.PURPOSE, reader.plain("Purpose"), purpose, optional=True),
+        *job_fields(call, draft.job),
     ]
 
 

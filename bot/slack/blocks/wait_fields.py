@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bot.domain.wait_request import DEFAULT_WAIT
 from bot.slack.blocks import inputs
+from bot.slack.blocks.job_fields import job_fields
 from bot.slack.blocks.reserve_fields import (
     LONGEST_PURPOSE,
     how_fields,
@@ -42,6 +43,7 @@ def queue_fields(call: Call, draft: Draft) -> list[Block]:
         inputs.field(
             BlockId.COMMAND, reader.plain("Command"), command, optional=True, hint=by_itself
         ),
+        *(field for field in job_fields(call, draft.job) if field["block_id"] != BlockId.RUN),
         model_field(call, draft, live=False),
         node_field(call, draft, live=False),
         *team_field(call, draft),

@@ -56,6 +56,7 @@ def about(reader: Reader, entry: WaitlistEntry) -> Mrkdwn:
     return phrases.joined(
         reader.text(kind, priority=entry.priority),
         phrases.team(reader, entry.team),
+        phrases.job(reader, entry.job) if not (entry.is_queued and entry.purpose) else Mrkdwn(""),
         command(reader, entry.purpose)
         if entry.is_queued
         else phrases.purpose(reader, entry.purpose),
@@ -85,7 +86,7 @@ def _ordinal(number: int) -> str:
 
 def what_next(reader: Reader, cluster: Cluster, entry: WaitlistEntry) -> Mrkdwn:
     """What becomes of a wish that waits, and what its owner will be asked."""
-    if entry.is_queued and entry.purpose:
+    if entry.is_queued and (entry.purpose or entry.job is not None):
         return reader.text(
             N_(
                 "It begins by itself in the first gap that is long enough, and I tell you. "

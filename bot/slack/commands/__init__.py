@@ -10,14 +10,14 @@ from bot.slack.registry import VERBS
 MODULES = (
     "reserve", "reserve_form", "free", "status", "mine", "show", "extend", "move", "give_up",
     "transfer", "node", "audit", "help", "wait", "wait_form", "waitlist", "queue", "offers",
-    "preempt", "reclaim", "still_needed", "report", "token", "subscribe", "calendar",
+    "preempt", "reclaim", "still_needed", "report", "token", "subscribe", "calendar", "job",
     "runs",
 )  # fmt: skip
 
 #: The order in which help lists the verbs.
 ORDER = (
     "reserve", "free", "wait", "waitlist", "queue", "status", "calendar", "mine", "show", "extend",
-    "move", "cancel", "release", "transfer", "node", "report", "audit", "token", "help",
+    "move", "cancel", "release", "transfer", "job", "node", "report", "audit", "token", "help",
 )  # fmt: skip
 
 

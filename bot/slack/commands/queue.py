@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from bot.domain.booking import Booking
 from bot.domain.errors import N_, Missing
@@ -12,7 +13,7 @@ from bot.domain.request import parse_queue
 from bot.domain.waitlist import WaitlistEntry
 from bot.services.join_waitlist import join_queue
 from bot.services.look_waiting import position
-from bot.slack import forms
+from bot.slack import forms, phrases
 from bot.slack.blocks import modal
 from bot.slack.blocks.bookings import give_up_form_button
 from bot.slack.blocks.build import actions, message, outcome
@@ -28,7 +29,9 @@ from bot.slack.blocks.waitlist import (
 from bot.slack.context import Call, Form, FormAnswer, Press, Reply
 from bot.slack.draft import Draft, length_of, read_draft, worded_draft
 from bot.slack.ids import ActionId, BlockId, CallbackId
+from bot.slack.job_draft import order_of_draft
 from bot.slack.payload import unpack_queued
+from bot.slack.reader import Mrkdwn, Reader
 from bot.slack.registry import Group, action, submission, verb
 
 
@@ -95,6 +98,7 @@ def _to_request(form: Form, draft: Draft) -> QueueRequest:
         model=draft.model or None,
         team=draft.team or None,
         command=forms.typed(form.values, BlockId.COMMAND),
+        job=order_of_draft(replace(draft.job, command="")),
         cluster=form.site.cluster,
     )
 
@@ -110,11 +114,16 @@ def join(call: Call, work: QueueRequest) -> Reply:
 def _begun(call: Call, booking: Booking, notes: Iterable[Note]) -> Reply:
     reader = call.reader
     said = runs_now(reader, call.site.cluster, booking, call.now)
-    lines = [said, command(reader, booking.purpose), *(reader.note(note) for note in notes)]
+    lines = [said, _what(reader, booking), *(reader.note(note) for note in notes)]
     over = booking.is_over(call.now)
     buttons = [] if over else [give_up_form_button(reader, booking, call.now)]
     text = "\n".join(shown for shown in lines if shown)
     return outcome(message(text, actions(*buttons), replace=True), reader.plain("Running"), said)
+
+
+def _what(reader: Reader, work: Booking | WaitlistEntry) -> Mrkdwn:
+    """The command, as it was typed, or the job."""
+    return command(reader, work.purpose) or phrases.job(reader, work.job)
 
 
 def _waits(call: Call, entry: WaitlistEntry, notes: Iterable[Note]) -> Reply:
@@ -123,7 +132,7 @@ def _waits(call: Call, entry: WaitlistEntry, notes: Iterable[Note]) -> Reply:
     lines = [
         heading,
         line(reader, entry, call.now),
-        command(reader, entry.purpose),
+        _what(reader, entry),
         place_in_line(reader, *position(call.site, entry)),
         what_next(reader, cluster, entry),
         *(reader.note(note) for note in notes),

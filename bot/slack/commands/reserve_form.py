@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
 
 from bot.domain.booking import Booking
 from bot.domain.errors import N_, BookingError, Conflict, Missing
@@ -21,6 +23,7 @@ from bot.slack.context import Block, Call, Form, FormAnswer, FormUpdate, Press, 
 from bot.slack.draft import Draft, first_draft, read_draft, to_request
 from bot.slack.ids import ActionId, BlockId, CallbackId
 from bot.slack.registry import action, submission
+from bot.slack.return_address import metadata
 
 
 def open_form(call: Call, draft: Draft | None = None) -> None:
@@ -36,7 +39,7 @@ def field_changed(press: Press) -> None:
     was said to that stays.
     """
     assert press.view is not None
-    draft = read_draft(press.view["state"]["values"])
+    draft = _with_work(read_draft(press.view["state"]["values"]), press.view)
     view = modal.with_banner(reserve_view(press, draft), *modal.banner_of(press.view))
     press.update_view(press.view["id"], view, press.view.get("hash"))
 
@@ -44,13 +47,19 @@ def field_changed(press: Press) -> None:
 @submission(CallbackId.RESERVE)
 def submitted(form: Form) -> FormAnswer:
     """Book what the form holds; when it is taken, keep the form and offer what is free."""
-    draft = read_draft(form.values)
+    draft = _with_work(read_draft(form.values), form.view)
     request = to_request(form, draft)
     try:
         booked = reserve_all(form.site, form.actor, [request], now=form.now, key=form.key)
     except Conflict:
         return FormUpdate(reserve_view(form, draft))
     return confirmed(form, booked, request.notes)
+
+
+def _with_work(draft: Draft, view: Mapping[str, Any]) -> Draft:
+    """The draft, with the booking whose work it goes on with, which no field shows."""
+    kept = metadata(view).get("continues")
+    return replace(draft, continues=kept) if isinstance(kept, int) else draft
 
 
 def confirmed(call: Call, booked: Sequence[Booking], notes: Sequence[Note]) -> Reply:
@@ -69,6 +78,7 @@ def reserve_view(call: Call, draft: Draft) -> View:
         CallbackId.RESERVE,
         title=reader.plain("Reserve GPUs"),
         submit=reader.plain("Reserve"),
+        data={} if draft.continues is None else {"continues": draft.continues},
         blocks=[*_availability(call, draft), *reserve_fields(call, draft)],
     )
 

@@ -75,6 +75,7 @@ def _about(call: Call, booking: Booking) -> Mrkdwn:
             phrases.state(reader, booking, call.now, warned.get(booking.id)),
             phrases.out_of_service(reader, booking, drained_nodes(call.site), call.now),
         ),
+        phrases.job(reader, booking.job),
         phrases.purpose(reader, booking.purpose, WHOLE_PURPOSE),
         *_measured_line(call, booking),
         *_transfer_line(call, booking),
@@ -116,6 +117,8 @@ def _buttons(call: Call, booking: Booking) -> list[Block]:
     if booking.is_over(call.now) or not may_change(call.site, call.actor, booking):
         return []
     buttons = row_buttons(call.reader, booking, call.now, in_list=False)
+    if call.site.cluster.jobs:
+        buttons.append(button(call.reader.plain("Job…"), ActionId.JOB, str(booking.id)))
     transfer = open_transfer(call.site, booking.id)
     if transfer is not None:
         caption = call.reader.plain("Withdraw the offer")

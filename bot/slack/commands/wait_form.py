@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from bot.domain.errors import N_, WrongState
 from bot.domain.notes import Note
@@ -44,10 +45,16 @@ def open_form(call: Call, draft: WishDraft, entry: WaitlistEntry | None = None) 
         CallbackId.WAIT,
         title=reader.plain("Change a wish") if changing else reader.plain("Wait for GPUs"),
         submit=reader.plain("Change") if changing else reader.plain("Join waitlist"),
-        data={} if entry is None else {"entry": entry.id},
+        data=_data(draft, entry),
         blocks=wait_fields(call, draft),
     )
     call.open_view(view)
+
+
+def _data(draft: WishDraft, entry: WaitlistEntry | None) -> dict[str, int]:
+    if entry is not None:
+        return {"entry": entry.id}
+    return {} if draft.continues is None else {"continues": draft.continues}
 
 
 @action(ActionId.WAIT_CHANGE)
@@ -66,8 +73,10 @@ def press_change(press: Press) -> None:
 @submission(CallbackId.WAIT)
 def submitted(form: Form) -> FormAnswer:
     """Join with the form's wish, or change the entry it is about."""
-    wish = to_wish(form, read_wish(form.values))
-    entry_id = metadata(form.view).get("entry")
+    kept = metadata(form.view)
+    entry_id, before = kept.get("entry"), kept.get("continues")
+    continues = before if isinstance(before, int) else None
+    wish = to_wish(form, replace(read_wish(form.values), continues=continues))
     try:
         if isinstance(entry_id, int):
             entry = change_entry(form.site, form.actor, entry_id, wish, now=form.now)
