@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import or_, update
+from sqlalchemy import Select, or_, update
 from sqlmodel import col
 
+from bot.services.change import Change
 from bot.services.changing import changing
 from bot.services.record import tell_owner
 from bot.services.site import Site
@@ -21,19 +24,31 @@ def saw_use(site: Site, booking_id: int, *, now: datetime) -> None:
 
     Whoever was asked whether they need it need not answer any more.
     """
-    table = models.Booking
-    news = or_(col(table.used_at).is_(None), col(table.used_at) < now - NOT_OFTENER)
-    known = queries.columns(table).where(col(table.id) == booking_id, news)
     with site.database.snapshot() as connection:
-        if connection.execute(known).first() is None:
+        if connection.execute(_news([booking_id], now)).first() is None:
             return
     with changing(site, now) as change:
-        row = change.connection.execute(known).one_or_none()
-        if row is None:
-            return
+        note_signs(change, [booking_id])
+
+
+def note_signs(change: Change, booking_ids: Sequence[int]) -> None:
+    """Note that several bookings are used, in the caller's transaction."""
+    table = models.Booking
+    for chunk in queries.in_chunks(booking_ids):
+        rows = change.connection.execute(_news(chunk, change.now)).all()
         change.connection.execute(
-            update(table).where(col(table.id) == booking_id).values(used_at=now, asked_at=None)
+            update(table)
+            .where(col(table.id).in_([row.id for row in rows]))
+            .values(used_at=change.now, asked_at=None)
         )
-        if row.asked_at is not None:
-            state = f"seen:{int(change.now.timestamp())}"
-            tell_owner(change, "idle", f"idle:{booking_id}", state, row.team, row.owner)
+        for row in rows:
+            if row.asked_at is not None:
+                state = f"seen:{int(change.now.timestamp())}"
+                tell_owner(change, "idle", f"idle:{row.id}", state, row.team, row.owner)
+
+
+def _news(booking_ids: Sequence[int], now: datetime) -> Select[Any]:
+    """Those of the bookings that have shown no sign for a while."""
+    table = models.Booking
+    silent = or_(col(table.used_at).is_(None), col(table.used_at) < now - NOT_OFTENER)
+    return queries.columns(table).where(col(table.id).in_(booking_ids), silent)

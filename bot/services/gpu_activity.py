@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, delete, insert, select, update
 from sqlmodel import col
 
 from bot.domain.booking import Booking, BookingState
@@ -31,6 +32,17 @@ READ_AT = "gpu_readings_at"
 USE, WATCH = models.GpuUse, models.GpuWatch
 
 
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """A booking at one look: how many of its GPUs had a reading, and how many worked."""
+
+    booking: int
+    watched: int
+    busy: int
+    #: All of them were seen, and idle.
+    is_idle: bool
+
+
 def note_use(
     change: Change,
     bookings: Sequence[Booking],
@@ -42,52 +54,70 @@ def note_use(
 
     `readings` are by booking. Each stands for the time since the one before.
     """
-    watches = _watches(change.connection)
-    at_work = []
-    for booking in bookings:
-        measured = [one for one in readings.get(booking.id, ()) if one.utilisation is not None]
-        if not measured:
-            continue
-        busy = sum((one.utilisation or 0.0) >= thresholds.active_above for one in measured)
-        if busy:
-            at_work.append(booking.id)
-        watch = watches.get(booking.id)
-        if watch is not None and watch.at < change.now:
-            length = min(change.now - watch.at, MOST_INTERVALS * interval)
-            _add(change, booking.id, len(measured), busy, length)
-        is_idle = len(measured) >= booking.gpus and all(
-            (one.utilisation or 0.0) < thresholds.idle_below for one in measured
-        )
-        _watch(change, booking.id, watch, is_idle=is_idle)
+    watches = {row.booking: row for row in change.connection.execute(queries.columns(WATCH))}
+    looks = (_seen(one, readings.get(one.id, ()), thresholds) for one in bookings)
+    seen = [one for one in looks if one.watched]
+    _add(change, seen, watches, MOST_INTERVALS * interval)
+    _watch(change, seen, watches)
     _forget(change, watches, {booking.id for booking in bookings})
-    return at_work
+    return [one.booking for one in seen if one.busy]
 
 
-def _watches(connection: Connection) -> dict[int, Row[Any]]:
-    return {row.booking: row for row in connection.execute(queries.columns(WATCH))}
+def _seen(booking: Booking, readings: Sequence[Reading], thresholds: Thresholds) -> _Seen:
+    use = [one.utilisation for one in readings if one.utilisation is not None]
+    return _Seen(
+        booking=booking.id,
+        watched=len(use),
+        busy=sum(percent >= thresholds.active_above for percent in use),
+        is_idle=len(use) >= booking.gpus and max(use, default=0.0) < thresholds.idle_below,
+    )
 
 
-def _add(change: Change, booking: int, watched: int, busy: int, length: timedelta) -> None:
-    seconds = int(length.total_seconds())
+def _add(
+    change: Change, seen: Sequence[_Seen], watches: Mapping[int, Row[Any]], longest: timedelta
+) -> None:
+    """Add the time since the last look to the hour's figures, in few statements."""
     hour = change.now.replace(minute=0, second=0)
-    here = (col(USE.booking) == booking, col(USE.hour_at) == hour)
-    added = {
-        "watched_s": col(USE.watched_s) + watched * seconds,
-        "busy_s": col(USE.busy_s) + busy * seconds,
-    }
-    if change.connection.execute(update(USE).where(*here).values(**added)).rowcount == 0:
-        first = {"watched_s": watched * seconds, "busy_s": busy * seconds}
-        change.connection.execute(insert(USE).values(booking=booking, hour_at=hour, **first))
+    statement = queries.columns(USE).where(col(USE.hour_at) == hour)
+    known = {row.booking: row for row in change.connection.execute(statement)}
+    first, more = [], []
+    for one in seen:
+        watch = watches.get(one.booking)
+        if watch is None or watch.at >= change.now:
+            continue
+        seconds = int(min(change.now - watch.at, longest).total_seconds())
+        added = {"watched_s": one.watched * seconds, "busy_s": one.busy * seconds}
+        if (row := known.get(one.booking)) is None:
+            first.append({"booking": one.booking, "hour_at": hour, **added})
+        else:
+            more.append({
+                "which": one.booking,
+                "watched_s": row.watched_s + added["watched_s"],
+                "busy_s": row.busy_s + added["busy_s"],
+            })  # fmt: skip
+    if first:
+        change.connection.execute(insert(USE), first)
+    if more:
+        here = (col(USE.booking) == bindparam("which"), col(USE.hour_at) == hour)
+        change.connection.execute(update(USE).where(*here), more)
 
 
-def _watch(change: Change, booking: int, watch: Row[Any] | None, *, is_idle: bool) -> None:
-    known = watch is not None and change.now - watch.at <= LONGEST_GAP
-    since = watch.idle_since if watch is not None and known else None
-    values = {"at": change.now, "idle_since": (since or change.now) if is_idle else None}
-    if watch is None:
-        change.connection.execute(insert(WATCH).values(booking=booking, **values))
-    else:
-        change.connection.execute(update(WATCH).where(col(WATCH.booking) == booking).values(values))
+def _watch(change: Change, seen: Sequence[_Seen], watches: Mapping[int, Row[Any]]) -> None:
+    first, more = [], []
+    for one in seen:
+        watch = watches.get(one.booking)
+        known = watch is not None and change.now - watch.at <= LONGEST_GAP
+        since = watch.idle_since if watch is not None and known else None
+        values = {"at": change.now, "idle_since": (since or change.now) if one.is_idle else None}
+        if watch is None:
+            first.append({"booking": one.booking, **values})
+        else:
+            more.append({"which": one.booking, **values})
+    if first:
+        change.connection.execute(insert(WATCH), first)
+    if more:
+        here = col(WATCH.booking) == bindparam("which")
+        change.connection.execute(update(WATCH).where(here), more)
 
 
 def _forget(change: Change, watches: Mapping[int, Row[Any]], active: set[int]) -> None:
@@ -110,7 +140,7 @@ def only_idle(
     nodes = watched_nodes(connection, now)
     if not nodes or not rows:
         return list(rows)
-    watches = _watches(connection)
+    watches = {row.booking: row for row in connection.execute(queries.columns(WATCH))}
 
     def may_be_asked(row: Row[Any]) -> bool:
         length = policy.no_show_after if row.used_at is None else policy.idle_after
@@ -129,7 +159,7 @@ def still_idle(connection: Connection, rows: Sequence[Row[Any]], now: datetime) 
     nodes = watched_nodes(connection, now)
     if not nodes or not rows:
         return list(rows)
-    watches = _watches(connection)
+    watches = {row.booking: row for row in connection.execute(queries.columns(WATCH))}
     return [
         row
         for row in rows

@@ -51,11 +51,15 @@ def by_work(
 ) -> dict[Place, int]:
     """The active bookings that are seen to work, by where: by their runs, else by their owners."""
     active = {booking.id: booking for booking in bookings}
+    by_owner: dict[tuple[str, str], list[Booking]] = defaultdict(list)
+    for booking in bookings:
+        for node in booking.nodes:
+            by_owner[booking.owner, node].append(booking)
     found: dict[Place, int] = {}
     for one in readings:
         place = (one.node, one.gpu)
         run = booking_of(one)
-        theirs = [b for b in bookings if b.owner == users.get(place) and one.node in b.nodes]
+        theirs = by_owner.get((users.get(place, ""), one.node), [])
         if run in active and one.node in active[run].nodes:
             found[place] = run
         elif run is None and len(theirs) == 1:
@@ -65,13 +69,17 @@ def by_work(
 
 def _within_bounds(found: dict[Place, int], bookings: Sequence[Booking]) -> dict[Place, int]:
     """Nobody's booking is for more GPUs of a node than it holds there; its own indices first."""
+    places: dict[tuple[int, str], list[Place]] = defaultdict(list)
+    for place, booking_id in found.items():
+        places[booking_id, place[0]].append(place)
     kept: dict[Place, int] = {}
     for booking in bookings:
         own = {(node, gpu) for node, gpus in booking.gpu_ids for gpu in gpus}
         for share in booking.shares:
-            places = [p for p, owner in found.items() if owner == booking.id and p[0] == share.node]
-            places.sort(key=lambda place: (place not in own, place))
-            kept |= dict.fromkeys(places[: share.gpus], booking.id)
+            found_there = sorted(places[booking.id, share.node])
+            theirs = [at for at in found_there if at in own]
+            theirs += [at for at in found_there if at not in own]
+            kept |= dict.fromkeys(theirs[: share.gpus], booking.id)
     return kept
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from bot.domain.gpu_health import Reading, Thresholds
-from bot.services.activity import saw_use
+from bot.services.activity import note_signs
 from bot.services.changing import changing
 from bot.services.gpu_activity import (
     active_bookings,
@@ -55,8 +55,7 @@ def note_readings(
         note_unbooked(change, readings, owners, users, drained, thresholds)
         of_bookings = readings_of(readings, bookings, owners, at_work)
         used = note_use(change, bookings, of_bookings, thresholds, interval)
-    for booking in used:
-        saw_use(site, booking, now=now)
+        note_signs(change, used)
     return len(used)
 
 
