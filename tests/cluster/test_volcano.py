@@ -69,7 +69,7 @@ class Tried:
         return order.key
 
     def node(self) -> str:
-        self.runner.problem()
+        self.runner.nodes()
         nodes = self.runner._nodes.objects().values()
         ready = [one for one in nodes if not one["spec"].get("taints")]
         return str(ready[0]["metadata"]["labels"][self.settings.node_label])

@@ -41,7 +41,10 @@ class KubernetesRunner:
     """Starts, watches and ends runs as Volcano jobs; see bot.runners.protocol.Runner."""
 
     def __init__(self, settings: KubernetesSettings, folder: Path) -> None:
-        """`folder` is where logs are kept, and what the cluster itself forgets."""
+        """`folder` is where logs are kept, and what the cluster itself forgets.
+
+        Nobody is asked anything before the first look.
+        """
         self._settings = settings
         self._api = Api(settings)
         self._memory = Memory(folder)
@@ -49,14 +52,12 @@ class KubernetesRunner:
         self._logs: dict[str, LogCopy] = {}
         #: When each run was first seen to be over, on the monotonic clock, in seconds.
         self._over_since: dict[str, float] = {}
-        self._is_closed = False
+        self._is_begun = self._is_closed = False
         namespace = settings.namespace
         self._jobs = Watch(self._api, names.jobs(namespace), selector=names.OURS)
         self._pods = Watch(self._api, names.pods(namespace), self._pod_changed, selector=names.OURS)
         self._events = Watch(self._api, names.events(namespace))
         self._nodes = Watch(self._api, names.NODES)
-        for watch in self._watches:
-            watch.start()
 
     @property
     def name(self) -> str:
@@ -71,17 +72,23 @@ class KubernetesRunner:
         """Create the run's job; one that is there already, or was, is as good."""
         if self._memory.get(order.key) is not None:
             return
+        self._look()
         job = job_of(order, self._settings)
         try:
             self._jobs.learn(self._api.create(names.jobs(self._settings.namespace), job))
         except Denied as error:
+            if error.status == 404 and not error.about:
+                text = f"the cluster knows nothing of Volcano's jobs at present: {error}"
+                raise Unreachable(text) from error
             if error.status != 409:
                 raise Refused(f"the cluster does not take the job: {error}") from error
         self._memory.begin(order.key, len(order.workers))
 
     def observe(self, keys: Collection[str]) -> Mapping[str, Observation]:
         """What is seen of those runs."""
-        self._look()
+        self._look(self._jobs, self._pods)
+        if problem := self._jobs.problem or self._pods.problem:
+            raise Unreachable(problem)
         seen = {key: self._observe(key) for key in keys}
         return {key: found for key, found in seen.items() if found is not None}
 
@@ -114,6 +121,7 @@ class KubernetesRunner:
 
     def logs(self, key: str) -> Sequence[Path]:
         """The copies of its workers' logs."""
+        self._look()
         found = self._memory.folder(key).glob("worker-*.log")
         return sorted(found, key=lambda path: int(path.stem.removeprefix("worker-")))
 
@@ -145,13 +153,12 @@ class KubernetesRunner:
     def problem(self) -> str | None:
         """Why runs cannot be started or seen at present."""
         needed = [self._jobs, self._pods] + [self._nodes] * self._settings.learns_nodes
-        for watch in needed:
-            watch.wait(FIRST_LOOK_S)
+        self._look(*needed)
         return next((problem for watch in needed if (problem := watch.problem)), None)
 
     def nodes(self) -> tuple[SeenNode, ...]:
         """The cluster's nodes with GPUs. Raises Unreachable when they cannot be told."""
-        self._nodes.wait(FIRST_LOOK_S)
+        self._look(self._nodes)
         if problem := self._nodes.problem:
             raise Unreachable(problem)
         return seen_nodes(self._nodes.objects().values(), self._settings)
@@ -166,12 +173,16 @@ class KubernetesRunner:
             one.close(CLOSE_S)
         self._api.close()
 
-    def _look(self) -> None:
-        """Raise Unreachable unless jobs and pods are followed at present."""
-        for watch in (self._jobs, self._pods):
+    def _look(self, *needed: Watch) -> None:
+        """Begin to follow the cluster, and wait for the first sight of what is needed."""
+        with self._lock:
+            begins = not (self._is_begun or self._is_closed)
+            self._is_begun = True
+        if begins:
+            for watch in self._watches:
+                watch.start()
+        for watch in needed:
             watch.wait(FIRST_LOOK_S)
-            if watch.problem is not None:
-                raise Unreachable(watch.problem)
 
     def _observe(self, key: str) -> Observation | None:
         known = self._memory.get(key)
