@@ -80,14 +80,15 @@ def check_may_keep(cluster: Cluster, actor: Actor, booking: Booking) -> None:
     Whoever is in no team any more may give up what they have booked, and no more than that.
     """
     check_may_change(cluster, actor, booking)
-    team = cluster.team(booking.team)
-    is_out = not cluster.teams_of(actor.name) and not cluster.is_admin(actor.name)
-    if actor.is_bot or not is_out or team is None:
+    if actor.is_bot or cluster.teams_of(actor.name) or cluster.is_admin(actor.name):
         return
-    rule = N_("You are not in any team any more: you can only cancel or release what you have.")
+    team = cluster.team(booking.team)
+    able = {*(team.leads if team else ()), *cluster.admins}
     raise NotAllowed(
-        rule=Note(rule),
-        who=Note(N_("Ask {people}."), {"people": mentions({*team.leads, *cluster.admins})}),
+        rule=Note(
+            N_("You are not in any team any more: you can only cancel or release what you have.")
+        ),
+        who=Note(N_("Ask {people}."), {"people": mentions(able)}),
     )
 
 

@@ -19,6 +19,7 @@ from slapd import (
 )
 from slapd_people import CROWD, ODD
 
+from bot.directory import ldap
 from bot.directory.errors import DirectoryError
 from bot.directory.ldap import read_groups
 from bot.directory.settings import LdapServer
@@ -200,3 +201,12 @@ def test_a_server_that_is_gone_is_told_of_in_words_that_stay_the_same(
     server.stop()
     said = {refused(server.settings()) for _ in range(2)}
     assert said == {f"{server.url} cannot be reached: connection refused"}
+
+
+def test_more_people_or_groups_than_can_be_meant_are_refused(
+    lab: Slapd, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ldap, "MOST_ENTRIES", 600)
+    assert refused(lab.settings(), "crowd").endswith("its groups hold more than 600 entries")
+    monkeypatch.setattr(ldap, "MOST_GROUPS", 1)
+    assert refused(lab.settings(), "nested").endswith("holds more than 1 groups")
