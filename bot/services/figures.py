@@ -17,6 +17,7 @@ from sqlmodel import SQLModel, col
 from bot.domain.booking import BookingState
 from bot.domain.gpu_health import Kind
 from bot.domain.preemption_notice import PreemptionState
+from bot.domain.run import RunState
 from bot.domain.waitlist import EntryState, OfferState
 from bot.services.delivery import PENDING
 from bot.services.gpu_alert_rows import OPEN
@@ -40,6 +41,8 @@ class Figures:
     offers: Mapping[str, int]
     preemptions: Mapping[str, int]
     alerts: Mapping[str, int]
+    #: Those that are not over, or not cleared away yet.
+    runs: Mapping[str, int]
     outbox_pending: int
     #: Seconds that the oldest message that could be sent has waited; 0: there is none.
     outbox_oldest_s: float
@@ -64,6 +67,7 @@ def read_figures(site: Site, *, now: datetime) -> Figures:
             offers=_by_state(connection, models.Offer, OfferState),
             preemptions=_by_state(connection, models.Preemption, PreemptionState),
             alerts=_alerts(connection),
+            runs=_runs(connection),
             outbox_pending=pending,
             outbox_oldest_s=oldest_s,
         )
@@ -97,6 +101,17 @@ def _alerts(connection: Connection) -> dict[str, int]:
     )
     found = {row[0]: row[1] for row in connection.execute(statement)}
     return {kind.value: found.get(kind.value, 0) for kind in Kind}
+
+
+def _runs(connection: Connection) -> dict[str, int]:
+    run = models.Run
+    statement = (
+        select(col(run.state), func.count())
+        .where(col(run.settled_at).is_(None))
+        .group_by(col(run.state))
+    )
+    found = {row[0]: row[1] for row in connection.execute(statement)}
+    return {state.value: found.get(state.value, 0) for state in RunState}
 
 
 def _outbox(connection: Connection, now: datetime) -> tuple[int, float]:

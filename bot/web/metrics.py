@@ -55,7 +55,7 @@ class Sources:
     ticks: Callable[[], Sequence[TickFigures]] = _nothing
     connected: Callable[[], bool] | None = None
     monitored: Callable[[], bool] | None = None
-    #: Further metrics, such as those of the runs.
+    #: Further metrics.
     more: Sequence[Callable[[], Iterable[Metric]]] = field(default=())
 
 
@@ -173,6 +173,8 @@ def of_tables(figures: Figures) -> Iterable[Metric]:
     yield by_label("gpubot_waitlist_entries", "Open wishes.", "state", figures.waiting)
     yield _counter("gpubot_offers", "Offers to the waitlist.", figures.offers)
     yield _counter("gpubot_preemptions", "Bookings that were to give way.", figures.preemptions)
+    said = "Runs that are not over, or not cleared away yet."
+    yield by_label("gpubot_runs", said, "state", figures.runs)
     yield by_label("gpubot_alerts", "Open alerts about GPUs.", "kind", figures.alerts)
     yield _gauge("gpubot_outbox_pending", "Messages for Slack.", figures.outbox_pending)
     yield _gauge(
@@ -206,7 +208,7 @@ def _of_process(sources: Sources) -> Iterable[Metric]:
 
 
 def by_label(name: str, said: str, label: str, numbers: Mapping[str, int]) -> Metric:
-    """A gauge with one label, such as gpubot_runs{state}."""
+    """A gauge with one label."""
     family = GaugeMetricFamily(name, said, labels=[label])
     for value, number in numbers.items():
         family.add_metric([value], number)

@@ -66,6 +66,7 @@ def test_bookings_and_gpus_are_counted(lab: ApiLab) -> None:
     assert found["gpubot_preemptions_total", "reclaimed"] == 0
     assert found["gpubot_waitlist_entries", "waiting"] == 0
     assert found["gpubot_alerts", "xid"] == 0
+    assert found["gpubot_runs", "running"] == 0
     assert found["gpubot_outbox_pending",] > 0
     assert found["gpubot_outbox_oldest_seconds",] == (TONIGHT - NOW).total_seconds()
 
@@ -116,7 +117,7 @@ def test_what_the_process_knows_is_told(tmp_path: Path) -> None:
         ticks=lambda: [TickFigures("due", 7.5, 2)],
         connected=lambda: False,
         monitored=lambda: True,
-        more=[lambda: [by_label("gpubot_runs", "Runs.", "state", {"running": 3})]],
+        more=[lambda: [by_label("gpubot_guests", "Guests.", "kind", {"tea": 3})]],
     )
 
     def routes(site: Site, now):
@@ -128,7 +129,7 @@ def test_what_the_process_knows_is_told(tmp_path: Path) -> None:
     assert found["gpubot_tick_failures_total", "due"] == 2
     assert found["gpubot_slack_connected",] == 0
     assert found["gpubot_monitoring_up",] == 1
-    assert found["gpubot_runs", "running"] == 3
+    assert found["gpubot_guests", "tea"] == 3
     assert any(name == "gpubot_build_info" for name, *_ in found)
 
 
