@@ -45,5 +45,5 @@ def nothing_found(readings: Readings) -> str:
         names = ", ".join(readings.strangers)
         return f"no GPU metrics of the nodes, but of {names}: set node_label, or the nodes' names"
     if readings.dropped:
-        return f"{readings.dropped} samples, none of which can be true"
+        return f"no sample that can be true; left out: {readings.dropped}"
     return "no GPU metrics: it scrapes no DCGM exporter"
