@@ -29,7 +29,7 @@ from bot.store import models, queries
 FIRST_HASH = "0" * 64
 
 #: Direct messages that quiet hours hold back: nothing is lost by reading them in the morning.
-CAN_WAIT = frozenset({"notice", "entry"})
+CAN_WAIT = frozenset({"notice", "entry", "left_team"})
 
 #: An App Home opened longer ago than this is drawn when it is opened next, not before.
 HOME_KEPT_FRESH = timedelta(days=30)

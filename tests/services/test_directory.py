@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import time, timedelta
 from typing import Any
 
 import builders
@@ -281,6 +281,19 @@ def test_without_a_lead_the_admins_are_told(open_site: Callable[[Cluster], Site]
     reserve(site, builders.actor(ZOE), builders.request(), now=NOW)
     read(site, configured, in_ldap("cn=vision"))
     assert [row.recipient for row in outbox(site, "left_team")] == [builders.ADMIN]
+
+
+def test_what_is_left_can_wait_until_the_leads_morning(
+    open_site: Callable[[Cluster], Site],
+) -> None:
+    site = open_site(builders.cluster(quiet_hours=(time(22), time(7))))
+    configured = Configured(site.cluster, GRANTS)
+    _joined(site, configured, ZOE)
+    start = builders.TONIGHT + 24 * HOUR
+    reserve(site, builders.actor(ZOE), builders.request(start=start), now=NOW)
+    read(site, configured, in_ldap("cn=vision"), now=builders.TONIGHT + HOUR)
+    (told,) = outbox(site, "left_team")
+    assert told.held_until.astimezone(site.cluster.zone).hour == 7
 
 
 def test_whoever_left_may_give_up_what_they_have_and_not_have_it_longer_or_later(
