@@ -254,6 +254,17 @@ def test_what_the_cluster_cannot_do_now_is_tried_again(lab: KubernetesLab, code:
     run.start()
 
 
+def test_an_api_server_that_begins_and_knows_no_rights_yet_is_no_refusal(
+    lab: KubernetesLab,
+) -> None:
+    lab.server.rights = shipped_rights() - {CREATE}
+    run = run_in(lab)
+    with pytest.raises(Unreachable, match="cannot create resource"):
+        lab.runner.start(run.order)
+    lab.server.rights = shipped_rights()
+    run.start()
+
+
 def test_a_job_that_breaks_the_schema_is_refused_with_the_place(lab: KubernetesLab) -> None:
     lab.settings = replace(lab.settings, queues=dict.fromkeys(lab.settings.queues, "No Queue"))
     lab.restart()

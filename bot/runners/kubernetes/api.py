@@ -42,14 +42,25 @@ _KEEPALIVE = [
 class Denied(Exception):
     """The server answered, and said no: `status` is HTTP's, `text` its words in one line.
 
-    `about` is the object that it speaks of. A server that has not yet come to know a kind of
-    object answers 404 as well, but about no object.
+    `about` is the object that it speaks of.
     """
 
     def __init__(self, status: int, text: str, about: str = "") -> None:
         super().__init__(f"{text} ({status})")
         self.status = status
         self.about = about
+        self._text = text
+
+    @property
+    def may_pass(self) -> bool:
+        """Whether it may be a server that has just begun, and answers before it knows enough.
+
+        Tried: for a second or so it takes nobody to have any rights. One that does not know a kind
+        of object (yet) answers 404 about no object. An operator can mend both as well.
+        """
+        if self.status == 403:
+            return " cannot " in self._text and " resource " in self._text
+        return self.status == 404 and not self.about
 
 
 @contextmanager

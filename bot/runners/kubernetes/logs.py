@@ -108,7 +108,8 @@ class LogCopy:
                     break
             except Unreachable as error:
                 failures += 1
-                log.info("%s: the log broke off: %s", self._path, error)
+                level = logging.INFO if failures == 1 else logging.DEBUG
+                log.log(level, "%s: the log broke off: %s", self._path, error)
                 if was_over and failures >= MANY_ATTEMPTS:
                     break
             except OSError:

@@ -77,9 +77,8 @@ class KubernetesRunner:
         try:
             self._jobs.learn(self._api.create(names.jobs(self._settings.namespace), job))
         except Denied as error:
-            if error.status == 404 and not error.about:
-                text = f"the cluster knows nothing of Volcano's jobs at present: {error}"
-                raise Unreachable(text) from error
+            if error.may_pass:
+                raise Unreachable(f"the cluster takes no jobs at present: {error}") from error
             if error.status != 409:
                 raise Refused(f"the cluster does not take the job: {error}") from error
         self._memory.begin(order.key, len(order.workers))
