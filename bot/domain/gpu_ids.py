@@ -14,13 +14,28 @@ from bot.domain.booking import Share
 GpuIds = tuple[tuple[str, tuple[int, ...]], ...]
 
 
-def choose_ids(size: int, taken: Collection[int], count: int) -> tuple[int, ...]:
+def choose_ids(
+    size: int,
+    taken: Collection[int],
+    count: int,
+    *,
+    wanted: Collection[int] = (),
+    shunned: Collection[int] = (),
+) -> tuple[int, ...]:
     """`count` indices of a node of `size` GPUs that are not `taken`; fewer when there are fewer.
 
+    Those that are `wanted` first, and those that are `shunned` only when there are no others.
     Neighbours where possible, since they are often wired to one another; of several stretches the
     shortest that does, so that long ones stay whole.
     """
-    return choose_among([index for index in range(size) if index not in taken], count)
+    free = [index for index in range(size) if index not in taken]
+    first = choose_among([index for index in free if index in wanted], count)
+    others = [index for index in free if index not in wanted]
+    clean = [index for index in others if index not in shunned]
+    rest = choose_among(clean, count - len(first))
+    left = [index for index in others if index in shunned]
+    last = choose_among(left, count - len(first) - len(rest))
+    return tuple(sorted((*first, *rest, *last)))
 
 
 def choose_among(free: Sequence[int], count: int) -> tuple[int, ...]:

@@ -206,6 +206,7 @@ def forget_nodes(site: Site) -> None:
             return
     with site.database.transaction() as connection:
         connection.execute(delete(memory).where(col(memory.name).in_((NODES, READ_AT))))
+        connection.execute(delete(WATCH))
 
 
 def read_at(connection: Connection) -> datetime | None:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Row
+from sqlalchemy import Connection, Row
 
 from bot.domain.booking import Booking
 from bot.domain.gpu_health import Kind, Reading, Severity, Thresholds
@@ -16,6 +17,8 @@ from bot.services.gpu_owners import Place
 
 #: At most so many names of what works there are told.
 TOLD = 3
+#: What was seen longer ago says nothing about now.
+LATELY = timedelta(minutes=15)
 
 
 def note_unbooked(
@@ -45,6 +48,16 @@ def note_unbooked(
     for key, row in rows.items():
         if key not in groups:
             _end(change, row, owners, heard, drained)
+
+
+def unbooked_work(connection: Connection, now: datetime) -> dict[Place, str | None]:
+    """Where GPUs work without a booking, and for whom, if known; also what is not told yet."""
+    return {
+        (row.node, gpu): row.user
+        for row in going(connection, [Kind.UNBOOKED]).values()
+        if row.seen_at >= now - LATELY
+        for gpu in json.loads(row.gpus)
+    }
 
 
 def _groups(

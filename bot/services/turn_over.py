@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from datetime import datetime
 
 from sqlalchemy import Select, or_
@@ -14,6 +15,8 @@ from bot.domain.gpu_ids import GpuIds, choose_ids
 from bot.domain.preemption_notice import Preemption, PreemptionState
 from bot.services.change import Change
 from bot.services.changing import changing
+from bot.services.gpu_owners import Place
+from bot.services.gpu_unbooked import unbooked_work
 from bot.services.overrun import overrun
 from bot.services.preemption_rows import (
     open_preemption,
@@ -121,15 +124,33 @@ def _settle_ids(change: Change, booking: Booking) -> GpuIds:
     holders = {claim.holder for claim in claims if claim.kind == "booking"} - {booking.id}
     others = queries.bookings_by_id(change.connection, holders).values()
     active = [other for other in others if other.state is BookingState.ACTIVE]
-    return tuple((share.node, _ids_on(change, share, active)) for share in booking.shares)
+    at_work = unbooked_work(change.connection, change.now)
+    return tuple(
+        (share.node, _ids_on(change, share, active, at_work, booking.owner))
+        for share in booking.shares
+    )
 
 
-def _ids_on(change: Change, share: Share, active: list[Booking]) -> tuple[int, ...]:
+def _ids_on(
+    change: Change,
+    share: Share,
+    active: list[Booking],
+    at_work: Mapping[Place, str | None],
+    owner: str,
+) -> tuple[int, ...]:
+    """Those where the owner works already, and none where others do, as far as that goes."""
     node = change.cluster.node(share.node)
     taken = {
         i for other in active for name, ids in other.gpu_ids if name == share.node for i in ids
     }
-    ids = choose_ids(node.gpus if node is not None else share.gpus, taken, share.gpus)
+    here = {gpu: user for (name, gpu), user in at_work.items() if name == share.node}
+    ids = choose_ids(
+        node.gpus if node is not None else share.gpus,
+        taken,
+        share.gpus,
+        wanted={gpu for gpu, user in here.items() if user == owner},
+        shunned={gpu for gpu, user in here.items() if user != owner},
+    )
     if len(ids) < share.gpus:
         log.warning(
             "%s has only %d GPUs left for a booking of %d", share.node, len(ids), share.gpus

@@ -24,6 +24,21 @@ def test_the_shortest_stretch_that_does_is_taken(taken, count, chosen):
     assert choose_ids(8, taken, count) == chosen
 
 
+@pytest.mark.parametrize(
+    ("wanted", "shunned", "count", "chosen"),
+    [
+        ({2, 3}, set(), 2, (2, 3)),
+        ({3}, set(), 2, (0, 3)),
+        ({1, 2, 3}, set(), 2, (1, 2)),
+        (set(), {0}, 2, (1, 2)),
+        (set(), {0, 1, 2}, 2, (0, 3)),
+        ({0}, {1, 2, 3}, 4, (0, 1, 2, 3)),
+    ],
+)
+def test_what_one_works_on_comes_first_and_what_others_work_on_last(wanted, shunned, count, chosen):
+    assert choose_ids(4, (), count, wanted=wanted, shunned=shunned) == chosen
+
+
 def test_all_of_a_node_are_all_of_its_indices():
     assert choose_ids(8, (), 8) == tuple(range(8))
 

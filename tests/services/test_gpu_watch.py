@@ -405,6 +405,20 @@ class TestUnbooked:
         watch(site, end + MINUTE, gpu(utilisation=90.0))
         assert [alert.is_over for alert in alerts(site)] == [True]
 
+    def test_what_is_booked_then_are_the_very_gpus(self, site):
+        remember_person(site, Person(BOB, "Bob", "UTC", "en", None, NOW))
+        theirs = [gpu(n, utilisation=90.0, user=BOB) for n in (2, 3)]
+        end = self.work(site, TONIGHT, 11, *theirs)
+        asked = request(2, end, 4 - 11 / 60, node="gpu-01")
+        others = reserve(site, actor(CHEN), asked, now=end)
+        tick(site, end)
+        assert look.get_booking(site, others.id).gpu_ids == (("gpu-01", (0, 1)),)
+        mine = reserve(site, actor(BOB), asked, now=end)
+        tick(site, end)
+        assert look.get_booking(site, mine.id).gpu_ids == (("gpu-01", (2, 3)),)
+        watch(site, end + MINUTE, *theirs)
+        assert [alert.is_over for alert in alerts(site)] == [True]
+
     def test_a_pause_does_not_end_it_and_an_end_does(self, site):
         end = self.work(site, TONIGHT, 11, gpu(utilisation=90.0))
         self.work(site, end + MINUTE, 2, gpu())
