@@ -16,6 +16,7 @@ from slurm.lab import SlurmLab
 from bot.domain.job import Job
 from bot.domain.run import RunState, Worker
 from bot.runners.protocol import Refused, Unreachable
+from bot.runners.slurm.runner import slurm_runner
 from bot.runners.slurm.settings import SubmitAs
 
 
@@ -132,6 +133,29 @@ def test_a_lost_answer_starts_a_run_once(lab: SlurmLab, tmp_path: Path) -> None:
     assert lab.times_started(run.key) == 1
     named = lab.cluster.command("squeue", "-h", "-t", "all", f"--name={run.key}", "-o", "%A")
     assert len(named.split()) == 1
+
+
+def test_a_job_of_that_name_by_somebody_else_is_not_the_run(lab: SlurmLab) -> None:
+    run = run_in(lab)
+    other = lab.cluster.command(
+        "sbatch", "--parsable", "--uid=nobody", f"--job-name={run.key}", "--chdir=/tmp",
+        "--output=/dev/null", "--wrap=sleep 600",
+    ).strip()  # fmt: skip
+    run.start()
+    lab.runner.stop(run.key, "its time is over")
+    run.comes_to(RunState.STOPPED)
+    assert lab.cluster.command("squeue", "-h", "-j", other, "-o", "%T").strip() == "RUNNING"
+
+
+def test_a_folder_that_is_not_mounted_is_no_sign_that_runs_are_gone(lab: SlurmLab) -> None:
+    run = run_in(lab)
+    away = slurm_runner(lab.settings, lab.kept.parent / "not-mounted" / "runs")
+    for call in (
+        lambda: away.observe([run.key]),
+        lambda: away.start(run.order),
+    ):
+        with pytest.raises(Unreachable, match="No such file or directory"):
+            call()
 
 
 def test_workers_of_one_node_share_its_gpus_and_know_where_to_meet(lab: SlurmLab) -> None:

@@ -23,7 +23,7 @@ from bot.runners.slurm.settings import SlurmSettings
 from bot.runners.slurm.traces import Outcome, RunFolder, Trace
 
 FOLDER = Path("/shared/gpubot-b142-1")
-ROW = JobRow(12, "gpubot-b142-1", "RUNNING", "None", 0, 100, 200, 0, "n1")
+ROW = JobRow(12, "gpubot-b142-1", "alice", "RUNNING", "None", 0, 100, 200, 0, "n1")
 MINUTE = timedelta(minutes=1)
 
 

@@ -34,8 +34,8 @@ _GONE = re.compile(
     re.IGNORECASE,
 )
 _COLUMNS = {
-    "JobID": 20, "Name": 64, "State": 24, "Reason": 160, "exit_code": 12, "StartTime": 24,
-    "EndTime": 24, "RestartCnt": 12, "NodeList": 200,
+    "JobID": 20, "Name": 64, "UserName": 64, "State": 24, "Reason": 160, "exit_code": 12,
+    "StartTime": 24, "EndTime": 24, "RestartCnt": 12, "NodeList": 200,
 }  # fmt: skip
 _NUMBER = re.compile(r"[0-9]+")
 
@@ -46,6 +46,8 @@ class JobRow:
 
     id: int
     name: str
+    #: Whose it is. Anybody may give a job any name.
+    user: str
     #: "PENDING", "RUNNING", "COMPLETING", "COMPLETED", "NODE_FAIL", ...
     state: str
     #: Why it waits, or why it ended like that; "None" for none.
@@ -233,6 +235,7 @@ def _job_row(line: str) -> JobRow:
     return JobRow(
         id=int(places["JobID"]),
         name=places["Name"],
+        user=places["UserName"],
         state=places["State"],
         reason=places["Reason"],
         exit_code=int(places["exit_code"] or 0),

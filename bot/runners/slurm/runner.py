@@ -80,27 +80,29 @@ class SlurmRunner:
         now: Callable[[], datetime],
     ) -> None:
         self._settings, self._secrets, self._now = settings, secrets, now
-        # Jobs look for it from elsewhere than here.
+        # Jobs look for it from elsewhere than here. What it is in is not made: where a shared file
+        # system is not mounted, an empty folder would say that no run was ever started.
         self._folder = folder.absolute()
         with suppress(OSError):
-            self._folder.mkdir(mode=0o755, parents=True, exist_ok=True)
+            self._folder.mkdir(mode=0o755, exist_ok=True)
         self._slurm = Slurm(settings)
         self._refusals: Mapping[int, str] = {}
 
     def start(self, order: WorkOrder) -> None:
         """See Runner.start."""
         check_order(order)
-        folder = self._of(order.key)
+        folder, account = self._of(order.key), self._account(order.account)
         with _told("cannot keep the run"), self._locked():
             if folder.exists and folder.trace().job is not None:
                 return
             rows = self._slurm.jobs([order.key])
-            if rows:
-                # The answer to an earlier sbatch was lost.
-                folder.note("job", str(rows[0].id))
+            if found := [row.id for row in rows if row.user == account.pw_name]:
+                # The answer to an earlier sbatch was lost, or the run is forgotten here.
+                if folder.exists:
+                    folder.note("job", str(min(found)))
                 return
             try:
-                folder.note("job", str(self._submit(order, folder)))
+                folder.note("job", str(self._submit(order, folder, account)))
             except Refused:
                 folder.remove()
                 raise
@@ -148,8 +150,12 @@ class SlurmRunner:
 
     def hold(self, holds: Sequence[Hold]) -> None:
         """See Runner.hold: a reservation for each booking, and its jobs' time limits."""
-        refusals = self._reserve(holds) if self._settings.reserve else {}
-        refusals |= self._move_ends({hold.booking: hold.window.end for hold in holds})
+        refusals: dict[int, str] = {}
+        with _told("cannot read how runs stand"):
+            if self._settings.reserve:
+                with self._locked():
+                    refusals |= self._reserve(holds)
+            refusals |= self._move_ends({hold.booking: hold.window.end for hold in holds})
         for booking in refusals.keys() - self._refusals.keys():
             log.warning("%s: %s", booking_label(booking), refusals[booking])
         self._refusals = refusals
@@ -171,11 +177,12 @@ class SlurmRunner:
             raise ValueError(f"{key!r} is no run's key")
         return RunFolder(self._folder / key)
 
-    def _submit(self, order: WorkOrder, folder: RunFolder) -> int:
-        owner = self._account(order.account)
+    def _submit(self, order: WorkOrder, folder: RunFolder, account: pwd.struct_passwd) -> int:
         secrets = read_secrets(self._secrets, order.job.secrets)
         private = private_files(order, self._settings, secrets)
-        folder.prepare(shared_files(order), private, written_by_job(order), owner)
+        owner = (account.pw_uid, account.pw_gid)
+        shared = shared_files(order, account.pw_name)
+        folder.prepare(shared, private, written_by_job(order), owner)
         reservation = self._reservation(order) if self._settings.reserve else ""
         left = (order.ends_at - self._now()).total_seconds()
         words = sbatch_words(order, self._settings, folder.path, left, reservation)
@@ -187,10 +194,10 @@ class SlurmRunner:
         """Whether jobs are their owners'; Slurm lets root alone submit for others."""
         return self._settings.submit_as is SubmitAs.OWNER and os.geteuid() == 0
 
-    def _account(self, name: str) -> tuple[int, int]:
-        """The user's and the group's number of the account that a job runs as."""
+    def _account(self, name: str) -> pwd.struct_passwd:
+        """The account that a job runs as."""
         if not self._as_owner:
-            return os.geteuid(), os.getegid()
+            return pwd.getpwuid(os.geteuid())
         if not name:
             raise Refused("its owner's account on the servers is not known")
         try:
@@ -199,12 +206,12 @@ class SlurmRunner:
             raise Refused(f"there is no account {name} here") from None
         if found.pw_uid == 0:
             raise Refused("runs are not started as root")
-        return found.pw_uid, found.pw_gid
+        return found
 
     def _reservation(self, order: WorkOrder) -> str:
         """The reservation that a job is to use, made now where it is not there; empty: none."""
         name = reservation_name(order.booking)
-        if any(one.name == name for one in self._slurm.reservations()):
+        if self._is_reserved(name):
             return name
         now = self._now()
         shares = tuple(dict.fromkeys((worker.node, 0) for worker in order.workers))
@@ -213,9 +220,11 @@ class SlurmRunner:
         try:
             self._make(self._wanted([hold])[name])
         except Refused as error:
-            log.warning("%s runs without a reservation: %s", order.key, error)
-            return ""
-        return name
+            log.warning("%s: %s", order.label, error)
+        return name if self._is_reserved(name) else ""
+
+    def _is_reserved(self, name: str) -> bool:
+        return any(one.name == name for one in self._slurm.reservations())
 
     def _wanted(self, holds: Sequence[Hold]) -> Mapping[str, Reservation]:
         now = self._now()
@@ -236,8 +245,11 @@ class SlurmRunner:
         plan = changes(self._slurm.reservations(), self._wanted(holds), int(time.time()))
         refusals: dict[int, str] = {}
         for name in plan.delete:
-            # While a job still uses it, it stays; the next call deletes it.
-            self._slurm.unreserve(name)
+            try:
+                # While a job still uses it, it stays; the next call deletes it.
+                self._slurm.unreserve(name)
+            except Refused as error:
+                log.warning("%s stays reserved: %s", name, error)
         for wanted, start in plan.change:
             with _noted(refusals, bookings[wanted.name]):
                 self._slurm.change_reservation(wanted, start=start)
@@ -268,7 +280,10 @@ class SlurmRunner:
             if booking not in ends or is_over(row) or is_waiting(row) or row.end is None:
                 continue
             end = int((ends[booking] + ahead).timestamp())
-            if abs(end - row.end) > _END_TOLERANCE_S and not self._of(row.name).trace().stopped:
+            folder = self._of(row.name)
+            if abs(end - row.end) <= _END_TOLERANCE_S or folder.user != row.user:
+                continue
+            if not folder.trace().stopped:
                 with _noted(refusals, booking):
                     self._slurm.set_end(row.id, end)
         return refusals
@@ -294,7 +309,10 @@ class SlurmRunner:
         if not jobs:
             return {}
         rows: dict[str, JobRow] = {}
+        users = {key: self._of(key).user for key in jobs}
         for row in self._slurm.jobs(jobs.keys()):
+            if row.user != users[row.name]:
+                continue
             if row.name not in rows or row.id == jobs[row.name]:
                 rows[row.name] = row
         return rows
@@ -322,7 +340,7 @@ class SlurmRunner:
     @contextmanager
     def _locked(self) -> Iterator[None]:
         """Starts go one by one, also those of another process."""
-        self._folder.mkdir(mode=0o755, parents=True, exist_ok=True)
+        self._folder.mkdir(mode=0o755, exist_ok=True)
         with (self._folder / ".lock").open("w") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
             yield

@@ -69,15 +69,19 @@ def sbatch_words(
     return [*words, "--requeue", *settings.arguments, *_job_words(order, settings, folder)]
 
 
-def shared_files(order: WorkOrder) -> Mapping[str, str]:
-    """Files for everybody, by name: the scripts, and what gpubot is to know of the order."""
-    known = {"booking": order.booking, "checkpoint": order.checkpoint_path()}
-    known["grace"] = order.job.grace.total_seconds()
-    return {
-        "job.sh": _script("job.sh"),
-        "worker.sh": _script("worker.sh"),
-        "order.json": dumps(known),
+def shared_files(order: WorkOrder, user: str) -> Mapping[str, str]:
+    """Files for everybody, by name: the scripts, and what gpubot is to know of the order.
+
+    `user` is the name of the account that the job runs as.
+    """
+    path = order.checkpoint_path()
+    known = {
+        "user": user,
+        "checkpoint": str(Path(order.job.folder) / path) if path else "",
+        "grace": order.job.grace.total_seconds(),
     }
+    scripts = {name: _script(name) for name in ("job.sh", "worker.sh")}
+    return {**scripts, "order.json": dumps(known)}
 
 
 def private_files(

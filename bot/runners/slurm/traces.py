@@ -101,9 +101,13 @@ class RunFolder:
 
     def order(self) -> Mapping[str, Any]:
         """What was kept of the order, without its secrets; empty: nothing."""
-        text = self.read("order.json")
-        found = json.loads(text) if text else {}
+        found = json.loads(self.read("order.json") or "{}")
         return found if isinstance(found, dict) else {}
+
+    @property
+    def user(self) -> str:
+        """The name of the account that the job runs as."""
+        return str(self.order().get("user", ""))
 
     def trace(self) -> Trace:
         """What the files tell."""
@@ -123,8 +127,8 @@ class RunFolder:
 
     def checkpoint(self) -> Checkpoint | None:
         """The run's checkpoint, where it can be seen from here."""
-        path = self.order().get("checkpoint")
-        if not path:
+        path = str(self.order().get("checkpoint", ""))
+        if not path.startswith("/"):
             return None
         try:
             written = Path(path).stat().st_mtime
