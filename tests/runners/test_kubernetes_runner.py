@@ -341,6 +341,20 @@ def test_a_stop_reaches_the_pods_while_volcano_is_away(lab: KubernetesLab) -> No
     run.comes_to(RunState.STOPPED)
 
 
+def test_a_stop_is_done_although_volcano_never_comes_to_it(lab: KubernetesLab) -> None:
+    runs, waits = run_in(lab).start(), run_in(lab)
+    lab.volcano.is_awake = False
+    lab.runner.start(waits.order)
+    lab.runner.insist_after_s = 0.2
+    for run in (runs, waits):
+        lab.runner.stop(run.key, "its time is over")
+        run.comes_to(RunState.STOPPED)
+    lab.volcano.is_awake = True
+    assert lab.volcano.pods(waits.key) == []
+    lab.restart()
+    assert waits.look().state is RunState.STOPPED
+
+
 def test_a_pod_has_its_grace_and_is_killed_then(lab: KubernetesLab) -> None:
     run = run_in(lab, Program.STUBBORN, grace=timedelta(minutes=5)).start()
     lab.runner.stop(run.key, "its time is over")

@@ -33,6 +33,8 @@ log = logging.getLogger(__name__)
 FIRST_LOOK_S = 5.0
 #: Seconds that a run which is over waits for the rest of its logs.
 LOGS_S = 15.0
+#: Seconds after which a stop that Volcano has not begun is asked for again.
+INSIST_AFTER_S = 30.0
 #: Seconds in which connections and threads are let go.
 CLOSE_S = 2.0
 
@@ -52,6 +54,9 @@ class KubernetesRunner:
         self._logs: dict[str, LogCopy] = {}
         #: When each run was first seen to be over, on the monotonic clock, in seconds.
         self._over_since: dict[str, float] = {}
+        #: When each run was last asked to end, on the same clock.
+        self._asked_at: dict[str, float] = {}
+        self.insist_after_s = INSIST_AFTER_S
         self._is_begun = self._is_closed = False
         namespace = settings.namespace
         self._jobs = Watch(self._api, names.jobs(namespace), selector=names.OURS)
@@ -111,12 +116,7 @@ class KubernetesRunner:
             return
         self._jobs.learn(marked)
         self._memory.note_stop(key)
-        try:
-            with allowing(409):
-                self._api.create(names.commands(namespace), stop_command(marked, namespace))
-            self._api.delete(names.pods(namespace), query=_alive(key))
-        except Denied as error:
-            raise Unreachable(f"the cluster does not let the run be ended: {error}") from error
+        self._end(marked)
 
     def logs(self, key: str) -> Sequence[Path]:
         """The copies of its workers' logs."""
@@ -126,22 +126,11 @@ class KubernetesRunner:
 
     def forget(self, key: str) -> None:
         """Remove the job, which takes its pods with it, and the files about it."""
-        try:
-            with allowing(404):
-                self._api.delete(
-                    names.jobs(self._settings.namespace, key),
-                    {
-                        "kind": "DeleteOptions",
-                        "apiVersion": "v1",
-                        "propagationPolicy": "Background",
-                    },
-                )
-        except Denied as error:
-            raise Unreachable(f"the cluster does not let the job be removed: {error}") from error
-        self._jobs.unlearn(key)
+        self._remove(key)
         with self._lock:
             copies = [self._logs.pop(name) for name in list(self._logs) if _is_of(name, key)]
             self._over_since.pop(key, None)
+            self._asked_at.pop(key, None)
         for copy in copies:
             copy.close(CLOSE_S)
         self._memory.forget(key)
@@ -194,6 +183,7 @@ class KubernetesRunner:
         if not found.state.is_over:
             if job is not None:
                 self._pass_on(job)
+                self._insist(job)
             return found
         if not self._has_logs(key):
             return Observation(RunState.STOPPING, started_at=found.started_at)
@@ -244,6 +234,53 @@ class KubernetesRunner:
                 patch: Object = {"metadata": {"annotations": notes}}
                 if found := self._patch(names.pods(self._settings.namespace, name), patch):
                     self._pods.learn(found)
+
+    def _end(self, job: Object) -> None:
+        """Have a job's pods end, and Volcano end the job."""
+        key, namespace = job["metadata"]["name"], self._settings.namespace
+        try:
+            with allowing(409):
+                self._api.create(names.commands(namespace), stop_command(job, namespace))
+            self._api.delete(names.pods(namespace), query=_alive(key))
+        except Denied as error:
+            raise Unreachable(f"the cluster does not let the run be ended: {error}") from error
+        with self._lock:
+            self._asked_at[key] = time.monotonic()
+
+    def _insist(self, job: Object) -> None:
+        """Ask again for a stop that Volcano has not begun: it may lose a command, or be away.
+
+        Once no pod is left, the job itself is removed, so that none are made when it is back.
+        """
+        key = job["metadata"]["name"]
+        is_begun = _phase(job) in status.ENDED | status.ENDING
+        with self._lock:
+            asked_at = self._asked_at.get(key, float("-inf"))
+        if is_begun or names.STOPPED not in _annotations(job):
+            return
+        if time.monotonic() - asked_at < self.insist_after_s:
+            return
+        known = self._memory.get(key)
+        pods = known.pods.values() if known else ()
+        if key in self._asked_at and all(pod.is_over for pod in pods):
+            log.warning("%s: Volcano does not end the job; it is removed", key)
+            self._remove(key)
+        else:
+            self._end(job)
+
+    def _remove(self, key: str) -> None:
+        """Remove the job; its pods go with it, after their grace."""
+        options = {
+            "kind": "DeleteOptions",
+            "apiVersion": "v1",
+            "propagationPolicy": "Background",
+        }
+        try:
+            with allowing(404):
+                self._api.delete(names.jobs(self._settings.namespace, key), options)
+        except Denied as error:
+            raise Unreachable(f"the cluster does not let the job be removed: {error}") from error
+        self._jobs.unlearn(key)
 
     def _patch(self, path: str, patch: Object) -> Object | None:
         """The object after the patch; None when there is none."""
