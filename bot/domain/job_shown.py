@@ -32,11 +32,16 @@ def job_in_words(order: JobOrder) -> str:
     return f"{job_name(order)} ({parameters})" if parameters else job_name(order)
 
 
+def shown_words(job: Job) -> tuple[str, ...]:
+    """The words of a command, without what looks like a secret in them."""
+    return tuple(_hidden(word) for word in job.command)
+
+
 def _own_words(job: Job) -> str:
-    words = job.command
+    words = shown_words(job)
     if words[:2] == ("/bin/sh", "-c") and len(words) == 3:
         return _short(words[2])
-    return _short(shlex.join(_hidden(word) for word in words)) or job.image
+    return _short(shlex.join(words)) or job.image
 
 
 def _hidden(word: str) -> str:

@@ -44,8 +44,16 @@ def worded(arguments: Sequence[str], purpose: str = "") -> str:
     if len(arguments) == 1:
         words = list(arguments)
     else:
-        words = [_quoted(one) if any(map(str.isspace, one)) else one for one in arguments]
+        words = [_word(one) if any(map(str.isspace, one)) else one for one in arguments]
     return " ".join([*words, *([_quoted(purpose)] if purpose else [])])
+
+
+def _word(argument: str) -> str:
+    """The argument in quotes; of a job's parameter only the value: `data="my data.yaml"`."""
+    name, equals, value = argument.partition("=")
+    if equals and name.replace("_", "").isalnum():
+        return f"{name}={_quoted(value)}"
+    return _quoted(argument)
 
 
 def _quoted(text: str) -> str:

@@ -30,6 +30,8 @@ ROUTES = [
     ("POST", "/bookings/together", {"orders": [{"gpus": 1, "length": "2h"}]}, Scope.BOOK),
     ("POST", "/bookings/B1/extend", {"length": "2h"}, Scope.BOOK),
     ("POST", "/bookings/B1/move", {"start": "2026-11-27T22:00+08:00"}, Scope.BOOK),
+    ("PUT", "/bookings/B1/job", {"template": "yolo-train"}, Scope.BOOK),
+    ("DELETE", "/bookings/B1/job", None, Scope.BOOK),
     ("POST", "/bookings/B1/release", {}, Scope.BOOK),
     ("POST", "/bookings/B1/cancel", {}, Scope.BOOK),
     ("GET", "/bookings/B1/notice", None, Scope.READ),

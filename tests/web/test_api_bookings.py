@@ -59,6 +59,8 @@ def test_a_booking_is_made_from_fields_and_answered_whole(lab: ApiLab) -> None:
         "queued": False,
         "gpu_ids": [],
         "overrun_from": None,
+        "job": None,
+        "continues": None,
         "created_at": "2026-11-25T02:37:00Z",
         "may_change": True,
         "notes": [],

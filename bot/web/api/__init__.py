@@ -18,6 +18,7 @@ from bot.web.api.bookings import booking_routes
 from bot.web.api.changes import change_routes
 from bot.web.api.context import Api
 from bot.web.api.free import free_routes
+from bot.web.api.jobs import job_routes
 from bot.web.api.me import me_routes
 from bot.web.api.nodes import node_routes
 from bot.web.api.notices import notice_list_routes
@@ -26,6 +27,7 @@ from bot.web.api.waitlist import offer_routes, waitlist_routes
 PARTS = (
     booking_routes,
     change_routes,
+    job_routes,
     free_routes,
     node_routes,
     waitlist_routes,

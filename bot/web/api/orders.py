@@ -19,6 +19,7 @@ from bot.domain.request import (
     parse_wait,
 )
 from bot.web.api.context import Api, Asker
+from bot.web.api.job_bodies import read_job
 from bot.web.api.schemas import Order, Wanted, Wish
 from bot.web.problems import Problem
 
@@ -69,6 +70,7 @@ def _common(asker: Asker, wanted: Wanted) -> dict[str, Any]:
         "preemptible": wanted.preemptible,
         "team": asker.own_team(wanted.team),
         "purpose": wanted.purpose,
+        "job": None if wanted.job is None else read_job(wanted.job),
     }
 
 

@@ -33,6 +33,20 @@ class Links(BaseModel):
     page: str
 
 
+class JobResult(BaseModel):
+    """What runs on a booking by itself; of variables only the names are told."""
+
+    #: In a few words.
+    summary: str = Field(examples=["yolo-train (data=coco.yaml)"])
+    #: Null: a job of its owner's own.
+    template: str | None
+    parameters: dict[str, str]
+    workers: int | None
+    image: str | None
+    command: list[str]
+    variables: list[str]
+
+
 class BookingResult(BaseModel):
     """A booking."""
 
@@ -55,6 +69,9 @@ class BookingResult(BaseModel):
     gpu_ids: Annotated[list[tuple[str, list[int]]], Field(examples=[[["gpu-01", [0, 1, 2, 3]]]])]
     #: The promised end, where `end` includes an overrun.
     overrun_from: datetime | None
+    job: JobResult | None
+    #: The booking whose work it goes on with.
+    continues: str | None
     created_at: datetime
     #: Whether you may change it.
     may_change: bool
@@ -161,6 +178,7 @@ class WishResult(BaseModel):
     priority: str
     preemptible: bool
     purpose: str
+    job: JobResult | None
     state: EntryState
     created_at: datetime
     #: The booking it led to.

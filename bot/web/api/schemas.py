@@ -117,6 +117,55 @@ class Body(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
+JobWords = Annotated[list[Annotated[StrictStr, Field(max_length=2000)]], Field(max_length=100)]
+VariableName = Annotated[str, Field(max_length=100, pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
+ShortText = Annotated[StrictStr, Field(max_length=300)]
+
+
+class JobVolume(Body):
+    """Data that a job finds at `mount`: exactly one of `claim`, `host` and `nfs`."""
+
+    claim: Name | None = Field(default=None, description="A PersistentVolumeClaim's name.")
+    host: ShortText | None = Field(default=None, description="A folder of the nodes.")
+    nfs: ShortText | None = Field(default=None, description="As in `server:/data`.")
+    mount: ShortText
+    read_only: StrictBool = False
+
+
+class JobBody(Body):
+    """What a booking runs: a `template` with its `parameters`, or a job of your own."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"template": "yolo-train", "parameters": {"data": "coco.yaml"}}]
+        }
+    )
+
+    template: Name | None = None
+    parameters: Annotated[
+        dict[Name, StrictStr | StrictBool | StrictInt | float], Field(max_length=50)
+    ] = {}
+    #: How many processes run together; left out: one a node.
+    workers: Annotated[StrictInt, Field(ge=1, le=64)] | None = None
+    image: ShortText = ""
+    command: JobWords = []
+    #: The words to use instead where `checkpoint` is there.
+    resume: JobWords = []
+    checkpoints: ShortText = ""
+    checkpoint: ShortText = ""
+    #: Environment variables; their values are never shown.
+    env: Annotated[dict[VariableName, FreeText], Field(max_length=100)] = {}
+    secrets: Annotated[
+        dict[VariableName, ShortText],
+        Field(max_length=100, description="Variables whose values are kept: `wandb/api-key`."),
+    ] = {}
+    volumes: Annotated[list[JobVolume], Field(max_length=20)] = []
+    folder: ShortText = ""
+    grace_s: Annotated[
+        StrictInt, Field(ge=0, le=1800, description="Seconds that it has to end after SIGTERM.")
+    ] = 30
+
+
 class Wanted(Body):
     """Which GPUs, for whom and how urgently."""
 
@@ -131,6 +180,7 @@ class Wanted(Body):
     #: Left out: your only team, or the token's.
     team: Name | None = None
     purpose: FreeText = ""
+    job: JobBody | None = Field(default=None, description="What runs on it by itself.")
 
 
 class Order(Wanted):
@@ -167,6 +217,12 @@ class Orders(Body):
 
 class Reason(Body):
     """Why; needed where the booking is somebody else's."""
+
+    reason: FreeText = ""
+
+
+class PutJob(JobBody):
+    """Have a booking run a job."""
 
     reason: FreeText = ""
 

@@ -12,6 +12,7 @@ from bot.services.change import OPEN_END
 from bot.services.links import calendar_path
 from bot.services.site import Site
 from bot.web.access import Viewer
+from bot.web.api.job_bodies import job_order, job_result
 
 Json = dict[str, Any]
 
@@ -35,6 +36,8 @@ def booking_result(site: Site, booking: Booking, names: Mapping[str, str], viewe
         "queued": booking.queued,
         "gpu_ids": [(node, list(ids)) for node, ids in booking.gpu_ids],
         "overrun_from": booking.overrun_from,
+        "job": job_result(booking.job),
+        "continues": None if booking.continues is None else booking_label(booking.continues),
         "created_at": booking.created_at,
         "may_change": viewer.may_change(site.cluster, booking),
         "links": {"page": site.address() + calendar_path(booking=booking.id)},
@@ -91,5 +94,6 @@ def order_for(shape: Shape, part: Placement, asked: BookingRequest) -> Json:
         "preemptible": asked.preemptible,
         "team": asked.team,
         "purpose": asked.purpose,
+        "job": job_order(asked.job),
     }
     return {name: value for name, value in order.items() if value is not None}

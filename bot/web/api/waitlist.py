@@ -23,6 +23,7 @@ from bot.services.look_waiting import get_entry, get_offer, waitlist, waitlist_o
 from bot.services.people import names_of
 from bot.services.request_keys import RequestKey
 from bot.web.api.context import Api, Asker, errors, needs
+from bot.web.api.job_bodies import job_result
 from bot.web.api.orders import read_wish
 from bot.web.api.paging import Cursor, Limit, cursor_of, instant_place, page, place_of
 from bot.web.api.results import BookingResult, FreeAlreadyResult, OfferResult, Page, WishResult
@@ -184,6 +185,7 @@ def _wish(api: Api, asker: Asker, entry: WaitlistEntry, name: str) -> dict[str, 
         "priority": entry.priority.name,
         "preemptible": entry.preemptible,
         "purpose": entry.purpose,
+        "job": job_result(entry.job),
         "state": entry.state,
         "created_at": entry.created_at,
         "booking": None if entry.booking is None else booking_label(entry.booking),
