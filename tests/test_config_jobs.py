@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from pathlib import Path
 
@@ -111,6 +112,18 @@ def test_where_jobs_are_off_there_are_none(tmp_path: Path, kind: str, checkpoint
     assert edges.runner.kind == kind
     assert (cluster.jobs == ()) == (kind == "off")
     assert cluster.runs.checkpoints.endswith(checkpoints)
+
+
+def test_the_template_in_the_readme_is_a_good_one() -> None:
+    readme = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
+    (shown,) = (
+        block
+        for block in re.findall(r"```toml\n(.*?)```", readme, re.DOTALL)
+        if "[[jobs]]" in block
+    )
+    rest = GOOD.replace('[policy]\nhost_paths = ["/mnt/data"]\n', "")
+    (found,) = read_text(rest + shown, "README.md").jobs
+    assert found.required == ("data",)
 
 
 JOB = '\n[[jobs]]\nname = "x"\n'

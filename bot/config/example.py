@@ -25,6 +25,7 @@ no_show_after = "30m"          # how long after the start that happens
 idle_after = "2h"              # how long measured GPUs may idle before one is asked again; "off"
 digest = "09:00"               # when channels get their morning digest, in the zone above; or "off"
 quiet_hours = "off"            # or "22:00-07:00": messages that can wait then do, for each reader
+# host_paths = ["/mnt/data"]   # folders of the nodes that jobs may use
 
 # [policy.user_quota]          # what one person may hold; what is left out has no bound
 # gpu_hours_per_week = 400
@@ -66,6 +67,28 @@ urgent = ["U0ALICE"]           # may book P0
 # gpus = 4
 # length = "20h"
 # within = "24h"               # the first start in so long; else it joins the waitlist
+# job = "fine-tune"            # what it runs; without one nothing starts by itself
+# parameters = { data = "/mnt/data/coco.yaml" }
+
+[runner]
+kind = "local"                 # what starts jobs: local, slurm, kubernetes, or off
+# folder = "/var/lib/gpubot/runs"                             # state and logs of runs
+# checkpoints = "/mnt/shared/checkpoints"                     # the same on every node
+# secrets = "/etc/gpubot/secrets"                             # files called secret/key
+# commands = "any"             # people may run commands of their own, not only templates
+# users = { U0ALICE = "alice" }                               # accounts on the servers
+
+# [[jobs]]                     # a template; yolo-train is there without one
+# name = "fine-tune"
+# image = "registry.lab.example/train:3"                      # for Kubernetes
+# command = ["python", "train.py", "--data", "{data}", "--lr", "{lr}", "--out", "{checkpoints}"]
+# resume = ["python", "train.py", "--resume", "{checkpoint}", "--out", "{checkpoints}"]
+# required = ["data"]
+# parameters = { lr = "0.01" }
+# checkpoints = "{first}"      # a folder for each chain of bookings that go on with one work
+# checkpoint = "{checkpoints}/last.pt"                        # resumes where this is there
+# secrets = { WANDB_API_KEY = "wandb/api-key" }
+# volumes = [{ host = "/mnt/data", mount = "/mnt/data", read_only = true }]
 
 # [monitoring]                 # Prometheus over NVIDIA's DCGM exporter
 # prometheus = "http://prometheus.example.org:9090"
