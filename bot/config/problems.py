@@ -28,6 +28,9 @@ from bot.domain.pipeline_rules import check_trigger
 
 Key = tuple[int | str, ...]
 
+#: User and password in an address, which are not repeated.
+_PASSWORD = re.compile(r"://[^/@\s]*@")
+
 
 def load_cluster(path: Path) -> Cluster:
     """The cluster that the file describes; see `load_config`."""
@@ -131,7 +134,8 @@ def _shown_value(value: object) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, str):
-        return f'"{value}"' if value else "an empty text"
+        shown = _PASSWORD.sub("://…@", value)
+        return f'"{shown}"' if value else "an empty text"
     if isinstance(value, list | tuple):
         return f"a list of {len(value)}"
     return "a table" if isinstance(value, Mapping) else str(value)

@@ -32,6 +32,8 @@ from bot.services.site import Site
 EVERY = 30 * SECOND
 LIMITS = Thresholds()
 OPS = "C0OPS"
+#: As far apart as readings may be without a gap that nobody knows about.
+STEP = 4 * MINUTE
 
 
 def gpu(number: int = 0, node: str = "gpu-01", **said: object) -> Reading:
@@ -48,8 +50,8 @@ def watch_for(site: Site, start: datetime, length: timedelta, *readings: Reading
     while now <= start + length:
         watch(site, now, *readings)
         tick(site, now)
-        now += 2 * MINUTE
-    return now - 2 * MINUTE
+        now += STEP
+    return now - STEP
 
 
 def node_of(work: float, node: str = "gpu-01", gpus: int = 4, **said: object) -> list[Reading]:
@@ -297,7 +299,7 @@ class TestActivity:
 
     def test_nobody_is_asked_because_prometheus_was_away(self, site, running):
         start = watch_for(site, TONIGHT, 10 * MINUTE, *node_of(0.0)) + 2 * MINUTE
-        for minutes in range(0, 120, 2):
+        for minutes in range(0, 120, 10):
             now = start + minutes * MINUTE
             note_outage(site, "cannot be reached", now=now)
             tick(site, now)
@@ -309,7 +311,7 @@ class TestActivity:
 
     def test_nobody_is_released_while_prometheus_is_away(self, site, running):
         asked = watch_for(site, TONIGHT, 32 * MINUTE, *node_of(0.0))
-        for minutes in range(2, 100, 2):
+        for minutes in range(2, 100, 10):
             tick(site, asked + minutes * MINUTE)
         assert look.get_booking(site, running.id).state is BookingState.ACTIVE
         watch_for(site, asked + 100 * MINUTE, 2 * MINUTE, *node_of(0.0))
@@ -360,9 +362,9 @@ class TestFigures:
         now = TONIGHT + 3 * HOUR
         made = report(site, parse_period("28d", now=now, zone=site.cluster.zone))
         vision, nlp = made.scope("team", "vision"), made.scope("team", "nlp")
-        # Readings that come every two minutes stand for one minute each.
-        assert vision.value(FigureName.MEASURED) == pytest.approx(4)
-        assert vision.value(FigureName.BUSY) == pytest.approx(1)
+        # Readings that come every four minutes stand for one minute each.
+        assert vision.value(FigureName.MEASURED) == pytest.approx(2)
+        assert vision.value(FigureName.BUSY) == pytest.approx(0.5)
         assert made.cluster.value(FigureName.BUSY_RATE) == pytest.approx(0.25)
         assert FigureName.BUSY not in nlp.figures
 
