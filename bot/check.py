@@ -23,6 +23,7 @@ from bot.domain.run_rules import RunnerKind
 from bot.monitoring.dcgm import read_gpus
 from bot.monitoring.prometheus import Prometheus, PrometheusError
 from bot.monitoring.settings import MonitoringSettings
+from bot.runners.kubernetes.checking import look_at_kubernetes
 from bot.runners.slurm.checking import look_at_slurm
 from bot.services.directory import known_addresses
 from bot.slack.clients import CALL_ERRORS, background_client
@@ -192,6 +193,9 @@ def _runner(cluster: Cluster | None, edges: Edges) -> Iterator[Finding]:
     if cluster is not None and edges.runner.kind is RunnerKind.SLURM:
         settings = edges.runner
         for ok, text in look_at_slurm(settings.slurm, settings.folder, cluster.nodes):
+            yield Finding(ok, text)
+    if cluster is not None and edges.runner.kind is RunnerKind.KUBERNETES:
+        for ok, text in look_at_kubernetes(edges.runner.kubernetes, cluster.nodes):
             yield Finding(ok, text)
 
 

@@ -215,6 +215,8 @@ class _Handler(BaseHTTPRequestHandler):
                 return self._list(asked)
             case "create":
                 schemas.check(KINDS[place.group, place.plural][0], asked.body)
+                if asked.query.get("dryRun") == "All":
+                    return asked.body
                 return objects.create(place, asked.body)
             case "patch":
                 return self._patch(asked)

@@ -112,9 +112,9 @@ class Api:
         """What lies at `path`. Raises Denied or Unreachable, as every method here."""
         return self._object("GET", path, query)
 
-    def create(self, path: str, body: Object) -> Object:
+    def create(self, path: str, body: Object, query: Mapping[str, str] | None = None) -> Object:
         """The new object as the server made it."""
-        return self._object("POST", path, None, body)
+        return self._object("POST", path, query, body)
 
     def merge(self, path: str, body: Object) -> Object:
         """The object after a merge patch."""
