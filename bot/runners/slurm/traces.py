@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from tempfile import mkstemp
 from typing import Any
 
 from bot.domain.run import Checkpoint
@@ -149,14 +150,14 @@ class RunFolder:
 
     def _write(self, name: str, text: str, mode: int, owner: tuple[int, int] | None) -> None:
         """Write a file that nobody sees before it is complete and its rights are right."""
-        draft = self.path / f".{name}.new"
-        draft.unlink(missing_ok=True)
-        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        # Open to gpubot alone; two threads may be writing the same.
+        handle, draft = mkstemp(prefix=f".{name}.", dir=self.path)
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
             file.write(text)
-        draft.chmod(mode)
-        if owner and owner != (os.geteuid(), os.getegid()):
-            os.chown(draft, *owner)
-        draft.replace(self.path / name)
+            os.fchmod(handle, mode)
+            if owner and owner != (os.geteuid(), os.getegid()):
+                os.fchown(handle, *owner)
+        Path(draft).replace(self.path / name)
 
 
 def _with_status(trace: Trace, text: str) -> Trace:
