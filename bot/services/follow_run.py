@@ -145,7 +145,8 @@ def log_kept(site: Site, run: Run, link: str, *, now: datetime) -> None:
         run = update_run(change, run, log=link, settled_at=change.now)
         if link:
             _record(change, run, "log_kept", log=link)
-            _tell(change, run)
+            if _was_told(change, run):
+                _tell(change, run)
 
 
 def given_up(site: Site, run: Run, seen: Observation, *, now: datetime) -> bool:
@@ -258,7 +259,7 @@ def _end(
         _record_end(change, run, booking, after)
     if after is not booking:
         let_go(change, GPUBOT, after, booking)
-    if state is not RunState.STOPPED or _ended_by_time(change, booking):
+    if state is not RunState.STOPPED or _ended_by_time(change, booking) or _was_told(change, run):
         _tell(change, run)
     return run
 
@@ -294,6 +295,13 @@ def _record(change: Change, run: Run, action: str, **details: str) -> None:
         change, GPUBOT, action, before=booking, after=booking,
         details={"run": run.number, **details}, told=True,
     )  # fmt: skip
+
+
+def _was_told(change: Change, run: Run) -> bool:
+    """Whether the owner has a message about the run, which is to show the present."""
+    box = models.Outbox
+    told = select(col(box.id)).where(col(box.subject) == f"run:{run.id}", col(box.topic) == "run")
+    return change.connection.execute(told.limit(1)).first() is not None
 
 
 def _tell(change: Change, run: Run) -> None:

@@ -128,6 +128,10 @@ def book_again(site: Site, actor: Actor, preemption_id: int, *, now: datetime) -
         record_booking(
             change, actor, "booked_again", before=None, after=again, details=details, told=True
         )
+        record_booking(
+            change, actor, "rebooked", before=booking, after=booking, details={"again": again.id},
+            told=True,
+        )  # fmt: skip
         hold_again(change, update_preemption(change, preemption, again=again.id))
         return again
 

@@ -42,6 +42,8 @@ def _headline(reader: Reader, booking: Booking, run: Run) -> Mrkdwn:
     template = _HEADLINES.get(run.state, N_(":hourglass_flowing_sand: *{label}*: its run goes on."))
     if run.is_trouble and not run.state.is_over:
         template = N_(":warning: *{label}*: its run cannot begin yet: {note}")
+    if run.state is RunState.STOPPED and booking.state is not BookingState.ENDED:
+        template = N_(":black_square_for_stop: *{label}*: its run was stopped{after}.")
     if run.state is RunState.FAILED and run.exit_code is None:
         template = N_(":x: *{label}*: its run failed{after}: {note}")
     return reader.text(

@@ -106,7 +106,7 @@ def test_a_training_goes_through_everything_and_its_thread_tells(story: Story) -
     lab.slack.click(BOB, warning, **button(warning, "Book me again"))
     again = eventually(lambda: (booked(lab, BOB) - {label}) or None).pop()
     lab.demo.clock.shift(31 * MINUTE)
-    tells(lab, label, "Its GPUs were reclaimed", "Its run was stopped", "last checkpoint", "kept")
+    tells(lab, label, "booked it again", "Its GPUs were reclaimed", "stopped", "checkpoint", "kept")
 
     lab.demo.clock.shift(4 * HOUR)
     tells(lab, again, "Its run began", "Its run finished", "kept")

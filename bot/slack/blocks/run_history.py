@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
+from bot.domain.booking import booking_label
 from bot.domain.errors import N_
 from bot.services.follow_run import OWN_NOTES
 from bot.services.record import AuditRecord
@@ -70,6 +71,11 @@ def _lost(reader: Reader, record: AuditRecord, _actor: object) -> Mrkdwn:
     return Mrkdwn(said + _last_checkpoint(reader, record))
 
 
+def _rebooked(reader: Reader, record: AuditRecord, actor: object) -> Mrkdwn:
+    label = booking_label(int(_after(record)["again"]))
+    return reader.text(N_("{actor} booked it again, as *{label}*"), actor=actor, label=label)
+
+
 def _log(reader: Reader, record: AuditRecord, _actor: object) -> Mrkdwn:
     return reader.text(
         N_("What its run wrote is kept: {log}"), log=log_link(reader, str(_after(record)["log"]))
@@ -121,4 +127,5 @@ SENTENCES: Mapping[str, Say] = {
     "run_stopped": _stopped,
     "run_lost": _lost,
     "log_kept": _log,
+    "rebooked": _rebooked,
 }
