@@ -6,9 +6,10 @@ and Kubernetes may say which nodes there are.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 
+from prometheus_client.metrics_core import Metric
 from slack_sdk import WebClient
 
 from bot.config.edges import Edges
@@ -25,6 +26,7 @@ from bot.ticks.directory import Directories
 from bot.ticks.monitoring import watch_gpus
 from bot.ticks.scheduler import Tick
 from bot.web.run_logs import ShownLogs
+from bot.web.runner_metrics import runner_metrics
 
 #: How often runs are brought to what is wanted, and nodes are looked at.
 RUNS_EVERY, NODES_EVERY = timedelta(seconds=5), timedelta(seconds=20)
@@ -76,6 +78,13 @@ class Around:
         if monitoring is None:
             return None
         return lambda: is_up(self._site, monitoring.interval, now=self._now())
+
+    def metrics(self) -> Sequence[Callable[[], Iterable[Metric]]]:
+        """What `/metrics` tells of it."""
+        if self._running is None:
+            return ()
+        name = self._running.runner.name
+        return (lambda: runner_metrics(self._site, name),)
 
     def due(self) -> tuple[Tick, ...]:
         """What follows the bot's clock, after the bookings themselves."""

@@ -23,7 +23,10 @@ from bot.domain.run_rules import RunnerKind
 from bot.monitoring.dcgm import read_gpus
 from bot.monitoring.prometheus import Prometheus, PrometheusError
 from bot.monitoring.settings import MonitoringSettings
+from bot.runners.archive import ArchiveError, make_archive
 from bot.runners.kubernetes.checking import look_at_kubernetes
+from bot.runners.local.runner import nodes_here
+from bot.runners.settings import RunnerSettings
 from bot.runners.slurm.checking import look_at_slurm
 from bot.services.directory import known_addresses
 from bot.slack.clients import CALL_ERRORS, background_client
@@ -190,13 +193,39 @@ def _known_addresses(settings: Settings) -> dict[str, str | None]:
 
 def _runner(cluster: Cluster | None, edges: Edges) -> Iterator[Finding]:
     """What starts jobs, where it has servers of its own."""
-    if cluster is not None and edges.runner.kind is RunnerKind.SLURM:
-        settings = edges.runner
-        for ok, text in look_at_slurm(settings.slurm, settings.folder, cluster.nodes):
-            yield Finding(ok, text)
-    if cluster is not None and edges.runner.kind is RunnerKind.KUBERNETES:
-        for ok, text in look_at_kubernetes(edges.runner.kubernetes, cluster.nodes):
-            yield Finding(ok, text)
+    if cluster is None:
+        return
+    settings = edges.runner
+    match settings.kind:
+        case RunnerKind.SLURM:
+            for ok, text in look_at_slurm(settings.slurm, settings.folder, cluster.nodes):
+                yield Finding(ok, text)
+        case RunnerKind.KUBERNETES:
+            for ok, text in look_at_kubernetes(settings.kubernetes, cluster.nodes):
+                yield Finding(ok, text)
+        case RunnerKind.LOCAL:
+            yield from _local(settings, cluster)
+    if settings.kind is not RunnerKind.OFF:
+        yield _logs(edges)
+
+
+def _local(settings: RunnerSettings, cluster: Cluster) -> Iterator[Finding]:
+    names = [node.name for node in cluster.nodes]
+    here = nodes_here(settings.local, names)
+    if not here:
+        text = "jobs: no node is this server, so none is started here; see runner.local.nodes"
+        yield Finding(ok=None, text=text)
+    else:
+        yield _good(f"jobs: run as processes of this server, on {', '.join(here)}")
+
+
+def _logs(edges: Edges) -> Finding:
+    try:
+        problem = make_archive(edges.logs, lambda: "").problem()
+    except ArchiveError as error:
+        problem = str(error)
+    where = f"bucket {edges.logs.s3.bucket}" if edges.logs.s3 else str(edges.logs.folder)
+    return _good(f"logs of runs: kept in {where}") if problem is None else _bad(problem)
 
 
 def _scopes(answer: SlackResponse) -> Iterator[Finding]:

@@ -206,6 +206,7 @@ class Bot:
             ],
             connected=lambda: self._slack_problem() is None,
             monitored=self._around.monitored,
+            more=self._around.metrics(),
         )
 
     def _slack_problem(self) -> str | None:

@@ -78,6 +78,8 @@ def test_with_everything_in_order_every_line_is_good(settings: Settings) -> None
         f"✓ {settings.config_path}: 1 node, 4 GPUs, 1 team",
         f"✓ database {settings.database_url}: at revision {newest_revision()}",
         "✓ calendar page: complete",
+        "✓ jobs: run as processes of this server, on gpu-01",
+        f"✓ logs of runs: kept in {Path('logs').absolute()}",
         "✓ bot token: gpubot in Sandbox",
         f"✓ scopes: all {len(SCOPES)} granted",
         "✓ channel C0VISION (of team vision): #vision",

@@ -123,12 +123,12 @@ class FolderArchive:
 
     def problem(self) -> str | None:
         """See Archive.problem."""
-        try:
-            self._folder.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
-        except OSError as error:
-            return f"logs: {said(error)}"
-        writable = os.access(self._folder, os.W_OK | os.X_OK)
-        return None if writable else f"logs: {self._folder} cannot be written to"
+        # It is made when there is something to keep.
+        there = next(one for one in (self._folder, *self._folder.parents) if one.exists())
+        if not there.is_dir():
+            return f"logs: {there}: Not a directory"
+        writable = os.access(there, os.W_OK | os.X_OK)
+        return None if writable else f"logs: {there} cannot be written to"
 
     def _copy(self, target: Path, files: Sequence[Path], hidden: Collection[str]) -> None:
         """Copy all of them aside, and name the copy in one step."""

@@ -38,6 +38,12 @@ class Outage:
         return f"outage:{self.server}@{self.since}"
 
 
+def is_noted(site: Site, server: str) -> bool:
+    """Whether an outage of `server` is noted that is not over."""
+    with site.database.snapshot() as connection:
+        return _known(connection, server) is not None
+
+
 def note_outage(site: Site, server: str, why: str | None, *, now: datetime) -> None:
     """Note that `server` cannot be reached, and why; None: it can."""
     with site.database.snapshot() as connection:

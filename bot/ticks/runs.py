@@ -21,7 +21,7 @@ from bot.runners.protocol import Hold, Refused, Runner, Unreachable
 from bot.runners.tails import tail
 from bot.services import follow_run
 from bot.services.notice import notice_of
-from bot.services.outages import note_outage
+from bot.services.outages import is_noted, note_outage
 from bot.services.run_work import Work, accounts_of, live_bookings, open_work, refusal, work_order
 from bot.services.site import Site
 
@@ -48,10 +48,10 @@ class RunKeeper:
 
     def tick(self) -> None:
         """Do what is to be done about every run; one that fails holds up no other."""
-        note_outage(self._site, self._runner.name, self._runner.problem(), now=self._now())
         work = open_work(self._site, now=self._now())
-        if not work:
-            return
+        if work or is_noted(self._site, self._runner.name):
+            # As long as nothing is to run, it is nobody's trouble that it could not.
+            note_outage(self._site, self._runner.name, self._runner.problem(), now=self._now())
         seen = self._observed(work)
         failures = []
         for one in work:

@@ -30,6 +30,8 @@ class LocalLab(Played):
     def __init__(self, folder: Path, run_as: str = "") -> None:
         super().__init__(folder / "played")
         self.kept, self.secrets = folder / "runs" / "local", folder / "secrets"
+        # As after the first run that ever was.
+        self.kept.mkdir(0o700, parents=True)
         self.settings = LocalSettings(self.nodes, run_as)
         secret = self.secrets / SECRET_NAME
         secret.parent.mkdir(parents=True)

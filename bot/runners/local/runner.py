@@ -48,12 +48,15 @@ def local_runner(
     `folder` is the runners', on this host's own disk; `secrets` is where secrets are read, None:
     there are none. `nodes` are the cluster's, `environment` is gpubot's own.
     """
-    here = settings.nodes or _nodes_named_like_this(nodes)
+    here = nodes_here(settings, nodes)
     # A folder of its own, since nobody else may look into it: checkpoints may lie beside it.
     return LocalRunner(replace(settings, nodes=here), folder / "local", secrets, environment)
 
 
-def _nodes_named_like_this(nodes: Sequence[str]) -> tuple[str, ...]:
+def nodes_here(settings: LocalSettings, nodes: Sequence[str]) -> tuple[str, ...]:
+    """Which of the cluster's nodes are this host: as configured, named like it, or the only one."""
+    if settings.nodes:
+        return settings.nodes
     host = socket.gethostname().casefold()
     names = {host, host.partition(".")[0]}
     found = tuple(node for node in nodes if node.casefold() in names)
