@@ -48,9 +48,9 @@ SAID = {
         N_("GPU {gpus} of *{node}* had memory errors from {began} to {ended}. It is over."),
     ),
     Kind.UNBOOKED: (
-        N_("GPU {gpus} of *{node}* works without a booking, since {began}."),
-        N_("GPU {gpus} of *{node}* works without a booking, since {began}."),
-        N_("GPU {gpus} of *{node}* worked without a booking from {began} to {ended}."),
+        N_("Work without a booking on GPU {gpus} of *{node}*, since {began}."),
+        N_("Work without a booking on GPU {gpus} of *{node}*, since {began}."),
+        N_("There was work without a booking on GPU {gpus} of *{node}*, from {began} to {ended}."),
     ),
     Kind.SILENT: (
         N_("*{node}* has had no GPU metrics since {began}. Does its DCGM exporter run?"),

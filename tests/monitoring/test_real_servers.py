@@ -170,10 +170,10 @@ def test_work_without_a_booking_is_told_to_who_does_it(lab: Lab) -> None:
     for _ in range(3):
         lab.clock.shift(timedelta(minutes=4))
         eventually(lambda: seen_since(lab, wanted), "it is seen again")
-    lab.sees(lambda: lab.direct(ALICE), "GPU 3 of *gpu-01* works without a booking")
+    lab.sees(lambda: lab.direct(ALICE), "Work without a booking on GPU 3 of *gpu-01*")
     lab.sees(lab.ops, "GPU 3 of *gpu-01*", f"<@{ALICE}>")
     book(lab, ALICE, "2 now 4h on gpu-01")
-    lab.sees(lambda: lab.direct(ALICE), "worked without a booking")
+    lab.sees(lambda: lab.direct(ALICE), "There was work without a booking")
 
 
 def seen_since(lab: Lab, key: str) -> bool:

@@ -113,7 +113,7 @@ def test_unbooked_work_is_told_and_booked_by_a_button(site, bob):
         watch(site, minute, *(gpu(n, utilisation=95.0, user=BOB, pod="train-0",
                                   namespace="vision") for n in (1, 2)))  # fmt: skip
     ops, mine = read(site, OPS), read(site, BOB)
-    assert "GPU 1, 2 of *gpu-01* works without a booking" in ops.text
+    assert "Work without a booking on GPU 1, 2 of *gpu-01*, since" in ops.text
     assert f"It seems to be work of <@{BOB}>." in ops.text
     assert "What works there: vision/train-0." in ops.text
     assert "Book it now" not in whole(ops)
@@ -123,7 +123,7 @@ def test_unbooked_work_is_told_and_booked_by_a_button(site, bob):
     turn_over(site, now=bob.now)
     assert "B1" in whole(bob.types("mine"))
     watch(site, 13, *(gpu(n, utilisation=95.0, user=BOB) for n in (1, 2)))
-    assert "worked without a booking" in read(site, BOB).text
+    assert "There was work without a booking" in read(site, BOB).text
     assert "Book it now" not in whole(read(site, BOB))
 
 

@@ -12,7 +12,7 @@ TITLES = {
     Kind.MEMORY: N_("memory nearly full"),
     Kind.XID: N_("XID error"),
     Kind.ECC: N_("memory errors"),
-    Kind.UNBOOKED: N_("works without a booking"),
+    Kind.UNBOOKED: N_("work without a booking"),
     Kind.SILENT: N_("no GPU metrics"),
     Kind.OUTAGE: N_("no GPU readings from Prometheus"),
 }
