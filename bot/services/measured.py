@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import func, select
+from sqlalchemy import Connection, func, select
 from sqlmodel import col
 
+from bot.domain.window import Window
 from bot.services.site import Site
 from bot.store import models
 
@@ -30,6 +31,22 @@ def measured_use(site: Site, booking_id: int) -> MeasuredUse | None:
     )
     with site.database.snapshot() as connection:
         watched, busy = connection.execute(statement).one()
+    return MeasuredUse(watched / _HOUR_S, busy / _HOUR_S) if watched else None
+
+
+def measured_of_team(connection: Connection, team: str, window: Window) -> MeasuredUse | None:
+    """How the GPUs of a team's bookings worked in a window; None: nothing was measured."""
+    use, booking = models.GpuUse, models.Booking
+    statement = (
+        select(func.sum(col(use.watched_s)), func.sum(col(use.busy_s)))
+        .join(booking, col(booking.id) == col(use.booking))
+        .where(
+            col(use.hour_at) >= window.start,
+            col(use.hour_at) < window.end,
+            col(booking.team) == team,
+        )
+    )
+    watched, busy = connection.execute(statement).one()
     return MeasuredUse(watched / _HOUR_S, busy / _HOUR_S) if watched else None
 
 

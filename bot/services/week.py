@@ -17,6 +17,7 @@ from bot.domain.actor import GPUBOT
 from bot.domain.cluster import Cluster, Team
 from bot.domain.window import Window, on_wall_clock
 from bot.services.courses import courses
+from bot.services.measured import MeasuredUse, measured_of_team
 from bot.services.record import AuditRecord, to_record
 from bot.services.site import Site
 from bot.store import models, queries
@@ -62,6 +63,8 @@ class Week:
     #: Who released their own GPUs before the end of the booking: GPUs times what was left of it;
     #: the most first, three people at most.
     thanks: tuple[Thanks, ...]
+    #: How the GPUs of its bookings worked; None: that was not measured.
+    measured: MeasuredUse | None = None
 
     @property
     def is_empty(self) -> bool:
@@ -97,6 +100,7 @@ def gather_week(
         no_shows=_count(mine, "no_show"),
         served=_count(mine, *SERVED),
         thanks=thanks_for(mine),
+        measured=measured_of_team(connection, team.name, week),
     )
 
 

@@ -62,7 +62,13 @@ def weekly(row: Row, site: Site, now: datetime, reader: Reader) -> Message | Non
         first=day - timedelta(days=7),
         last=day - timedelta(days=1),
     )
-    lines = [title, _hours(reader, week), *_counts(reader, week), *_thanks(reader, week.thanks)]
+    lines = [
+        title,
+        _hours(reader, week),
+        *_measured(reader, week),
+        *_counts(reader, week),
+        *_thanks(reader, week.thanks),
+    ]
     note = N_("GPU-hours are counted from Monday to Monday on the clock of {zone}.")
     told = _message(title, lines, reader.text(note, zone=site.cluster.zone_name))
     return replace(told, picture=_week(site, reader, now))
@@ -121,6 +127,16 @@ def _hours(reader: Reader, week: Week) -> Mrkdwn:
         used=used,
         share=round(100 * week.used / week.booked),
     )
+
+
+def _measured(reader: Reader, week: Week) -> list[Mrkdwn]:
+    """How much of that the GPUs really worked, where that is measured."""
+    use = week.measured
+    if use is None:
+        return []
+    said = N_("• Of {hours} measured GPU-hours, the GPUs worked {share} %.")
+    share = round(100 * use.busy / use.watched)
+    return [reader.text(said, hours=round(use.watched, 1), share=share)]
 
 
 def _counts(reader: Reader, week: Week) -> list[Mrkdwn]:

@@ -107,6 +107,15 @@ def test_the_question_and_the_booking_itself_tell_what_was_measured(site, runnin
     assert "They have been idle since <!date^" in message.text
 
 
+def test_the_weekly_digest_tells_what_was_measured(site, running):
+    for minute in range(5):
+        watch(site, minute, *(gpu(n, utilisation=80.0 if n else 0.0) for n in range(4)))
+    monday = TONIGHT + timedelta(days=5)
+    row = Row("C0VISION", "weekly:vision", {"day": "2026-11-30"})
+    message = render("weekly", row, site, monday)
+    assert "• Of 0.3 measured GPU-hours, the GPUs worked 75 %." in whole(message)
+
+
 def test_unbooked_work_is_told_and_booked_by_a_button(site, bob):
     remember_person(site, Person(BOB, "Bob", "Asia/Shanghai", "en", None, NOW))
     for minute in range(12):
