@@ -204,3 +204,17 @@ def test_slurm_itself_ends_a_run_whose_script_does_not(lab: SlurmLab) -> None:
     said = lab.cluster.command("squeue", "-h", "-j", str(number), "-o", "%L")
     # Hours, minutes and seconds until the time limit: the grace and a minute, rounded up.
     assert said.strip().startswith(("2:00:", "2:01:", "2:02:"))
+
+
+def test_a_stop_needs_no_right_to_move_time_limits(lab: SlurmLab, tmp_path: Path) -> None:
+    binaries = tmp_path / "binaries"
+    binaries.mkdir()
+    for name in ("squeue", "scancel"):
+        (binaries / name).symlink_to(shutil.which(name) or name)
+    refusing = binaries / "scontrol"
+    refusing.write_text('#!/bin/sh\necho "Access/permission denied for job" >&2\nexit 1\n')
+    refusing.chmod(0o755)
+    run = run_in(lab).start()
+    lab.new(binaries=str(binaries)).stop(run.key, "its time is over")
+    run.comes_to(RunState.STOPPED)
+    assert "saved" in run.words()
