@@ -82,6 +82,34 @@ def test_why_a_run_waits_is_told(seen: Seen, note: str, is_trouble: bool) -> Non
     assert (found.state, found.note, found.is_trouble) == (RunState.PENDING, note, is_trouble)
 
 
+GANG = (
+    "2/2 tasks in gang unschedulable: pod group is not ready, 2 Pending, 2 minAvailable; "
+    "Pending: 2 Unschedulable"
+)
+REASONS = [
+    (GANG, "waiting for 2 of 2 pods"),
+    (
+        GANG + ". Origin reason is gpubot-b1-1-w0-0: 0/2 nodes are unavailable: 1 Insufficient "
+        "nvidia.com/gpu, 1 node(s) didn't match Pod's node affinity/selector.",
+        "waiting for 2 of 2 pods: 1 Insufficient nvidia.com/gpu",
+    ),
+    (
+        GANG + ". Origin reason is: queue resource quota insufficient",
+        "waiting for 2 of 2 pods: queue resource quota insufficient",
+    ),
+    (
+        "0/3 nodes are available: 3 node(s) didn't match Pod's node affinity/selector.",
+        "waiting for 2 of 2 pods: 3 node(s) didn't match Pod's node affinity/selector",
+    ),
+]
+
+
+@pytest.mark.parametrize(("said", "note"), REASONS)
+def test_the_schedulers_words_are_cut_down_to_the_reason(said: str, note: str) -> None:
+    assert observe(Seen("Pending", 2, (), [event("Unschedulable", said, "PodGroup")])).note == note
+    assert observe(Seen("Pending", 2, [pod(unbound=said)])).note == note
+
+
 ENDED = [
     (Seen("Completed", 1, [ended(0)]), RunState.SUCCEEDED, ""),
     (Seen("Completed", 1, []), RunState.SUCCEEDED, ""),

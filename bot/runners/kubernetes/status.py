@@ -6,6 +6,7 @@ not tell how it ended either: a pod that is evicted and then ends with 0 makes a
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -24,6 +25,8 @@ _WAITING = ("FailedScheduling", "Unschedulable", "NotEnoughResources", "PodGroup
 #: Who takes pods because their node is gone (reasons of the condition DisruptionTarget).
 _NODE_GONE = ("DeletionByTaintManager", "DeletionByPodGC", "TerminationByKubelet")
 _KILLED = 137
+_ORIGIN = re.compile(r"Origin reason is[^:]*: ")
+_UNAVAILABLE = re.compile(r"^(all|\d+/\d+) nodes are (un)?available: ")
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,11 +203,23 @@ def _waits_for(seen: Seen) -> tuple[str, bool]:
 
 
 def _why_unbound(seen: Seen) -> str:
-    """The scheduler's words; what it says of a single pod tells more than of the whole gang."""
+    """The scheduler's reason; what it says of a single pod tells more than of the whole gang."""
     said = [pod.unbound for pod in seen.pods if pod.unbound and not pod.node]
     said += [_said(seen, _WAITING)]
-    own = [text for text in said if text and "pod group is not ready" not in text]
-    return next(iter(own or said), "").removeprefix("all nodes are unavailable: ").rstrip(".")
+    return next((reason for text in said if (reason := _reason(text))), "")
+
+
+def _reason(text: str) -> str:
+    """What stands in the way, without the words around it; empty: only that the gang waits.
+
+    All nodes but the booked one "didn't match": that is always so, and no news.
+    """
+    origin = _ORIGIN.search(text)
+    if origin is None and "pod group is not ready" in text:
+        return ""
+    bare = _UNAVAILABLE.sub("", text[origin.end() :] if origin else text).rstrip(".")
+    parts = [part for part in bare.split(", ") if "didn't match Pod's node affinity" not in part]
+    return ", ".join(parts) or bare
 
 
 def _refused(seen: Seen) -> str:
