@@ -11,7 +11,7 @@ from bot.domain.errors import N_, WrongState
 from bot.domain.notes import Note
 from bot.domain.run import Run
 from bot.services.changing import changing
-from bot.services.record import record_booking
+from bot.services.record import record_booking, tell_owner
 from bot.services.rows import load_booking
 from bot.services.run_rows import want_run
 from bot.services.site import Site
@@ -34,9 +34,13 @@ def run_again(site: Site, actor: Actor, booking_id: int, *, now: datetime) -> Ru
         if booking.job is None:
             why = Note(N_("has no job: give it one with `/gpu job {label} …`."), {"label": label})
             raise WrongState(booking=label, why=why)
+        past = run_queries.runs_of(change.connection, booking.id)
         run = want_run(change, booking)
         if run is None:
-            return run_queries.runs_of(change.connection, booking.id)[-1]
+            return past[-1]
+        for other in past[-1:]:
+            state = f"again:{run.number}"
+            tell_owner(change, "run", f"run:{other.id}", state, booking.team, booking.owner)
         details = {"run": run.number}
         record_booking(
             change, actor, "run_again", before=booking, after=booking, details=details, told=True

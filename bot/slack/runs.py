@@ -10,7 +10,7 @@ from bot.domain.booking import Booking, BookingState, booking_label
 from bot.domain.errors import N_
 from bot.domain.run import Run, RunState
 from bot.services.look import get_booking
-from bot.services.look_runs import get_run
+from bot.services.look_runs import get_run, latest_run
 from bot.services.site import Site
 from bot.slack import phrases
 from bot.slack.blocks.bookings import give_up_form_button
@@ -29,12 +29,13 @@ def told_to_owner(row: Row, site: Site, now: datetime, reader: Reader) -> Messag
     """How a run ended, or why it does not begin, with what its owner can do about it."""
     run = get_run(site, int(row.subject.partition(":")[2]))
     booking = get_booking(site, run.booking)
+    again = _can_run_again(booking, run, now) and latest_run(site, booking.id) == run
     lines = [
         _headline(reader, booking, run),
-        *_what_next(reader, booking, run, now),
+        *_what_next(reader, booking, run, again=again),
         *([log_link(reader, run.log)] if run.log and not _is_address(run.log) else []),
     ]
-    reply = message("\n".join(lines), actions(*_buttons(reader, booking, run, now)))
+    reply = message("\n".join(lines), actions(*_buttons(reader, booking, run, now, again=again)))
     return Message(reply.text, reply.blocks, living=True)
 
 
@@ -74,11 +75,11 @@ def _how_long(reader: Reader, run: Run) -> Mrkdwn:
     return reader.text(N_(" after {length}"), length=length)
 
 
-def _what_next(reader: Reader, booking: Booking, run: Run, now: datetime) -> list[Mrkdwn]:
+def _what_next(reader: Reader, booking: Booking, run: Run, *, again: bool) -> list[Mrkdwn]:
     said = []
     if run.state is RunState.SUCCEEDED and booking.state is BookingState.ENDED:
         said.append(reader.text(N_("Its GPUs were given back.")))
-    if _can_run_again(booking, run, now):
+    if again:
         end = phrases.promised(booking).end
         said.append(reader.text(N_("The GPUs stay yours until {end}."), end=end))
     if run.saved_at is not None and run.state in (RunState.FAILED, RunState.STOPPED, RunState.LOST):
@@ -90,10 +91,12 @@ def _can_run_again(booking: Booking, run: Run, now: datetime) -> bool:
     return run.state in (RunState.FAILED, RunState.LOST) and booking.is_running(now)
 
 
-def _buttons(reader: Reader, booking: Booking, run: Run, now: datetime) -> list[Block]:
+def _buttons(
+    reader: Reader, booking: Booking, run: Run, now: datetime, *, again: bool
+) -> list[Block]:
     value = pack(booking.id)
     buttons = []
-    if _can_run_again(booking, run, now):
+    if again:
         caption = reader.plain(N_("Run it again"))
         buttons.append(button(caption, ActionId.RUN_AGAIN, value, style="primary"))
     if _is_address(run.log):
