@@ -40,6 +40,7 @@ def pack_order(order: JobOrder) -> dict[str, Any]:
 
 def unpack_order(fields: Mapping[str, Any]) -> JobOrder:
     """The order in an object. Raises KeyError, TypeError or ValueError when it is none."""
+    fields = _table(fields)
     own = fields.get("o")
     return JobOrder(
         template=_text(fields.get("t", "")),
@@ -66,7 +67,6 @@ def _pack_job(job: Job) -> dict[str, Any]:
 
 
 def _unpack_job(fields: Mapping[str, Any]) -> Job:
-    grace = fields.get("grace", GRACE.total_seconds())
     return Job(
         command=_words(fields.get("command", [])),
         image=_text(fields.get("image", "")),
@@ -78,7 +78,7 @@ def _unpack_job(fields: Mapping[str, Any]) -> Job:
         volumes=tuple(_unpack_volume(_table(one)) for one in fields.get("volumes", [])),
         workers=_count(fields.get("workers")),
         folder=_text(fields.get("folder", "")),
-        grace=timedelta(seconds=grace),
+        grace=_grace(fields.get("grace", GRACE.total_seconds())),
     )
 
 
@@ -116,6 +116,12 @@ def _count(value: object) -> int | None:
     if value is not None and (isinstance(value, bool) or not isinstance(value, int)):
         raise TypeError(value)
     return value
+
+
+def _grace(value: object) -> timedelta:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 86400:
+        raise TypeError(value)
+    return timedelta(seconds=value)
 
 
 def _table(value: object) -> Mapping[str, Any]:

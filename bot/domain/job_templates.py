@@ -187,10 +187,16 @@ def _filled(job: Job, values: Mapping[str, str]) -> Job:
         command=_filled_words(job.command, values),
         resume=_filled_words(job.resume, values),
         env=tuple((name, fill(value, values)) for name, value in job.env),
-        checkpoints=fill(job.checkpoints, values),
-        checkpoint=fill(job.checkpoint, values),
-        folder=fill(job.folder, values),
+        checkpoints=_filled_path(job.checkpoints, values),
+        checkpoint=_filled_path(job.checkpoint, values),
+        folder=_filled_path(job.folder, values),
     )
+
+
+def _filled_path(path: str, values: Mapping[str, str]) -> str:
+    """The path filled in; whether it is a relative one is for the template to say."""
+    found = fill(path, values)
+    return found if path.startswith("/") else found.lstrip("/")
 
 
 def _filled_words(words: tuple[str, ...], values: Mapping[str, str]) -> tuple[str, ...]:
@@ -240,6 +246,10 @@ def _check_words(job: Job) -> None:
     texts = (*job.command, *job.resume, job.image, job.checkpoints, job.checkpoint, job.folder)
     if any("\0" in text for text in texts):
         raise bad_job(Note(N_("The job has characters in it that nobody can see.")))
+    for path in (job.checkpoints, job.checkpoint, job.folder):
+        if ".." in path.split("/") or not is_plain(path):
+            said = N_("“{path}” is no path for a job: it may not lead upwards by “..”.")
+            raise bad_job(Note(said, {"path": path}))
     if not is_plain(job.image) or " " in job.image or job.image.startswith("-"):
         raise bad_job(Note(N_("That is no name of a container image.")))
 

@@ -127,6 +127,14 @@ def test_a_job_is_held_against_the_gpus_and_the_rules(job: Job, shape: Shape, sa
     assert "hidden" not in str(caught.value)
 
 
+def test_a_parameter_leads_to_no_folder_that_its_template_does_not_name() -> None:
+    template = JobTemplate("t", Job(command=("x",), checkpoints="{run}"), (("run", None),))
+    cluster = replace(lab(), jobs=(template,))
+    assert resolve(cluster, order("t", run="/etc")).checkpoints == "/shared/etc"
+    with pytest.raises(BadJob, match="upwards"):
+        check_order(cluster, order("t", run="../../etc"), Shape(1))
+
+
 @pytest.mark.parametrize(
     ("path", "allowed"),
     [

@@ -14,9 +14,12 @@ from hypothesis import strategies as st
 
 from bot.domain.booking import Priority
 from bot.domain.errors import BookingError, InThePast, WindowTooSmall
+from bot.domain.job import Job, JobOrder
 from bot.domain.queue_request import build_queue
+from bot.domain.run_rules import RunRules
 from bot.domain.wait_request import WaitRequest, build_wait
 from bot.domain.window import Window, asked_length
+from bot.domain.yolo import SHIPPED
 from bot.slack.payload import (
     StaleButton,
     pack,
@@ -52,6 +55,49 @@ def test_the_two_parts_of_a_split_booking_come_back_in_order() -> None:
 
 def test_the_longest_purpose_fits_into_a_button() -> None:
     assert len(pack_requests([builders.request(purpose='"' * 300)])) <= 2000
+
+
+JOBS = replace(CLUSTER, jobs=SHIPPED, runs=RunRules(own_commands=True))
+LONG = JobOrder("yolo-train", (("data", '"' * 200), ("model", "\\" * 60)))
+ORDERS = [
+    JobOrder("yolo-train", (("data", "“x” <y>.yaml"), ("epochs", "3"))),
+    JobOrder(own=Job(command=("/bin/sh", "-c", "a | b"), image="i", workers=2)),
+    LONG,
+]
+
+
+@pytest.mark.parametrize("order", ORDERS)
+def test_a_job_comes_back_with_its_booking_its_wish_or_its_work(order: JobOrder) -> None:
+    request = replace(builders.request(4, purpose='"' * 300), job=order, continues=7)
+    value = pack_requests([request, request])
+    assert len(value) <= 2000
+    (back, _) = unpack_requests(value, now=builders.NOW, cluster=JOBS)
+    assert (back.job, back.continues) == (order, 7)
+    assert [(r.job, r.continues) for r in sketch(value)] == [(order, 7)] * 2
+    wish = WaitRequest(
+        request.shape, timedelta(hours=4), None, None, Priority.P2, True, None, "", job=order
+    )
+    assert unpack_wish(pack_wish(wish), now=builders.NOW, cluster=JOBS).job == order
+    work = build_queue(gpus=4, length=timedelta(minutes=30), cluster=JOBS, job=order)
+    assert unpack_queued(pack_queued(work), cluster=JOBS).job == order
+
+
+def test_what_is_in_an_environment_stays_out_of_buttons() -> None:
+    order = JobOrder(own=Job(command=("x",), env=(("TOKEN", "hidden"),)))
+    value = pack_requests([replace(builders.request(4), job=order, continues=7)])
+    assert "hidden" not in value
+    (back,) = unpack_requests(value, now=builders.NOW, cluster=JOBS)
+    assert (back.job, back.continues) == (None, 7)
+
+
+@pytest.mark.parametrize(
+    "job",
+    ['{"t":1}', "[]", '{"o":[]}', '{"o":{"env":[]}}', '{"p":{"a":1}}', '{"o":{"grace":1e300}}'],
+)
+def test_a_job_that_was_altered_is_out_of_date(job: str) -> None:
+    value = pack_requests([builders.request(4)]).removesuffix("}") + f',"j":{job}}}'
+    with pytest.raises(BookingError):
+        unpack_requests(value, now=builders.NOW, cluster=JOBS)
 
 
 def test_a_start_that_passed_while_the_button_waited_means_now() -> None:
