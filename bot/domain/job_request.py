@@ -23,6 +23,7 @@ from bot.domain.scanning import next_word, scan
 from bot.domain.words import FLAGS, WORD_END, Text, read_quoted, unlinked
 
 JOB_EXAMPLE = "/gpu job B142 yolo-train data=coco.yaml"
+ORDER_EXAMPLE = "yolo-train data=coco.yaml"
 _NONE = re.compile(rf"(?:none|off|remove|delete|clear){WORD_END}|无|無|删除|移除", FLAGS)
 
 
@@ -66,18 +67,31 @@ def parse_job(text: str) -> JobChange:
     words = Text.of(rest)
     if not words.plain.strip():
         return JobChange(booking, is_question=True)
+    return _change(booking, *_said(words, JOB_EXAMPLE))
+
+
+def parse_order(text: str) -> JobOrder | None:
+    """Read `NAME key=value …` or `run "COMMAND" …`; None for nothing. Raises InputError."""
+    found, given = _said(Text.of(text), ORDER_EXAMPLE)
+    if other := found.get("none") or found.get("reason"):
+        raise NotUnderstood(word=other, example=ORDER_EXAMPLE)
+    return order_of(found.get("job"), found.get("run"), given)
+
+
+def _said(words: Text, example: str) -> tuple[dict[str, str], list[tuple[str, str]]]:
+    """What was said of each kind, and the parameters."""
     found: dict[str, str] = {}
     given: list[tuple[str, str]] = []
-    for piece in scan(words, (read_parameter, _read_none, _read_other), JOB_EXAMPLE):
+    for piece in scan(words, (read_parameter, _read_none, _read_other), example):
         if isinstance(piece.value, Parameter):
             given.append((piece.value.name, piece.value.value))
             continue
         assert isinstance(piece.value, tuple)
         kind, value = piece.value
         if kind in found:
-            raise NotUnderstood(word=piece.word, example=JOB_EXAMPLE)
+            raise NotUnderstood(word=piece.word, example=example)
         found[kind] = value
-    return _change(booking, found, given)
+    return found, given
 
 
 def _change(booking: int, found: dict[str, str], given: Sequence[tuple[str, str]]) -> JobChange:

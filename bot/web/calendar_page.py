@@ -32,6 +32,7 @@ def page_routes(site: Site, access: Access, now: Callable[[], datetime]) -> APIR
             "books": viewer.is_on_page,
             "slot_s": int(site.cluster.policy.slot.total_seconds()),
             "zone": site.cluster.zone_name,
+            "jobs": [template.name for template in site.cluster.jobs],
             "first": _first(request, viewer, site, now()),
         }
         missing = missing_files()

@@ -63,6 +63,17 @@ def test_the_words_of_a_booking_may_name_a_job(lab: ApiLab) -> None:
     assert answer.json()["job"]["parameters"] == {"data": "my coco.yaml"}
 
 
+def test_a_job_may_be_said_in_words(lab: ApiLab) -> None:
+    bob = lab.by(BOB)
+    made = bob.post("/bookings", json={**ORDER, "job": "yolo-train data=<a>.yaml"}).json()
+    assert made["job"]["parameters"] == {"data": "<a>.yaml"}
+    made = bob.post("/bookings", json={**ORDER, "node": "gpu-02", "job": 'run "make it"'}).json()
+    assert made["job"]["command"] == ["make", "it"]
+    for text, code in (("yolo", "unknown_name"), ("none", "not_understood"), ("a=b", "bad_job")):
+        refused(bob.post("/bookings", json={**ORDER, "node": "gpu-03", "job": text}), 422, code)
+    assert bob.post("/bookings", json={**ORDER, "node": "gpu-03", "job": ""}).json()["job"] is None
+
+
 def test_a_job_of_ones_own_comes_back_without_what_is_hidden(lab: ApiLab) -> None:
     answer = lab.by(BOB).post("/bookings", json={**ORDER, "job": OWN})
     assert answer.status_code == 201

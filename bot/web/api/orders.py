@@ -8,6 +8,8 @@ from typing import Any, TypeVar
 
 from bot.domain.booking import Priority
 from bot.domain.errors import Missing
+from bot.domain.job import JobOrder
+from bot.domain.job_request import parse_order
 from bot.domain.lengths import MISSING_LENGTH, parse_length
 from bot.domain.options import MISSING_COUNT
 from bot.domain.request import (
@@ -20,7 +22,7 @@ from bot.domain.request import (
 )
 from bot.web.api.context import Api, Asker
 from bot.web.api.job_bodies import read_job
-from bot.web.api.schemas import Order, Wanted, Wish
+from bot.web.api.schemas import JobBody, Order, Wanted, Wish
 from bot.web.problems import Problem
 
 Request = TypeVar("Request", BookingRequest, WaitRequest)
@@ -70,8 +72,14 @@ def _common(asker: Asker, wanted: Wanted) -> dict[str, Any]:
         "preemptible": wanted.preemptible,
         "team": asker.own_team(wanted.team),
         "purpose": wanted.purpose,
-        "job": None if wanted.job is None else read_job(wanted.job),
+        "job": _job(wanted.job),
     }
+
+
+def _job(said: JobBody | str | None) -> JobOrder | None:
+    if said is None:
+        return None
+    return parse_order(_escaped(said)) if isinstance(said, str) else read_job(said)
 
 
 def _for_team(asker: Asker, request: Request) -> Request:

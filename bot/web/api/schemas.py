@@ -180,7 +180,10 @@ class Wanted(Body):
     #: Left out: your only team, or the token's.
     team: Name | None = None
     purpose: FreeText = ""
-    job: JobBody | None = Field(default=None, description="What runs on it by itself.")
+    job: JobBody | Words | None = Field(
+        default=None,
+        description="What runs on it by itself; or the words for it: `yolo-train data=coco.yaml`.",
+    )
 
 
 class Order(Wanted):

@@ -47,6 +47,8 @@ class BookingForm {
     this.preemptible = element("input", { type: "checkbox", checked: true });
     this.team = select(teams().map((name) => [name, name]));
     this.purpose = element("input", { type: "text", maxLength: 300, autocomplete: "off" });
+    this.job = element("input", { type: "text", maxLength: 900, autocomplete: "off", spellcheck: false });
+    if (page.jobs[0]) this.job.placeholder = `${page.jobs.at(-1)} data=coco.yaml`;
     this.state = element("div", { className: "what-is-free" });
     this.state.setAttribute("role", "status");
     this.key = newKey();
@@ -68,6 +70,8 @@ class BookingForm {
     const preemptible = element("label", { className: "check" }, this.preemptible, t("Preemptible"));
     const team = field("team", t("Team"), this.team);
     team.hidden = this.team.options.length < 2;
+    const job = field("job", t("Job"), this.job);
+    job.hidden = page.jobs.length === 0;
     const pair = (...boxes) => element("div", { className: "pair" }, boxes);
     return [
       pair(field("gpus", t("GPUs"), this.gpus), field("node", t("Where"), this.where)),
@@ -77,6 +81,7 @@ class BookingForm {
       ),
       pair(field("priority", t("Priority"), this.priority, preemptible), team),
       field("purpose", t("Purpose"), this.purpose),
+      job,
     ];
   }
 
@@ -92,6 +97,7 @@ class BookingForm {
     };
     if (kind === "spread") order.spread = true;
     else if (kind) order[kind] = name;
+    if (this.job.value.trim()) order.job = this.job.value.trim();
     if (this.team.value) order.team = this.team.value;
     return order;
   }
