@@ -8,8 +8,6 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from kubernetes_api.objects import Refusal
-from kubernetes_api.server import TOKEN, Call
 from kubernetes_api.volcano import JOBS, PODS
 from runners.contract import RECLAIM_AT, Program, Run, run_in
 from runners.kubernetes_lab import KubernetesLab, kubernetes_lab, shipped_rights
@@ -17,9 +15,7 @@ from runners.waiting import eventually
 
 from bot.domain.job import Volume, VolumeKind
 from bot.domain.run import RunState, Worker
-from bot.runners.protocol import Refused, Unreachable
-
-CREATE = Call("batch.volcano.sh", "jobs", "create")
+from bot.runners.protocol import Unreachable
 
 
 @pytest.fixture
@@ -87,14 +83,6 @@ def test_a_claim_that_is_not_there_is_told(lab: KubernetesLab) -> None:
     assert run.look().note == ('a volume cannot be mounted: persistentvolumeclaim "coco" not found')
 
 
-def test_a_folder_of_a_node_that_policy_does_not_allow_is_refused(lab: KubernetesLab) -> None:
-    run = run_in(lab)
-    volumes = (Volume(VolumeKind.HOST, "/etc", "/data"),)
-    run.order = replace(run.order, job=replace(run.order.job, volumes=volumes))
-    with pytest.raises(Refused, match="/etc"):
-        lab.runner.start(run.order)
-
-
 def test_logs_are_kept_although_eviction_takes_the_pods(lab: KubernetesLab) -> None:
     run = run_in(lab, workers=2).start()
     lab.say(run.key, "epoch 7")
@@ -142,36 +130,6 @@ def test_a_node_that_dies_is_told_and_its_run_is_lost_once_its_pods_are(
     assert seen.is_trouble
 
 
-def test_a_watch_that_expired_begins_anew(lab: KubernetesLab) -> None:
-    run = run_in(lab).start()
-    for code in (1, 0):
-        lab.server.break_watches()
-        lab.server.objects.compact()
-        other = run_in(lab).start()
-        lab.finish(other.key, code)
-        other.comes_to(RunState.FAILED if code else RunState.SUCCEEDED)
-    lab.server.objects.compact()
-    lab.finish(run.key, 0)
-    run.comes_to(RunState.SUCCEEDED)
-
-
-def test_what_happened_while_the_api_server_was_away_is_seen_afterwards(
-    lab: KubernetesLab,
-) -> None:
-    ends, goes_on, is_evicted = (run_in(lab).start() for _run in range(3))
-    lab.cut()
-    lab.finish(ends.key, 3)
-    lab.volcano.evict(is_evicted.key)
-    lab.server.objects.compact()
-    eventually(lambda: not lab.volcano.pods(is_evicted.key))
-    eventually(lab.runner.problem)
-    lab.mend()
-    eventually(lambda: lab.runner.problem() is None)
-    assert ends.comes_to(RunState.FAILED).exit_code == 3
-    assert goes_on.comes_to(RunState.RUNNING)
-    assert is_evicted.comes_to(RunState.STOPPED)
-
-
 def test_logs_are_whole_and_nothing_is_doubled_however_often_connections_break(
     lab: KubernetesLab,
 ) -> None:
@@ -213,97 +171,6 @@ def test_of_a_long_log_the_end_is_kept(tmp_path: Path) -> None:
         assert lines[-1] == "line 299"
         assert lines[1:] == [f"line {n}" for n in range(301 - len(lines), 300)]
         assert len(run.words()) <= 2010
-
-
-def test_long_lists_come_in_pieces(lab: KubernetesLab) -> None:
-    runs = [run_in(lab).start() for _run in range(4)]
-    lab.server.page = 3
-    lab.restart()
-    seen = lab.runner.observe([run.key for run in runs])
-    assert [found.state for found in seen.values()] == [RunState.RUNNING] * 4
-
-
-@pytest.mark.parametrize(
-    ("code", "reason", "message"),
-    [
-        (403, "Forbidden", "exceeded quota: gpus"),
-        (422, "Invalid", "spec.tasks[0].name: Invalid value"),
-        (400, "BadRequest", "admission webhook denied the request: unable to find job queue"),
-        (404, "NotFound", 'namespaces "gpubot-runs" not found'),
-    ],
-)
-def test_what_the_cluster_will_never_take_is_refused_in_its_words(
-    lab: KubernetesLab, code: int, reason: str, message: str
-) -> None:
-    lab.server.faults[CREATE] = Refusal(code, reason, message, "whatever")
-    run = run_in(lab)
-    with pytest.raises(Refused) as refused:
-        lab.runner.start(run.order)
-    assert message in str(refused.value)
-    assert lab.runner.observe([run.key]) == {}
-
-
-# 404 about nothing: an API server that begins, and has not come to know Volcano yet.
-@pytest.mark.parametrize("code", [404, 429, 500, 503])
-def test_what_the_cluster_cannot_do_now_is_tried_again(lab: KubernetesLab, code: int) -> None:
-    lab.server.faults[CREATE] = Refusal(code, "Whatever", "etcd is slow")
-    run = run_in(lab)
-    with pytest.raises(Unreachable, match="etcd is slow"):
-        lab.runner.start(run.order)
-    lab.server.faults.clear()
-    run.start()
-
-
-def test_an_api_server_that_begins_and_knows_no_rights_yet_is_no_refusal(
-    lab: KubernetesLab,
-) -> None:
-    lab.server.rights = shipped_rights() - {CREATE}
-    run = run_in(lab)
-    with pytest.raises(Unreachable, match="cannot create resource"):
-        lab.runner.start(run.order)
-    lab.server.rights = shipped_rights()
-    run.start()
-
-
-def test_a_job_that_breaks_the_schema_is_refused_with_the_place(lab: KubernetesLab) -> None:
-    lab.settings = replace(lab.settings, queues=dict.fromkeys(lab.settings.queues, "No Queue"))
-    lab.restart()
-    with pytest.raises(Refused, match=r"spec\.queue"):
-        lab.runner.start(run_in(lab).order)
-
-
-def test_credentials_that_are_no_longer_taken_are_an_outage_and_end_nothing(
-    lab: KubernetesLab,
-) -> None:
-    run = run_in(lab).start()
-    lab.server.tokens.clear()
-    lab.server.break_watches()
-    problem = eventually(lab.runner.problem)
-    assert "credentials" in problem
-    with pytest.raises(Unreachable):
-        lab.runner.observe([run.key])
-    lab.server.tokens.add(TOKEN)
-    eventually(lambda: lab.runner.problem() is None)
-    assert run.look().state is RunState.RUNNING
-
-
-def test_missing_rights_are_told_as_that(lab: KubernetesLab) -> None:
-    lab.server.rights = shipped_rights() - {Call("", "pods", "list")}
-    lab.restart()
-    assert "pods" in (lab.runner.problem() or "")
-    assert "403" in (lab.runner.problem() or "")
-
-
-def test_a_server_that_has_not_come_to_know_volcano_yet_loses_no_run(lab: KubernetesLab) -> None:
-    run = run_in(lab).start()
-    lab.server.objects.remove(JOBS, run.key)
-    eventually(lambda: lab.runner._jobs.get(run.key) is None)
-    get = Call("batch.volcano.sh", "jobs", "get")
-    lab.server.faults[get] = Refusal(
-        404, "NotFound", "the server could not find the requested resource"
-    )
-    with pytest.raises(Unreachable):
-        lab.runner.observe([run.key])
 
 
 def test_a_job_that_somebody_deleted_is_lost(lab: KubernetesLab) -> None:
