@@ -13,14 +13,12 @@ from bot.domain.actor import GPUBOT, Actor
 from bot.domain.booking import Booking, BookingState, Placement, booking_label
 from bot.domain.errors import N_, NotAllowed, WrongState
 from bot.domain.notes import Note
-from bot.domain.placement import earliest
 from bot.domain.preemption import reclaim_instant
 from bot.domain.preemption_notice import Preemption, PreemptionState
-from bot.domain.request import BookingRequest
 from bot.domain.window import Window
+from bot.services.book_in_place import book_in_place, nearest_room
 from bot.services.change import Change
 from bot.services.changing import changing
-from bot.services.conflict import hints_for
 from bot.services.preemption_rows import (
     hold_again,
     load_preemption,
@@ -30,7 +28,7 @@ from bot.services.preemption_rows import (
 )
 from bot.services.record import record_booking
 from bot.services.release import end_now
-from bot.services.rows import insert_booking, load_booking, update_booking
+from bot.services.rows import load_booking, update_booking
 from bot.services.site import Site
 from bot.services.timely import later_if_undelivered
 from bot.services.transfer import overtake_transfer
@@ -53,12 +51,6 @@ LOSING = frozenset({
     PreemptionState.RELEASED,
     PreemptionState.RECLAIMED,
 })  # fmt: skip
-
-
-class NothingLeft(WrongState):
-    """There is nothing to book again."""
-
-    code = "nothing_left"
 
 
 def release_for_preemptor(
@@ -111,27 +103,7 @@ def book_again(site: Site, actor: Actor, preemption_id: int, *, now: datetime) -
             _check_warned(preemption, booking)
         change.give_back("hold", preemption.id)
         placement = _room_again(change, preemption, booking)
-        request = BookingRequest(
-            shape=booking.shape,
-            window=placement.window,
-            priority=booking.priority,
-            preemptible=booking.preemptible,
-            team=booking.team,
-            purpose=booking.purpose,
-            job=booking.job,
-            continues=booking.first if booking.job is not None else None,
-        )
-        policy.check_priority(site.cluster, booking.owner, booking.priority)
-        again = insert_booking(change, request, placement, owner=booking.owner, team=booking.team)
-        change.take(again.id, placement)
-        details = {"preemptee": booking.id}
-        record_booking(
-            change, actor, "booked_again", before=None, after=again, details=details, told=True
-        )
-        record_booking(
-            change, actor, "rebooked", before=booking, after=booking, details={"again": again.id},
-            told=True,
-        )  # fmt: skip
+        again = book_in_place(change, actor, booking, placement)
         hold_again(change, update_preemption(change, preemption, again=again.id))
         return again
 
@@ -141,19 +113,12 @@ def _room_again(change: Change, preemption: Preemption, booking: Booking) -> Pla
     cluster = change.cluster
     lost = preemption.old_window.end - max(preemption.reclaim_at, preemption.old_window.start)
     slots = max(1, -(-lost // cluster.policy.slot))
-    found = earliest(
-        change.calendar,
-        booking.shape,
+    return nearest_room(
+        change,
+        booking,
         slots * cluster.policy.slot,
         not_before=max(preemption.reclaim_at, change.now),
-        latest_start=change.now + cluster.policy.horizon,
-        now=change.now,
-        hints=hints_for(change.connection, booking.team, booking.window),
     )
-    if found is None:
-        why = Note(N_("finds no window within the horizon. Join the waitlist with `/gpu wait`."))
-        raise NothingLeft(booking=booking_label(booking.id), why=why)
-    return found
 
 
 def keep_new_time(site: Site, actor: Actor, preemption_id: int, *, now: datetime) -> Preemption:

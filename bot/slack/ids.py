@@ -52,6 +52,8 @@ class ActionId(StrEnum):
     KEEP_TIME = "keep_time"
     #: Starts a booking's job once more.
     RUN_AGAIN = "run_again"
+    #: Books more time for a job whose booking is over.
+    MORE_TIME_FOR_JOB = "more_time_for_job"
     #: Answers "is it still needed?", also before it is asked.
     STILL_NEEDED = "still_needed"
     #: Gives a booking back that nobody seems to use.

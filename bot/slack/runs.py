@@ -91,6 +91,12 @@ def _can_run_again(booking: Booking, run: Run, now: datetime) -> bool:
     return run.state in (RunState.FAILED, RunState.LOST) and booking.is_running(now)
 
 
+def _needs_more_time(booking: Booking, run: Run, now: datetime) -> bool:
+    """Whether its job is not done and its booking is over; a preemptee has the warning's button."""
+    is_done = run.state is RunState.SUCCEEDED or not run.state.is_over
+    return booking.state is BookingState.ENDED and booking.is_over(now) and not is_done
+
+
 def _buttons(
     reader: Reader, booking: Booking, run: Run, now: datetime, *, again: bool
 ) -> list[Block]:
@@ -99,6 +105,9 @@ def _buttons(
     if again:
         caption = reader.plain(N_("Run it again"))
         buttons.append(button(caption, ActionId.RUN_AGAIN, value, style="primary"))
+    if _needs_more_time(booking, run, now):
+        caption = reader.plain(N_("Book more time"))
+        buttons.append(button(caption, ActionId.MORE_TIME_FOR_JOB, value, style="primary"))
     if _is_address(run.log):
         buttons.append(link_button(reader.plain("Log"), ActionId.OPEN_PAGE, run.log))
     buttons.append(button(reader.plain("Show"), ActionId.SHOW, value))

@@ -10,7 +10,7 @@ import builders
 import pytest
 from builders import BOB, NOW
 from chinese import chinese_talk, english, pressed_together
-from talk import Talk, captions, words
+from talk import Talk, captions, reader, words
 from told import Row
 
 from bot.domain.cluster import Cluster
@@ -18,6 +18,7 @@ from bot.domain.job import Job, JobTemplate
 from bot.domain.run import Checkpoint, Observation, Run, RunState
 from bot.services import follow_run
 from bot.services.keep_time import keep_time
+from bot.services.look import get_booking
 from bot.services.look_runs import latest_run
 from bot.services.site import Site
 from bot.slack.announcements import render
@@ -141,3 +142,23 @@ def test_nothing_about_runs_holds_english(site: Site, end: str, asked: bool) -> 
     for one in shown:
         assert english(one) == [], one.text
         assert pressed_together(one) == []
+
+
+def test_a_job_that_was_not_done_in_time_goes_on_in_a_booking_made_by_a_press(site: Site) -> None:
+    bob = Talk(site, BOB)
+    begun(site, bob)
+    bob.now = NOW + 10 * HOUR
+    keep_time(site, now=bob.now)
+    follow_run.stop_asked(site, run_of(site), now=bob.now)
+    follow_run.saw(site, run_of(site), Observation(RunState.STOPPED), now=bob.now)
+    row = Row(BOB, f"run:{run_of(site).id}", {})
+    told = render("run", row, site, bob.now, bob.reader or reader(site, BOB))
+    assert told is not None
+    assert "its time was over before its run was done" in told.text
+    first, second = (bob.presses(told, "Book more time") for _ in range(2))
+    assert first is not None
+    assert second is not None
+    assert "*B2*" in first.text
+    assert "*B2*" in second.text
+    booking = get_booking(site, 2)
+    assert (booking.continues, booking.job) == (1, get_booking(site, 1).job)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from bot.domain.booking import booking_label
 from bot.domain.errors import N_
+from bot.services.book_in_place import book_more_time
 from bot.services.run_again import run_again
 from bot.slack.blocks.build import message
+from bot.slack.commands.reserve_form import confirmed
 from bot.slack.context import Press, Reply
 from bot.slack.ids import ActionId
 from bot.slack.payload import unpack_id
@@ -22,3 +24,10 @@ def press_run_again(press: Press) -> Reply:
         label=booking_label(booking_id),
     )
     return message(said, title=press.reader.plain(N_("Started again")))
+
+
+@action(ActionId.MORE_TIME_FOR_JOB)
+def press_more_time(press: Press) -> Reply:
+    """Book the nearest window in which the job goes on."""
+    booking = book_more_time(press.site, press.actor, unpack_id(press.value), now=press.now)
+    return confirmed(press, [booking], [])
