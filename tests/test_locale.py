@@ -28,7 +28,8 @@ FOR_OPERATORS = (
 )  # fmt: skip
 #: How literals begin that hold commands, which are the same in every language; and an example.
 COMMAND = re.compile(
-    r"/gpu\b|reserve |wait N |python eval\.py|customer demo|yolo-train data=|tuple\[|(?:this|last) (?:week|month)$"
+    r"/gpu\b|reserve |wait N |python eval\.py|customer demo|yolo-train data=|tuple\["
+    r"|(?:this|last) (?:week|month)$"
 )
 
 HAN = r"\u3400-\u9fff"
