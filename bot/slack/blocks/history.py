@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import datetime, timedelta
-from typing import Any
+from datetime import timedelta
 
 from bot.domain.access import TokenKind
 from bot.domain.actor import GPUBOT
 from bot.domain.booking import booking_label
 from bot.domain.errors import N_
-from bot.domain.waitlist import EntryKind, entry_label
-from bot.domain.window import Window
 from bot.services.record import AuditRecord
 from bot.slack import phrases
-from bot.slack.blocks import gpu_history, job_history, membership_history, run_history
+from bot.slack.blocks import (
+    gpu_history,
+    job_history,
+    membership_history,
+    run_history,
+    wait_history,
+)
 from bot.slack.blocks.means import by_means
+from bot.slack.blocks.recorded import both, instant, new_place, nodes_of, window_of
 from bot.slack.reader import Mrkdwn, Reader
 
 
@@ -49,7 +53,7 @@ def lateness(reader: Reader, record: AuditRecord) -> Mrkdwn:
     """That something due came late, because gpubot or its database was away; else nothing."""
     if record.action not in DUE:
         return Mrkdwn("")
-    late = record.at - _instant((record.after or {})[DUE[record.action]])
+    late = record.at - instant((record.after or {})[DUE[record.action]])
     if late < LATE:
         return Mrkdwn("")
     return reader.text(N_(" ({length} late: gpubot was away)"), length=_minutes(late))
@@ -65,7 +69,7 @@ def _reserved(reader: Reader, record: AuditRecord, actor: object) -> Mrkdwn:
         N_("{actor} reserved {gpus} on {nodes}, {window}"),
         actor=actor,
         gpus=reader.many_plain("{n} GPU", "{n} GPUs", int(after.get("gpus", 0))),
-        nodes=_nodes(after),
+        nodes=nodes_of(after),
         window=window_of(after),
     )
 
@@ -78,7 +82,7 @@ def _simple(template: str) -> Callable[[Reader, AuditRecord, object], Mrkdwn]:
 
 
 def _released_part(reader: Reader, record: AuditRecord, actor: object) -> Mrkdwn:
-    before, after = _both(record)
+    before, after = both(record)
     given = int(before["gpus"]) - int(after["gpus"])
     return reader.many(
         "{actor} gave back {n} GPU; {left} left on {nodes}",
@@ -86,39 +90,39 @@ def _released_part(reader: Reader, record: AuditRecord, actor: object) -> Mrkdwn
         given,
         actor=actor,
         left=int(after["gpus"]),
-        nodes=_nodes(after),
+        nodes=nodes_of(after),
     )
 
 
 def _extended(reader: Reader, record: AuditRecord, actor: object) -> Mrkdwn:
-    before, after = _both(record)
+    before, after = both(record)
     return reader.text(
         N_("{actor} extended it by {length}, until {end}{place}"),
         actor=actor,
-        length=_instant(after["end"]) - _instant(before["end"]),
-        end=_instant(after["end"]),
-        place=_new_place(reader, before, after),
+        length=instant(after["end"]) - instant(before["end"]),
+        end=instant(after["end"]),
+        place=new_place(reader, before, after),
     )
 
 
 def _moved(reader: Reader, record: AuditRecord, actor: object) -> Mrkdwn:
-    before, after = _both(record)
+    before, after = both(record)
     return reader.text(
         N_("{actor} moved it from {old} to {new}{place}"),
         actor=actor,
-        old=_instant(before["start"]),
-        new=_instant(after["start"]),
-        place=_new_place(reader, before, after),
+        old=instant(before["start"]),
+        new=instant(after["start"]),
+        place=new_place(reader, before, after),
     )
 
 
 def _displaced(reader: Reader, record: AuditRecord, _actor: object) -> Mrkdwn:
-    before, after = _both(record)
+    before, after = both(record)
     return reader.text(
         N_("It moved from {old} to {new}, because {node} goes out of service"),
-        old=_nodes(before),
-        new=_nodes(after),
-        node=record.node or _nodes(before),
+        old=nodes_of(before),
+        new=nodes_of(after),
+        node=record.node or nodes_of(before),
     )
 
 
@@ -131,7 +135,7 @@ def _offered(reader: Reader, record: AuditRecord, actor: object) -> Mrkdwn:
 
 
 def _transferred(reader: Reader, record: AuditRecord, _actor: object) -> Mrkdwn:
-    before, after = _both(record)
+    before, after = both(record)
     old, new = (phrases.person(reader, state["owner"]) for state in (before, after))
     if before["team"] == after["team"]:
         return reader.text(N_("{new} accepted it from {old}"), old=old, new=new)
@@ -162,7 +166,7 @@ def _drained(reader: Reader, record: AuditRecord, actor: object) -> Mrkdwn:
         N_("{actor} took {node} out of service until {until}"),
         actor=actor,
         node=record.node,
-        until=_instant(until),
+        until=instant(until),
     )
 
 
@@ -180,13 +184,13 @@ def _by_preemptor(template: str, alone: str) -> Callable[[Reader, AuditRecord, o
     """A sentence that names the urgent booking, in `{preemptor}`, where the record has it."""
 
     def say(reader: Reader, record: AuditRecord, actor: object) -> Mrkdwn:
-        before, after = _both(record)
+        before, after = both(record)
         preemptor = after.get("preemptor")
         until = after.get("reclaim_at", after.get("end", before.get("end")))
         fields = {
             "actor": actor,
             "preemptor": "–" if preemptor is None else booking_label(int(preemptor)),
-            "at": "–" if until is None else _instant(until),
+            "at": "–" if until is None else instant(until),
         }
         return reader.text(alone if preemptor is None else template, **fields)
 
@@ -194,12 +198,12 @@ def _by_preemptor(template: str, alone: str) -> Callable[[Reader, AuditRecord, o
 
 
 def _moved_for_urgent(reader: Reader, record: AuditRecord, _actor: object) -> Mrkdwn:
-    before, after = _both(record)
+    before, after = both(record)
     return reader.text(
         N_("It made room for urgent work: it moved from {old} to {new}{place}"),
-        old=_instant(before["start"]),
-        new=_instant(after["start"]),
-        place=_new_place(reader, before, after),
+        old=instant(before["start"]),
+        new=instant(after["start"]),
+        place=new_place(reader, before, after),
     )
 
 
@@ -236,60 +240,9 @@ def _booked_again(reader: Reader, record: AuditRecord, actor: object) -> Mrkdwn:
         N_("{actor} booked {gpus} on {nodes}, {window}, in place of {label}"),
         actor=actor,
         gpus=reader.many_plain("{n} GPU", "{n} GPUs", int(after.get("gpus", 0))),
-        nodes=_nodes(after),
+        nodes=nodes_of(after),
         window=window_of(after),
         label="–" if lost is None else booking_label(int(lost)),
-    )
-
-
-def _wish(template: str) -> Callable[[Reader, AuditRecord, object], Mrkdwn]:
-    """A sentence about a wish on the waitlist: its id, owner, GPUs and length."""
-
-    def say(reader: Reader, record: AuditRecord, actor: object) -> Mrkdwn:
-        after = record.after or {}
-        return reader.text(
-            template,
-            actor=actor,
-            entry=entry_label(int(after["entry"])),
-            owner=phrases.person(reader, after["owner"]),
-            gpus=reader.many_plain("{n} GPU", "{n} GPUs", int(after["gpus"])),
-            length=timedelta(seconds=int(after["length_s"])),
-        )
-
-    return say
-
-
-def _wait_joined(reader: Reader, record: AuditRecord, actor: object) -> Mrkdwn:
-    if (record.after or {}).get("kind") == EntryKind.QUEUE:
-        return _wish(N_("{actor} queued *{entry}*: {gpus} for {length}"))(reader, record, actor)
-    template = N_("{actor} joined the waitlist with *{entry}*: {gpus} for {length}")
-    return _wish(template)(reader, record, actor)
-
-
-def _wait_left(reader: Reader, record: AuditRecord, actor: object) -> Mrkdwn:
-    if record.actor == (record.after or {}).get("owner"):
-        return _wish(N_("{actor} left the waitlist: *{entry}*"))(reader, record, actor)
-    return _wish(N_("{actor} took *{entry}* off the waitlist"))(reader, record, actor)
-
-
-def _offer_accepted(reader: Reader, record: AuditRecord, actor: object) -> Mrkdwn:
-    after = record.after or {}
-    return reader.text(
-        N_("{actor} accepted from the waitlist: {gpus} on {nodes}, {window}"),
-        actor=actor,
-        gpus=reader.many_plain("{n} GPU", "{n} GPUs", int(after["gpus"])),
-        nodes=_nodes(after),
-        window=window_of(after),
-    )
-
-
-def _queued_run(reader: Reader, record: AuditRecord, _actor: object) -> Mrkdwn:
-    after = record.after or {}
-    return reader.text(
-        N_("It began in a gap: {gpus} on {nodes}, {window}"),
-        gpus=reader.many_plain("{n} GPU", "{n} GPUs", int(after["gpus"])),
-        nodes=_nodes(after),
-        window=window_of(after),
     )
 
 
@@ -355,16 +308,6 @@ SENTENCES: Mapping[str, Callable[[Reader, AuditRecord, object], Mrkdwn]] = {
     "asked_idle": _simple(N_("Nobody seemed to use it, so its owner was asked about it")),
     "still_needed": _simple(N_("{actor} said that it is still needed")),
     "no_show": _simple(N_("Nobody used it, so its GPUs were given back")),
-    "queued_run": _queued_run,
-    "wait_joined": _wait_joined,
-    "wait_changed": _wish(N_("{actor} changed *{entry}*: {gpus} for {length}")),
-    "wait_left": _wait_left,
-    "wait_expired": _wish(N_("The time for *{entry}* of {owner} ran out")),
-    "offered": _wish(N_("{owner} was offered GPUs for *{entry}*")),
-    "offer_accepted": _offer_accepted,
-    "offer_declined": _wish(N_("{actor} declined the offer for *{entry}*")),
-    "offer_expired": _wish(N_("{owner} did not answer the offer for *{entry}*")),
-    "offer_withdrawn": _wish(N_("The offer for *{entry}* was withdrawn")),
     "token_made": _token(
         N_("{actor} made the token {id} “{name}”"), N_("{actor} made the calendar address {id}")
     ),
@@ -373,30 +316,8 @@ SENTENCES: Mapping[str, Callable[[Reader, AuditRecord, object], Mrkdwn]] = {
         N_("{actor} removed the calendar address {id}"),
     ),
     **job_history.SENTENCES,
+    **wait_history.SENTENCES,
     **gpu_history.SENTENCES,
     **membership_history.SENTENCES,
     **run_history.SENTENCES,
 }
-
-
-def window_of(state: Mapping[str, Any]) -> Window:
-    """The window of a booking as a record keeps it."""
-    return Window(_instant(state["start"]), _instant(state["end"]))
-
-
-def _both(record: AuditRecord) -> tuple[dict[str, Any], dict[str, Any]]:
-    return record.before or {}, record.after or {}
-
-
-def _instant(text: str) -> datetime:
-    return datetime.fromisoformat(text)
-
-
-def _nodes(state: Mapping[str, Any]) -> str:
-    return ", ".join(node for node, _ in state.get("shares", ()))
-
-
-def _new_place(reader: Reader, before: Mapping[str, Any], after: Mapping[str, Any]) -> Mrkdwn:
-    if before["shares"] == after["shares"]:
-        return Mrkdwn("")
-    return reader.text(N_(", now on {nodes}"), nodes=_nodes(after))

@@ -14,6 +14,7 @@ from bot.slack import phrases
 from bot.slack.blocks import history
 from bot.slack.blocks.bookings import give_up_form_button
 from bot.slack.blocks.build import actions, button, message
+from bot.slack.blocks.recorded import window_of
 from bot.slack.context import Block, Reply
 from bot.slack.ids import ActionId
 from bot.slack.payload import pack, pack_requests
@@ -78,7 +79,7 @@ def _again(
     reader: Reader, cluster: Cluster, booking: Booking, record: AuditRecord, now: datetime
 ) -> list[Block]:
     """Booking the same again, for what was taken away before its time was over."""
-    window = history.window_of(record.before or {})
+    window = window_of(record.before or {})
     if window.end <= now or booking.shape.gpus > cluster.gpus:
         return []
     request = BookingRequest(
