@@ -14,8 +14,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
-from dateutil import tz
-
 from bot.config.edges import Edges
 from bot.config.settings import Settings
 from bot.demo_clock import DemoClock
@@ -26,6 +24,7 @@ from bot.domain.cluster import Cluster, Node, Team
 from bot.domain.job import Job, JobTemplate
 from bot.domain.request import parse_reserve
 from bot.domain.run_rules import RunRules
+from bot.domain.zones import zone_named
 from bot.main import Bot, run_until_signal
 from bot.runners.archive import LogSettings
 from bot.runners.local.settings import LocalSettings
@@ -266,7 +265,7 @@ def on_this_machine(folder: Path) -> Edges:
 
 def cluster() -> Cluster:
     """The sample lab: eight nodes with four GPUs each, three teams, one admin."""
-    zone = tz.gettz(ZONE)
+    zone = zone_named(ZONE)
     if zone is None:
         raise RuntimeError(f"the time zone database has no {ZONE}")
     return Cluster(

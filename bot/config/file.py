@@ -12,7 +12,6 @@ from __future__ import annotations
 from datetime import time, timedelta
 from typing import Annotated, Any, Literal
 
-from dateutil import tz
 from pydantic import BaseModel, BeforeValidator, Field, WithJsonSchema
 from pydantic.json_schema import GenerateJsonSchema
 
@@ -48,6 +47,7 @@ from bot.domain.booking import Priority, Shape
 from bot.domain.cluster import Cluster, Node, NoShow, Notify, Policy, Quota, Team
 from bot.domain.job import JobOrder
 from bot.domain.pipelines import Trigger
+from bot.domain.zones import zone_named
 
 
 def _lengths_by_priority(value: object) -> object:
@@ -262,7 +262,7 @@ def json_schema() -> dict[str, Any]:
 
 def to_cluster(file: ClusterFile) -> Cluster:
     """The cluster that the file describes."""
-    zone = tz.gettz(file.cluster.timezone)
+    zone = zone_named(file.cluster.timezone)
     if zone is None:
         raise ValueError(f"time zone {file.cluster.timezone!r} has gone since it was checked")
     runs = to_run_rules(file.runner)

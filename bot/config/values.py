@@ -6,12 +6,11 @@ import re
 from datetime import time, timedelta
 from functools import partial
 from typing import Annotated
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from dateutil import tz
 from pydantic import BeforeValidator, Field, WithJsonSchema
 
 from bot.domain.window import SLOT_HOURS
+from bot.domain.zones import zone_named
 
 _PART = re.compile(r"([0-9]+)([wdhm])")
 _UNITS = {"w": "weeks", "d": "days", "h": "hours", "m": "minutes"}
@@ -94,18 +93,9 @@ def _slot(value: object) -> timedelta:
 
 
 def _zone_name(value: object) -> str:
-    if not isinstance(value, str) or not _is_iana(value) or tz.gettz(value) is None:
+    if not isinstance(value, str) or zone_named(value) is None:
         raise ValueError("not a time zone")
     return value
-
-
-def _is_iana(name: str) -> bool:
-    """Whether the name stands in the time zone database (dateutil also reads POSIX rules)."""
-    try:
-        ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        return False
-    return True
 
 
 def _span(lowest: timedelta, highest: timedelta) -> BeforeValidator:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime, tzinfo
 
-from dateutil import tz
-
 from bot.domain.quiet import quiet_until
+from bot.domain.zones import zone_named
 from bot.services.change import Change
 from bot.store import queries
 
@@ -25,6 +24,5 @@ def held_until(change: Change, recipient: str) -> datetime | None:
 
 def _zone_of(change: Change, user: str) -> tzinfo:
     person = queries.find_person(change.connection, user)
-    # gettz reads an empty name as this machine's own zone.
-    found = tz.gettz(person.zone_name) if person is not None and person.zone_name else None
+    found = None if person is None else zone_named(person.zone_name)
     return found or change.cluster.zone

@@ -13,14 +13,13 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from string import Formatter
 
-from dateutil import tz
-
 from bot.domain.actor import Person
 from bot.domain.booking import Priority
 from bot.domain.cluster import Cluster
 from bot.domain.errors import N_, UserId
 from bot.domain.notes import Note
 from bot.domain.window import Window
+from bot.domain.zones import zone_named
 from bot.locale import dates, listed, translator
 from bot.locale.places import is_month_first
 from bot.slack import wording
@@ -79,7 +78,7 @@ class Reader:
         """The reader whose profile was read."""
         return cls(
             user=person.user,
-            zone=tz.gettz(person.zone_name) or UTC,
+            zone=zone_named(person.zone_name) or UTC,
             zone_name=person.zone_name,
             locale=person.locale,
             month_first=is_month_first(person.locale),

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 
-from dateutil import tz
 from fastapi import APIRouter, FastAPI, Request, Response
 
 from bot.domain.access import Scope
+from bot.domain.zones import zone_named
 from bot.services.site import Site
 from bot.web.access import Access, Viewer
 from bot.web.assets import Assets
@@ -43,7 +43,7 @@ def page_routes(site: Site, access: Access, now: Callable[[], datetime]) -> APIR
 
 def _first(request: Request, viewer: Viewer, site: Site, now: datetime) -> object:
     zone_name = look_of(request, viewer, site).zone_name
-    zone = tz.gettz(zone_name) if zone_name else None
+    zone = zone_named(zone_name)
     return first_data(first_window(request.query_params, zone, now))
 
 

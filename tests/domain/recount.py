@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from itertools import combinations
+from zoneinfo import ZoneInfo
 
-from dateutil import tz
 from hypothesis import settings
 from hypothesis import strategies as st
 
@@ -126,7 +126,7 @@ SPAN = timedelta(hours=40)
 
 
 def some_days(slot: timedelta, zone: str, begin: str) -> Days:
-    grid = Grid(slot, tz.gettz(zone))
+    grid = Grid(slot, ZoneInfo(zone))
     origin = grid.floor(utc(begin))
     return Days(grid, origin, grid.ceil(origin + SPAN))
 

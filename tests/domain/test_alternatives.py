@@ -1,8 +1,8 @@
 """What is offered when the GPUs are taken."""
 
 from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
 
-from dateutil import tz
 from hypothesis import given
 from hypothesis import strategies as st
 from recount import HOUR, Days, World, second, shapes_of, unhurried, utc, windows_of, worlds
@@ -14,7 +14,7 @@ from bot.domain.cluster import Node
 from bot.domain.errors import Alternative, AlternativeKind
 from bot.domain.window import GRACE, Grid, Window, asked_length
 
-GRID = Grid(2 * HOUR, tz.gettz("Asia/Shanghai"))
+GRID = Grid(2 * HOUR, ZoneInfo("Asia/Shanghai"))
 ORIGIN = utc("2026-11-24T16:00")
 DAYS = Days(GRID, ORIGIN, ORIGIN + 72 * HOUR)
 V1, V2, V3 = (Node(f"gpu-0{n}", 4, "V100") for n in (1, 2, 3))

@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
-from dateutil import tz
 from hypothesis import given
 from hypothesis import strategies as st
 from recount import (
@@ -24,8 +24,8 @@ from bot.domain.calendar import Calendar, Claim, Lattice, Track, span
 from bot.domain.cluster import Node
 from bot.domain.window import Grid, Window
 
-SHANGHAI = Grid(2 * HOUR, tz.gettz("Asia/Shanghai"))
-PARIS = Grid(2 * HOUR, tz.gettz("Europe/Paris"))
+SHANGHAI = Grid(2 * HOUR, ZoneInfo("Asia/Shanghai"))
+PARIS = Grid(2 * HOUR, ZoneInfo("Europe/Paris"))
 
 #: Wednesday 25 November 2026 in Shanghai, from midnight to midnight.
 DAY = Lattice.build(SHANGHAI, utc("2026-11-24T16:00"), utc("2026-11-25T16:00"))
@@ -74,7 +74,7 @@ def test_a_lattice_reaches_outward_to_the_lines_around_what_is_asked() -> None:
 def test_the_slot_with_a_clock_change_is_odd_or_no_cell_at_all(
     hours: int, day: str, cells: int, odd: dict[int, int]
 ) -> None:
-    grid = Grid(hours * HOUR, tz.gettz("Europe/Paris"))
+    grid = Grid(hours * HOUR, ZoneInfo("Europe/Paris"))
     start = utc(day)
     end = grid.line(grid.number(start) + grid.lines_per_day)
     lattice = Lattice.build(grid, start, end)

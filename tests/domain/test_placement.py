@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from unittest.mock import patch
+from zoneinfo import ZoneInfo
 
 import pytest
-from dateutil import tz
 from hypothesis import given
 from hypothesis import strategies as st
 from recount import HOUR, Days, World, second, shapes_of, unhurried, utc, windows_of, worlds
@@ -17,7 +17,7 @@ from bot.domain.cluster import Node
 from bot.domain.placement import Hints, earliest, latest, place
 from bot.domain.window import Grid, Window
 
-GRID = Grid(2 * HOUR, tz.gettz("Asia/Shanghai"))
+GRID = Grid(2 * HOUR, ZoneInfo("Asia/Shanghai"))
 ORIGIN = utc("2026-11-24T16:00")
 LIMIT = ORIGIN + timedelta(days=6)
 DAYS = Days(GRID, ORIGIN, LIMIT)
@@ -268,7 +268,7 @@ def test_nothing_ends_after_the_calendar_does() -> None:
     ],
 )
 def test_six_hours_over_a_clock_change_end_on_the_next_line(start: str, end: str) -> None:
-    paris = Grid(2 * HOUR, tz.gettz("Europe/Paris"))
+    paris = Grid(2 * HOUR, ZoneInfo("Europe/Paris"))
     begin = utc(start)
     days = World(Days(paris, begin - 48 * HOUR, begin + 48 * HOUR), [V1])
     search = {"not_before": begin, "latest_start": begin, "now": begin}

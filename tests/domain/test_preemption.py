@@ -6,7 +6,6 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from dateutil import tz
 from recount import HOUR, MINUTE, Days, second, utc
 
 from bot.domain.booking import Booking, BookingState, Placement, Priority, Shape, Share
@@ -25,7 +24,7 @@ from bot.domain.preemption import (
 from bot.domain.window import Grid, Window
 
 ORIGIN = utc("2026-11-24T16:00")
-DAYS = Days(Grid(2 * HOUR, tz.gettz("Asia/Shanghai")), ORIGIN, ORIGIN + timedelta(days=6))
+DAYS = Days(Grid(2 * HOUR, ZoneInfo("Asia/Shanghai")), ORIGIN, ORIGIN + timedelta(days=6))
 V1, V2, V3 = (Node(f"gpu-0{n}", 4, "V100") for n in (1, 2, 3))
 A1, A2 = (Node(f"big-0{n}", 8, "A100") for n in (1, 2))
 

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from dateutil import tz
 from fastapi import Request, Security
 from fastapi.openapi.models import HTTPBearer
 from fastapi.security.base import SecurityBase
@@ -15,6 +14,7 @@ from fastapi.security.base import SecurityBase
 from bot.domain.access import Scope
 from bot.domain.booking import Booking
 from bot.domain.notes import Note
+from bot.domain.zones import zone_named
 from bot.locale import SOURCE
 from bot.locale.places import is_month_first
 from bot.services.look import get_booking
@@ -113,7 +113,7 @@ def _reader(site: Site, viewer: Viewer, request: Request) -> Plain:
     person = get_person(site, viewer.user) if viewer.user else None
     known = person if viewer.is_on_page else None
     return Plain(
-        zone=(person and tz.gettz(person.zone_name)) or site.cluster.zone,
+        zone=(person and zone_named(person.zone_name)) or site.cluster.zone,
         locale=known.locale if known else accepted_language(request) or SOURCE,
         month_first=is_month_first(person.locale if person else site.cluster.language),
         name_of=lambda user: names_of(site, [user])[user],
