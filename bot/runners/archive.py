@@ -7,6 +7,7 @@ and may be called again.
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Callable, Collection, Iterator, Sequence
@@ -19,6 +20,8 @@ from bot.runners.redact import redacted
 from bot.runners.tails import read_file
 
 FOLDER_MODE, FILE_MODE = 0o700, 0o600
+#: What a run's folder is called, and one that was being made when gpubot was ended.
+_KEPT = re.compile(r"gpubot-b[0-9]+-[0-9]+|\.gpubot-b[0-9]+-[0-9]+\..+")
 
 
 class ArchiveError(Exception):
@@ -114,7 +117,7 @@ class FolderArchive:
         """See Archive.expire."""
         try:
             kept = list(self._folder.iterdir()) if self._folder.exists() else []
-            old = [path for path in kept if path.stat().st_mtime < before.timestamp()]
+            old = [path for path in kept if _is_log(path) and path.stat().st_mtime < before.timestamp()]
             for path in old:
                 shutil.rmtree(path)
         except OSError as error:
@@ -143,6 +146,11 @@ class FolderArchive:
             # Somebody else may have kept them meanwhile.
             if not target.exists():
                 raise
+
+
+def _is_log(path: Path) -> bool:
+    """Whether it is a run's, or what was left of one; the folder may hold other people's too."""
+    return _KEPT.fullmatch(path.name) is not None and path.is_dir() and not path.is_symlink()
 
 
 def _copy_file(source: Path, target: Path, hidden: Collection[str]) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+import re
+from collections.abc import Iterable, Iterator, Sequence
 
 #: What stands in the place of a secret.
 HIDDEN = "***"
@@ -21,20 +22,34 @@ def redact(text: str, values: Iterable[str]) -> str:
 
 def redacted(chunks: Iterable[bytes], values: Iterable[str]) -> Iterator[bytes]:
     """The same bytes without those values, also where one lies across two chunks."""
-    pieces = [piece.encode() for piece in pieces_of(values)]
-    held = max((len(piece) for piece in pieces), default=1) - 1
-    rest = b""
+    pieces = sorted((piece.encode() for piece in pieces_of(values)), key=len, reverse=True)
+    if not pieces:
+        yield from chunks
+        return
+    # The longest first: a value that begins like another one is hidden whole.
+    secret = re.compile(b"|".join(map(re.escape, pieces)))
+    held, rest = len(pieces[0]) - 1, b""
     for chunk in chunks:
         rest += chunk
-        for piece in pieces:
-            rest = rest.replace(piece, HIDDEN.encode())
-        cut = max(0, len(rest) - held)
-        yield rest[:cut]
-        rest = rest[cut:]
-    yield rest
+        # What begins in the last few bytes may be the beginning of a longer one.
+        done, rest = _hidden_until(secret, rest, len(rest) - held)
+        yield done
+    yield _hidden_until(secret, rest, len(rest))[0]
 
 
-def pieces_of(values: Iterable[str]) -> Collection[str]:
+def _hidden_until(secret: re.Pattern[bytes], text: bytes, end: int) -> tuple[bytes, bytes]:
+    """The bytes before `end` without what is secret, and those that are left."""
+    done, at = [], 0
+    for found in secret.finditer(text):
+        if found.start() >= end:
+            break
+        done += [text[at : found.start()], HIDDEN.encode()]
+        at = found.end()
+    cut = max(at, end, 0)
+    return b"".join((*done, text[at:cut])), text[cut:]
+
+
+def pieces_of(values: Iterable[str]) -> Sequence[str]:
     """What has to be hidden, the longest first: values, and the lines of those with several."""
     found = set()
     for value in values:

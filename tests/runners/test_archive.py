@@ -133,6 +133,21 @@ def test_a_folder_loses_what_is_old(tmp_path: Path) -> None:
     assert [path.name for path in (tmp_path / "logs").iterdir()] == ["gpubot-b7-1"]
 
 
+def test_a_folder_loses_nothing_that_is_not_a_log(tmp_path: Path) -> None:
+    others = [tmp_path / name for name in ("datasets", "gpubot-b7-1", "note.txt", ".ssh")]
+    for path in (tmp_path / "elsewhere", others[0], others[3]):
+        path.mkdir()
+    others[1].symlink_to(tmp_path / "elsewhere")
+    others[2].touch()
+    left = tmp_path / f".{KEY}.x7"
+    left.mkdir()
+    for path in tmp_path.iterdir():
+        os.utime(path, (0, 0))
+    assert FolderArchive(tmp_path, address).expire(NOW) == 1
+    assert not left.exists()
+    assert [path.name for path in others if not path.exists()] == []
+
+
 def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     archive = FolderArchive(tmp_path / "file" / "logs", address)

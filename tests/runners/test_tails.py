@@ -80,3 +80,10 @@ def test_secrets_are_hidden_wherever_pieces_end(pieces: list[bytes]) -> None:
     whole = b"".join(pieces)
     assert b"".join(redacted(pieces, ["hunter2"])) == whole.replace(b"hunter2", HIDDEN.encode())
     assert b"".join(redacted(pieces, [])) == whole
+
+
+def test_a_secret_that_begins_like_another_is_hidden_whole_wherever_a_piece_ends() -> None:
+    whole = b"login hunter2 with hunter2-and-more, hunter2-and-mor\n"
+    pieces = [whole[at : at + 7] for at in range(0, len(whole), 7)]
+    shown = b"".join(redacted(pieces, ["hunter2", "hunter2-and-more"]))
+    assert shown == b"login *** with ***, ***-and-mor\n"
