@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -20,7 +21,6 @@ from bot.runners.run_logs import RunLogs
 from bot.runners.secret_files import known_values
 from bot.runners.settings import RunnerSettings
 from bot.runners.slurm.runner import slurm_runner
-from bot.services.look import get_booking
 from bot.services.look_runs import latest_run, run_with_key
 from bot.services.site import Site
 from bot.ticks.cluster_nodes import Source
@@ -28,7 +28,8 @@ from bot.ticks.runs import RunKeeper
 from bot.web.run_logs import ShownLogs
 
 #: A variable with one of these in its name holds something that nobody is to read.
-SECRET_NAMES = ("KEY", "TOKEN", "SECRET", "PASSW", "CREDENTIAL")
+SECRET_NAMES = ("KEY", "TOKEN", "SECRET", "PASS", "PWD", "AUTH", "CREDENTIAL")
+_PASSWORD = re.compile(r"://[^/\s@]*:[^/\s@]+@")
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,15 +101,23 @@ def _hidden_values(site: Site, settings: RunnerSettings) -> Callable[[str], Coll
 
 
 def _job_of(site: Site, key: str) -> Job | None:
+    """What the run runs, whatever its booking has by now; None: that cannot be told any more."""
     run = run_with_key(site, key)
-    order = None if run is None else get_booking(site, run.booking).job
+    order = None if run is None else run.job
+    if order is None or order.own is not None:
+        return None if order is None else order.own
     try:
-        return None if order is None else resolve(site.cluster, order)
+        return resolve(site.cluster, order)
     except BookingError:
         return None  # Its template is gone by now.
 
 
 def _values(job: Job, settings: RunnerSettings) -> Collection[str]:
-    named = [value for name, value in job.env if any(part in name for part in SECRET_NAMES)]
+    named = [value for name, value in job.env if _is_secret(name, value)]
     # Secrets of a Kubernetes cluster are known to it alone.
     return (*named, *known_values(settings.secrets, job.secrets))
+
+
+def _is_secret(name: str, value: str) -> bool:
+    """Whether nobody is to read it: by its name, or because it is an address with a password."""
+    return any(part in name.upper() for part in SECRET_NAMES) or bool(_PASSWORD.search(value))

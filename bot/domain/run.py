@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from bot.domain.booking import Booking, Priority, booking_label
-from bot.domain.job import Job, checkpoint_file, checkpoint_folder, words_to_run
+from bot.domain.job import Job, JobOrder, checkpoint_file, checkpoint_folder, words_to_run
 
 
 class RunState(StrEnum):
@@ -76,8 +76,10 @@ class Run:
     note: str = ""
     is_trouble: bool = False
     exit_code: int | None = None
-    #: When the runner took it; None: it has not.
+    #: When the runner was first asked to take it; None: it was not, and nothing can run yet.
     submitted_at: datetime | None = None
+    #: What it runs, as its booking had it then.
+    job: JobOrder | None = None
     started_at: datetime | None = None
     ended_at: datetime | None = None
     #: When it was asked to end; None: it was not.
@@ -97,6 +99,11 @@ class Run:
     log: str = ""
     #: When its log was kept, or given up; None: there is still something to do about it.
     settled_at: datetime | None = None
+
+    @property
+    def is_untouched(self) -> bool:
+        """Whether no runner was asked for it yet."""
+        return self.state is RunState.WANTED and self.submitted_at is None
 
 
 @dataclass(frozen=True, slots=True)

@@ -117,7 +117,9 @@ class FolderArchive:
         """See Archive.expire."""
         try:
             kept = list(self._folder.iterdir()) if self._folder.exists() else []
-            old = [path for path in kept if _is_log(path) and path.stat().st_mtime < before.timestamp()]
+            old = [
+                path for path in kept if _is_log(path) and path.stat().st_mtime < before.timestamp()
+            ]
             for path in old:
                 shutil.rmtree(path)
         except OSError as error:

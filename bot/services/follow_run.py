@@ -46,12 +46,28 @@ ENDS = {
 }
 
 
+def begins(site: Site, run: Run, *, now: datetime) -> Booking | None:
+    """The runner is about to be asked for the run: from now on nobody changes what it runs.
+
+    The booking as it is at that moment; None when the run is not to begin any more.
+    """
+    with changing(site, now) as change:
+        run = load_run(change, run.id)
+        booking = load_booking(change, run.booking)
+        if run.state is not RunState.WANTED or not booking.state.is_live:
+            return None
+        if run.submitted_at is None:
+            update_run(change, run, submitted_at=change.now, job=booking.job)
+        return booking
+
+
 def submitted(site: Site, run: Run, *, now: datetime) -> None:
     """The runner has taken the run."""
     with changing(site, now) as change:
         run = load_run(change, run.id)
         if run.state is RunState.WANTED:
-            update_run(change, run, state=RunState.PENDING, submitted_at=change.now, note="")
+            since = run.submitted_at or change.now
+            update_run(change, run, state=RunState.PENDING, submitted_at=since, note="")
 
 
 def cannot_start(site: Site, run: Run, why: str, *, now: datetime) -> None:
@@ -66,7 +82,7 @@ def cannot_start(site: Site, run: Run, why: str, *, now: datetime) -> None:
 def waits(site: Site, run: Run, why: str, *, now: datetime) -> None:
     """It is to begin, and cannot yet; told when that takes long."""
     seen = Observation(RunState.PENDING, note=why)
-    if not is_news(run, seen, now) and run.note == why:
+    if not is_news(run, seen, now) and run.note == _cut(why):
         return
     with changing(site, now) as change:
         run = load_run(change, run.id)
@@ -137,16 +153,23 @@ def checkpoint_reported(site: Site, booking_id: int, path: str, *, now: datetime
 
 
 def log_kept(site: Site, run: Run, link: str, *, now: datetime) -> None:
-    """Its log is kept at `link`; empty: there is none. Nothing more is to be done about it."""
+    """Its log is kept at `link`."""
     with changing(site, now) as change:
         run = load_run(change, run.id)
-        if run.settled_at is not None:
+        if run.log:
             return
-        run = update_run(change, run, log=link, settled_at=change.now)
-        if link:
-            _record(change, run, "log_kept", log=link)
-            if _was_told(change, run):
-                _tell(change, run)
+        run = update_run(change, run, log=link)
+        _record(change, run, "log_kept", log=link)
+        if _was_told(change, run):
+            _tell(change, run)
+
+
+def settled(site: Site, run: Run, *, now: datetime) -> None:
+    """Nothing more is to be done about the run: its runner has forgotten it."""
+    with changing(site, now) as change:
+        run = load_run(change, run.id)
+        if run.settled_at is None:
+            update_run(change, run, settled_at=change.now)
 
 
 def given_up(site: Site, run: Run, seen: Observation, *, now: datetime) -> bool:
@@ -209,12 +232,20 @@ def _follow(change: Change, run: Run, seen: Observation) -> Run:
 
 
 def _saved(change: Change, run: Run, checkpoint: Checkpoint) -> Run:
-    at = _plausible(checkpoint.at, run, change.now)
+    at = _saved_at(checkpoint, run, change.now)
     if not _is_awaited(run):
         return update_run(change, run, checkpoint=checkpoint, saved_at=at)
     run = update_run(change, run, checkpoint=checkpoint, saved_at=at, answered_at=at)
     _record(change, run, "checkpoint_seen", at=at.isoformat())
     return run
+
+
+def _saved_at(checkpoint: Checkpoint, run: Run, now: datetime) -> datetime:
+    """When that was; what is there from the first is of the work that the run goes on with."""
+    is_before = run.checkpoint is None and checkpoint.at < run.created_at
+    return (
+        checkpoint.at if is_before and not _is_awaited(run) else _plausible(checkpoint.at, run, now)
+    )
 
 
 def _plausible(at: datetime | None, run: Run, now: datetime) -> datetime:

@@ -10,6 +10,7 @@ from sqlmodel import col
 
 from bot.domain.booking import Booking
 from bot.domain.errors import N_, NotFound
+from bot.domain.job_json import order_to_json
 from bot.domain.notes import Note
 from bot.domain.run import Run, RunState, run_key
 from bot.services.change import Change
@@ -56,6 +57,7 @@ def update_run(change: Change, run: Run, **changes: Any) -> Run:
         "is_trouble": after.is_trouble,
         "exit_code": after.exit_code,
         "submitted_at": after.submitted_at,
+        "job": order_to_json(after.job),
         "started_at": after.started_at,
         "ended_at": after.ended_at,
         "stop_asked_at": after.stop_asked_at,

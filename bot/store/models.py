@@ -512,6 +512,8 @@ class Run(SQLModel, table=True):
     is_trouble: bool = False
     exit_code: int | None = None
     submitted_at: datetime | None = None
+    #: What it runs, as JSON; see Booking.job. The booking may have another job by now.
+    job: str | None = Field(default=None, sa_type=Text)
     started_at: datetime | None = None
     ended_at: datetime | None = None
     stop_asked_at: datetime | None = None

@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Row, exists
 from sqlmodel import col
 
+from bot.domain.job_json import order_from_json
 from bot.domain.run import Checkpoint, Run, RunState
 from bot.store import models
 from bot.store.queries import columns, in_chunks
@@ -73,6 +74,7 @@ def to_run(row: Row[Any]) -> Run:
         is_trouble=row.is_trouble,
         exit_code=row.exit_code,
         submitted_at=row.submitted_at,
+        job=order_from_json(row.job),
         started_at=row.started_at,
         ended_at=row.ended_at,
         stop_asked_at=row.stop_asked_at,

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import re
+import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -27,6 +28,8 @@ from bot.services.site import Site
 
 log = logging.getLogger(__name__)
 
+#: Seconds of a tick in which logs are begun to be kept; the others' turn comes with the next tick.
+KEEPING_S = 20.0
 #: A note that tells no more than the exit status, which is told anyway.
 _SAYS_NOTHING = re.compile(r"((worker \d+: )?exit (status|code) -?\d+)?")
 
@@ -54,7 +57,11 @@ class RunKeeper:
             note_outage(self._site, self._runner.name, self._runner.problem(), now=self._now())
         seen = self._observed(work)
         failures = []
-        for one in work:
+        # The logs of what is over can wait, also for an archive that answers slowly.
+        until = time.monotonic() + KEEPING_S
+        for one in sorted(work, key=lambda one: one.run.state.is_over):
+            if one.run.state.is_over and time.monotonic() >= until:
+                break
             try:
                 if one.run.state is RunState.WANTED:
                     self._begin(one)
@@ -112,8 +119,12 @@ class RunKeeper:
         if work.waits_for:
             follow_run.waits(self._site, work.run, follow_run.STILL_USED, now=now)
             return
+        # It may have been changed, or given up, since the tick began.
+        booking = follow_run.begins(self._site, work.run, now=now)
+        if booking is None:
+            return
         try:
-            self._runner.start(work_order(self._site, work))
+            self._runner.start(work_order(self._site, replace(work, booking=booking)))
         except BookingError as error:
             follow_run.cannot_start(self._site, work.run, refusal(error), now=now)
         except Refused as error:
@@ -139,8 +150,13 @@ class RunKeeper:
     def _last_words(self, key: str) -> str:
         """The last line that a run wrote, which often says why it failed."""
         hidden = self._hidden(key)
-        lines = (tail(file, 1, hidden) for file in self._runner.logs(key))
-        return next((line.strip() for line in lines if line.strip()), "")
+        try:
+            lines = (tail(file, 1, hidden) for file in self._runner.logs(key))
+            return next((line.strip() for line in lines if line.strip()), "")
+        except OSError as error:
+            # How it ended is told all the same.
+            log.warning("the log of %s cannot be read: %s", key, error)
+            return ""
 
     def _warn(self, work: Work, observed: Observation) -> None:
         assert work.losing_at is not None, "must_warn says so"
@@ -160,6 +176,9 @@ class RunKeeper:
                 self._runner.stop(run.key, work.stop)
                 follow_run.stop_asked(self._site, run, now=self._now())
                 return
+        elif observed is not None and observed.state in (RunState.PENDING, RunState.RUNNING):
+            # It does not look asked: a start that was under way may have come after that.
+            self._runner.stop(run.key, work.stop)
         if observed is None:
             follow_run.missed(self._site, run, now=self._now())
         else:
@@ -171,14 +190,22 @@ class RunKeeper:
         if observed is not None and not observed.state.is_over:
             self._runner.stop(run.key, "it is over")
             return
-        files = self._runner.logs(run.key)
+        gives_up = now - (run.ended_at or run.created_at) >= KEEP_TRYING
         try:
-            link = self._archive.keep(run.key, files, self._hidden(run.key)) if files else ""
+            if not run.log and (link := self._kept(run.key)):
+                follow_run.log_kept(self._site, run, link, now=now)
         except ArchiveError as error:
-            if now - (run.ended_at or run.created_at) < KEEP_TRYING:
-                log.warning("the log of %s could not be kept: %s", run.key, error)
+            log.warning("the log of %s could not be kept: %s", run.key, error)
+            if not gives_up:
                 return
-            log.error("the log of %s is given up: %s", run.key, error)
-            link = ""
-        follow_run.log_kept(self._site, run, link, now=now)
-        self._runner.forget(run.key)
+        try:
+            self._runner.forget(run.key)
+        except Unreachable:
+            if not gives_up:
+                raise
+        follow_run.settled(self._site, run, now=now)
+
+    def _kept(self, key: str) -> str:
+        """Where the run's log is kept now; empty: it has none."""
+        files = self._runner.logs(key)
+        return self._archive.keep(key, files, self._hidden(key)) if files else ""

@@ -303,5 +303,6 @@ def test_where_the_log_is_kept_is_told_once(site: Site, booking: Booking) -> Non
             site, run_of(site, booking), "http://gpubot/runs/x/log", now=TONIGHT + HOUR
         )
     assert acts(site, booking).count("log_kept") == 1
+    follow_run.settled(site, run_of(site, booking), now=TONIGHT + HOUR)
     assert open_work(site, now=TONIGHT + HOUR) == ()
     assert KEEP_TRYING > HOUR

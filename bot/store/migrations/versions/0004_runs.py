@@ -34,6 +34,7 @@ def _runs() -> None:
         sa.Column("is_trouble", sa.Boolean(), nullable=False),
         sa.Column("exit_code", sa.Integer(), nullable=True),
         instant("submitted_at"),
+        sa.Column("job", sa.Text(), nullable=True),
         instant("started_at"),
         instant("ended_at"),
         instant("stop_asked_at"),
