@@ -10,6 +10,7 @@ from bot.domain import policy
 from bot.domain.actor import GPUBOT, Actor
 from bot.domain.booking import Booking, booking_label
 from bot.domain.errors import N_, NotAllowed, UserId, WrongState
+from bot.domain.job import JobOrder
 from bot.domain.notes import Note
 from bot.domain.transfer import Transfer, TransferState
 from bot.services.change import Change
@@ -43,7 +44,14 @@ def accept_transfer(site: Site, actor: Actor, transfer_id: int, *, now: datetime
         )
         _end(change, transfer, TransferState.ACCEPTED)
         # Whoever takes it over needs it, and was not asked whether they do.
-        after = update_booking(change, booking, owner=transfer.receiver, team=team, asked_at=None)
+        after = update_booking(
+            change,
+            booking,
+            owner=transfer.receiver,
+            team=team,
+            asked_at=None,
+            job=_handed_over(booking.job),
+        )
         record_booking(
             change,
             actor,
@@ -57,6 +65,14 @@ def accept_transfer(site: Site, actor: Actor, transfer_id: int, *, now: datetime
         if (warned := open_preemption(change, after.id)) is not None:
             announce_preemption(change, warned)
         return after
+
+
+def _handed_over(job: JobOrder | None) -> JobOrder | None:
+    """What of its job goes with a booking: a template, which the cluster answers for.
+
+    A command of somebody's own would run with the rights of whoever took the booking over.
+    """
+    return None if job is None or job.own is not None else job
 
 
 def decline_transfer(site: Site, actor: Actor, transfer_id: int, *, now: datetime) -> Transfer:

@@ -36,7 +36,7 @@ def book_more_time(site: Site, actor: Actor, booking_id: int, *, now: datetime) 
     """
     with changing(site, now) as change:
         booking = load_booking(change, booking_id)
-        policy.check_may_change(site.cluster, actor, booking)
+        policy.check_may_keep(site.cluster, actor, booking)
         label = booking_label(booking.id)
         if not booking.is_over(change.now):
             why = Note(N_("is not over: extend it with `/gpu extend {label}`."), {"label": label})

@@ -96,7 +96,7 @@ def book_again(site: Site, actor: Actor, preemption_id: int, *, now: datetime) -
     with changing(site, now) as change:
         preemption = load_preemption(change, preemption_id)
         booking = load_booking(change, preemption.preemptee)
-        policy.check_may_change(site.cluster, actor, booking)
+        policy.check_may_keep(site.cluster, actor, booking)
         if preemption.again is not None:
             return load_booking(change, preemption.again)
         if preemption.state not in LOSING and booking.state is not BookingState.PREEMPTED:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
-from builders import ALICE, BOB, CHEN, NOW, TONIGHT, actor, cluster, request
+from builders import ADMIN, ALICE, BOB, CHEN, NOW, TONIGHT, actor, cluster, request
 from delivering import tick
 from wanting import HOUR, LATER, take, urgent, wish
 
@@ -18,7 +18,9 @@ from bot.domain.run import RunState
 from bot.domain.run_rules import RunRules
 from bot.domain.yolo import SHIPPED
 from bot.services.answer_offer import accept_offer
+from bot.services.answer_transfer import accept_transfer
 from bot.services.attach_job import attach_job
+from bot.services.book_in_place import book_more_time
 from bot.services.cancel import cancel
 from bot.services.changing import changing
 from bot.services.join_waitlist import join_waitlist
@@ -27,8 +29,10 @@ from bot.services.look_waiting import get_preemption
 from bot.services.move import move
 from bot.services.reclaim import book_again, release_for_preemptor
 from bot.services.reserve import reserve, reserve_all
+from bot.services.run_again import run_again
 from bot.services.run_rows import update_run
 from bot.services.site import Site
+from bot.services.transfer import offer_transfer
 from bot.store import run_queries
 
 YOLO = JobOrder("yolo-train", (("data", "coco.yaml"),))
@@ -180,3 +184,56 @@ def test_a_job_that_its_booking_could_not_run_is_refused(site: Site) -> None:
     with pytest.raises(NotAllowed):
         attach_job(site, actor(CHEN), booking.id, YOLO, now=NOW)
     assert get_booking(site, booking.id) == booking
+
+
+def test_only_the_owner_has_commands_of_their_own_run_with_their_rights(site: Site) -> None:
+    booking = booked(site, OWN)
+    other = JobOrder(own=Job(command=("curl", "somewhere")))
+    for user in (ALICE, ADMIN):
+        with pytest.raises(NotAllowed, match="rights of the booking's owner"):
+            attach_job(site, actor(user), booking.id, other, reason="mine", now=NOW)
+        # Nothing is changed by that.
+        assert attach_job(site, actor(user), booking.id, OWN, reason="x", now=NOW) == booking
+    assert attach_job(site, actor(BOB), booking.id, other, now=NOW).job == other
+    assert attach_job(site, actor(ALICE), booking.id, YOLO, reason="x", now=NOW).job == YOLO
+
+
+def test_a_command_stays_behind_when_its_booking_is_handed_over(site: Site) -> None:
+    for job, kept in ((OWN, None), (YOLO, YOLO)):
+        booking = booked(site, job)
+        offer = offer_transfer(site, actor(BOB), booking.id, ALICE, now=NOW)
+        assert accept_transfer(site, actor(ALICE), offer.id, now=NOW).job == kept
+        cancel(site, actor(ALICE), booking.id, now=NOW)
+
+
+def test_who_is_in_no_team_any_more_starts_nothing(site: Site) -> None:
+    booking = booked(site)
+    tick(site, TONIGHT)
+    put(site, booking, RunState.FAILED)
+    teams = tuple(replace(team, members=team.members - {BOB}) for team in site.cluster.teams)
+    site.adopt(replace(site.cluster, teams=teams))
+    for start in (
+        lambda: attach_job(site, actor(BOB), booking.id, OTHER, now=TONIGHT),
+        lambda: run_again(site, actor(BOB), booking.id, now=TONIGHT),
+        lambda: book_more_time(site, actor(BOB), booking.id, now=TONIGHT),
+    ):
+        with pytest.raises(NotAllowed, match="not in any team"):
+            start()
+    assert attach_job(site, actor(BOB), booking.id, None, now=TONIGHT).job is None
+
+
+def test_the_same_job_given_again_after_a_failure_is_started_again(site: Site) -> None:
+    booking = booked(site)
+    tick(site, TONIGHT)
+    put(site, booking, RunState.FAILED)
+    assert attach_job(site, actor(BOB), booking.id, YOLO, now=TONIGHT) == get_booking(
+        site, booking.id
+    )
+    assert latest(site, booking) is RunState.WANTED
+    assert history(site, booking.id)[-1].action == "run_again"
+
+
+def test_one_key_for_two_bookings_changes_both(site: Site) -> None:
+    for node in ("gpu-01", "gpu-02"):
+        booking = booked(site, node=node)
+        assert attach_job(site, actor(BOB), booking.id, OTHER, now=NOW, key="one").job == OTHER

@@ -134,7 +134,16 @@ def _offered(reader: Reader, record: AuditRecord, actor: object) -> Mrkdwn:
     )
 
 
-def _transferred(reader: Reader, record: AuditRecord, _actor: object) -> Mrkdwn:
+def _transferred(reader: Reader, record: AuditRecord, actor: object) -> Mrkdwn:
+    before, after = both(record)
+    said = _accepted(reader, record, actor)
+    if not before.get("job") or after.get("job"):
+        return said
+    old = phrases.person(reader, before["owner"])
+    return phrases.joined(said, reader.text(N_("the command of {old} will not run there"), old=old))
+
+
+def _accepted(reader: Reader, record: AuditRecord, _actor: object) -> Mrkdwn:
     before, after = both(record)
     old, new = (phrases.person(reader, state["owner"]) for state in (before, after))
     if before["team"] == after["team"]:
