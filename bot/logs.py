@@ -17,6 +17,9 @@ _SECRET = re.compile(
 #: Libraries that are louder than their news is worth, or print whole requests when at DEBUG.
 _QUIET = {
     "apscheduler": logging.WARNING,
+    # Prometheus is asked again and again.
+    "httpcore": logging.INFO,
+    "httpx": logging.WARNING,
     "slack_bolt": logging.INFO,
     "slack_sdk": logging.INFO,
     # Failed calls are raised as well, and logged where it is known what they mean.

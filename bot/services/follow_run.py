@@ -227,8 +227,16 @@ def _follow(change: Change, run: Run, seen: Observation) -> Run:
         started_at=_plausible(seen.started_at, run, change.now) if begins else run.started_at,
     )
     if begins:
-        _record(change, run, "run_started")
+        _record_start(change, run)
     return run
+
+
+def _record_start(change: Change, run: Run) -> None:
+    """Whose work it goes on with is told where it is an earlier booking's."""
+    booking = load_booking(change, run.booking)
+    earlier = booking.continues
+    details = {} if earlier is None else {"continues": str(earlier)}
+    _record(change, run, "run_started", **details)
 
 
 def _saved(change: Change, run: Run, checkpoint: Checkpoint) -> Run:

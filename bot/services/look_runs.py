@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bot.domain.errors import N_, NotFound
 from bot.domain.notes import Note
-from bot.domain.run import Run
+from bot.domain.run import Run, RunState
 from bot.services.site import Site
 from bot.store import run_queries
 
@@ -28,3 +28,9 @@ def latest_run(site: Site, booking_id: int) -> Run | None:
     """The last run of a booking; None when nothing was ever started there."""
     with site.database.snapshot() as connection:
         return run_queries.latest_runs(connection, [booking_id]).get(booking_id)
+
+
+def runs_its_job(site: Site, booking_id: int) -> bool:
+    """Whether it is too late to give the booking another job: a runner has this one."""
+    run = latest_run(site, booking_id)
+    return run is not None and not run.state.is_over and run.state is not RunState.WANTED

@@ -34,11 +34,22 @@ from bot.slack import (
 from bot.slack.blocks import history, notices
 from bot.slack.blocks.bookings import card, struck_card
 from bot.slack.blocks.build import actions, button, message, with_line
+from bot.slack.blocks.run_history import log_link
 from bot.slack.context import Message, Reply
 from bot.slack.ids import ActionId
 from bot.slack.reader import Mrkdwn, Reader
 
 _MINUTE = timedelta(minutes=1)
+
+#: How many records of a booking are looked through for what ended it.
+LOOKED_BACK = 10
+#: What is recorded after that: its open offer is withdrawn, its run ends, its log is kept.
+AFTERWARDS = frozenset(
+    {
+        "transfer_withdrawn", "rebooked", "checkpoint_seen",
+        "run_failed", "run_lost", "run_stopped", "run_trouble", "log_kept",
+    }
+)  # fmt: skip
 
 
 class Row(Protocol):
@@ -97,7 +108,7 @@ def _card(row: Row, site: Site, now: datetime, reader: Reader) -> Message | None
     warned = preemptions.warnings_of(site, [booking], now).get(booking.id)
     shown = card(reader, site.cluster, booking, look.drained_nodes(site), now, warned)
     run = latest_run(site, booking.id)
-    return _living(shown if run is None else with_line(shown, runs.state_line(reader, run)))
+    return _living(shown if run is None else with_line(shown, runs.run_line(reader, site, run)))
 
 
 def _moved_on(cluster: Cluster, booking: Booking, channel: str) -> Team | None:
@@ -108,13 +119,14 @@ def _moved_on(cluster: Cluster, booking: Booking, channel: str) -> Team | None:
 
 
 def _how_it_ended(site: Site, booking: Booking, reader: Reader) -> Mrkdwn:
-    """The last thing that was done to it, where that is what ended it."""
-    # What ends a booking withdraws its open offer, which is recorded after it.
-    records = look.history(site, booking.id, limit=2)
-    acts = [record for record in records if record.action != "transfer_withdrawn"]
-    if booking.state.is_live or not acts or acts[-1].action == "ended":
-        return reader.text(N_("ended"))
-    return history.sentence(reader, acts[-1])
+    """The last thing that was done to it, where that is what ended it; and its run's log."""
+    records = look.history(site, booking.id, limit=LOOKED_BACK)
+    acts = [record for record in records if record.action not in AFTERWARDS]
+    said = reader.text(N_("ended"))
+    if not booking.state.is_live and acts and acts[-1].action != "ended":
+        said = history.sentence(reader, acts[-1])
+    run = latest_run(site, booking.id)
+    return said if run is None or not run.log else phrases.joined(said, log_link(reader, run.log))
 
 
 def _event(row: Row, site: Site, _now: datetime, reader: Reader) -> Message | None:

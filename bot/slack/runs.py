@@ -120,6 +120,18 @@ def _is_address(log: str) -> bool:
     return log.startswith(("http://", "https://"))
 
 
+def run_line(reader: Reader, site: Site, run: Run) -> Mrkdwn:
+    """How far a run has come, and where to read what it writes, from its start on."""
+    said = state_line(reader, run)
+    where = run.log or (_page(site, run) if run.started_at is not None else "")
+    return phrases.joined(said, log_link(reader, where)) if where else said
+
+
+def _page(site: Site, run: Run) -> str:
+    """Where the pages show what a run writes; empty where there are none."""
+    return f"{address}/runs/{run.key}/log" if (address := site.address()) else ""
+
+
 def state_line(reader: Reader, run: Run) -> Mrkdwn:
     """How far a run has come, in a few words."""
     return _LINES[run.state](reader, run)
@@ -139,7 +151,7 @@ def _pending(reader: Reader, run: Run) -> Mrkdwn:
 
 
 def _running(reader: Reader, run: Run) -> Mrkdwn:
-    said = reader.text(N_("its run goes since {since}"), since=run.started_at)
+    said = reader.text(N_("its run began {since}"), since=run.started_at)
     if run.saved_at is not None:
         saved = reader.text(N_("last checkpoint {at}"), at=run.saved_at)
         said = phrases.joined(said, saved)

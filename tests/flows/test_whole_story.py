@@ -109,6 +109,6 @@ def test_a_training_goes_through_everything_and_its_thread_tells(story: Story) -
     tells(lab, label, "booked it again", "Its GPUs were reclaimed", "stopped", "checkpoint", "kept")
 
     lab.demo.clock.shift(4 * HOUR)
-    tells(lab, again, "Its run began", "Its run finished", "kept")
+    tells(lab, again, f"to go on with the work of *{label}*", "Its run finished", "kept")
     assert direct(lab, BOB, f"{again}*: its run finished")
     assert "resumed after epoch" in kept_log(lab, again)

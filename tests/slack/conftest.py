@@ -17,13 +17,13 @@ from bot.store.database import Database
 
 
 @pytest.fixture
-def open_site(tmp_path: Path) -> Iterator[Callable[[Cluster], Site]]:
+def open_site(tmp_path: Path) -> Iterator[Callable[..., Site]]:
     """A function that opens a site of its own for a cluster."""
     databases = []
 
-    def opened(cluster: Cluster) -> Site:
+    def opened(cluster: Cluster, address: str = "") -> Site:
         databases.append(Database(new_database(tmp_path, f"gpubot-{len(databases)}.db")))
-        site = Site.open(databases[-1], cluster)
+        site = Site.open(databases[-1], cluster, lambda: address)
         sync_nodes(site, now=builders.NOW)
         return site
 

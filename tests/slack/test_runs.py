@@ -116,10 +116,49 @@ def test_what_a_run_writes_cannot_format_or_address_anything(site: Site) -> None
 def test_show_and_the_card_tell_how_far_the_run_is(site: Site) -> None:
     bob = Talk(site, BOB)
     begun(site, bob)
-    assert "its run goes since" in words(bob.types("show B1"))
+    assert "its run began" in words(bob.types("show B1"))
     card = render("card", Row("C0VISION", "booking:1", {}), site, NOW)
     assert card is not None
-    assert "its run goes since" in words(card)
+    assert "its run began" in words(card)
+
+
+def test_the_card_of_a_booking_that_is_over_tells_what_ended_it_and_where_the_log_is(
+    site: Site,
+) -> None:
+    bob = Talk(site, BOB)
+    begun(site, bob)
+    run = comes_to(site, ENDS["succeeded"])
+    follow_run.log_kept(site, run, "http://gpubot.lab/runs/x/log", now=LATER)
+    card = render("card", Row("C0VISION", "booking:1", {}), site, LATER)
+    assert card is not None
+    assert "Its run finished after 2 h · <http://gpubot.lab/runs/x/log|its log>" in card.text
+
+
+def test_a_log_can_be_read_while_the_run_goes_on(open_site: Callable[..., Site]) -> None:
+    jobs = (JobTemplate("yolo-train", Job(command=("train",))),)
+    cluster = replace(builders.cluster(), jobs=jobs)
+    site = open_site(cluster, "http://gpubot.lab")
+    bob = Talk(site, BOB)
+    run = begun(site, bob)
+    link = f"<http://gpubot.lab/runs/{run.key}/log|its log>"
+    assert link in words(bob.types("show B1"))
+    card = render("card", Row("C0VISION", "booking:1", {}), site, NOW)
+    assert card is not None
+    assert link in words(card)
+
+
+def test_what_runs_already_is_offered_no_other_job(site: Site) -> None:
+    bob = Talk(site, BOB)
+    bob.types("reserve 4 tomorrow 10:00 8h on gpu-01 job yolo-train")
+    assert "Job…" in captions(bob.types("show B1"))
+    bob.types("cancel B1")
+    bob.types("reserve 4 now 8h on gpu-01 job yolo-train")
+    keep_time(site, now=NOW)
+    run = latest_run(site, 2)
+    assert run is not None
+    follow_run.submitted(site, run, now=NOW)
+    assert "Job…" not in captions(bob.types("show B2"))
+    assert captions(bob.types("job B2")) == []
 
 
 @pytest.mark.parametrize("end", ENDS)

@@ -40,6 +40,14 @@ def _at(template: str) -> Say:
     return say
 
 
+def _started(reader: Reader, record: AuditRecord, _actor: object) -> Mrkdwn:
+    earlier = _after(record).get("continues")
+    if earlier is None:
+        return reader.text(N_("Its run began"))
+    label = booking_label(int(earlier))
+    return reader.text(N_("Its run began, to go on with the work of *{label}*"), label=label)
+
+
 def _succeeded(reader: Reader, record: AuditRecord, _actor: object) -> Mrkdwn:
     return reader.text(N_("Its run finished{after}"), after=_after_how_long(reader, record))
 
@@ -117,7 +125,7 @@ def _after(record: AuditRecord) -> dict[str, Any]:
 
 
 SENTENCES: Mapping[str, Say] = {
-    "run_started": _simple(N_("Its run began")),
+    "run_started": _started,
     "run_again": _simple(N_("{actor} had its job started again")),
     "run_trouble": _noted(N_("Its run cannot go on yet: {note}")),
     "run_warned": _at(N_("Its run was told to save a checkpoint: the GPUs go {at}")),

@@ -10,6 +10,7 @@ from bot.domain.job_request import JobChange, parse_job
 from bot.domain.job_templates import example_for, known_template
 from bot.services.attach_job import attach_job
 from bot.services.look import get_booking, may_change
+from bot.services.look_runs import runs_its_job
 from bot.slack import forms, phrases
 from bot.slack.blocks import modal
 from bot.slack.blocks.bookings import changed
@@ -128,13 +129,19 @@ def _shown(call: Call, booking: Booking) -> Reply:
     if booking.job is not None:
         said = reader.text(N_("It {job}."), job=phrases.job(reader, booking.job))
         said = reader.sentences(said, *_variables(call, booking.job))
-    if booking.is_over(call.now) or not may_change(call.site, call.actor, booking):
+    if not _may_change_job(call, booking):
         return message(f"{line}\n{said}", title=phrases.label(booking))
     caption = reader.plain("Change…") if booking.job else reader.plain("Give it a job…")
     buttons = [button(caption, ActionId.JOB, value)]
     if booking.job is not None:
         buttons.append(button(reader.plain("Remove the job"), ActionId.JOB_REMOVE, value))
     return message(f"{line}\n{said}", actions(*buttons), title=phrases.label(booking))
+
+
+def _may_change_job(call: Call, booking: Booking) -> bool:
+    if booking.is_over(call.now) or runs_its_job(call.site, booking.id):
+        return False
+    return may_change(call.site, call.actor, booking)
 
 
 def _variables(call: Call, order: JobOrder) -> list[Mrkdwn]:

@@ -7,7 +7,7 @@ from bot.domain.errors import N_, UserId
 from bot.domain.request import parse_id_and_rest
 from bot.domain.waitlist import parse_entry_id
 from bot.services.look import drained_nodes, get_booking, history, may_change, open_transfer
-from bot.services.look_runs import latest_run
+from bot.services.look_runs import latest_run, runs_its_job
 from bot.services.measured import measured_use
 from bot.services.notice import notice_token
 from bot.slack import phrases
@@ -21,7 +21,7 @@ from bot.slack.payload import unpack_id
 from bot.slack.preemptions import warnings_of
 from bot.slack.reader import Mrkdwn
 from bot.slack.registry import Group, action, verb
-from bot.slack.runs import state_line
+from bot.slack.runs import run_line
 
 #: Longest purpose that is shown here; the domain keeps no longer one.
 WHOLE_PURPOSE = 300
@@ -109,7 +109,7 @@ def _transfer_line(call: Call, booking: Booking) -> list[Mrkdwn]:
 def _run_line(call: Call, booking: Booking) -> list[Block]:
     """How far what runs on it has come."""
     run = latest_run(call.site, booking.id)
-    return [] if run is None else [context(state_line(call.reader, run))]
+    return [] if run is None else [context(run_line(call.reader, call.site, run))]
 
 
 def _buttons(call: Call, booking: Booking) -> list[Block]:
@@ -117,7 +117,7 @@ def _buttons(call: Call, booking: Booking) -> list[Block]:
     if booking.is_over(call.now) or not may_change(call.site, call.actor, booking):
         return []
     buttons = row_buttons(call.reader, booking, call.now, in_list=False)
-    if call.site.cluster.jobs:
+    if call.site.cluster.jobs and not runs_its_job(call.site, booking.id):
         buttons.append(button(call.reader.plain("Job…"), ActionId.JOB, str(booking.id)))
     transfer = open_transfer(call.site, booking.id)
     if transfer is not None:
