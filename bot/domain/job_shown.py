@@ -10,6 +10,13 @@ from bot.domain.job_rules import seems_secret
 
 #: The longest that is shown of a command or of all parameters, in characters.
 LONGEST_SHOWN = 120
+HIDDEN = "…"
+#: What is given to a name within a script: `KEY=x`, `--key x`; and a password in an address.
+_GIVEN = re.compile(
+    r"((?<![\w-])(?:-{0,2}([A-Za-z_][\w-]*)\s*=\s*|--?([A-Za-z_][\w-]*)\s+))"
+    r"(?:\"[^\"]*\"|'[^']*'|[^\s\"';|&]+)"
+)
+_ADDRESS = re.compile(r"(://[^/\s:@]*:)[^/\s@]+@")
 _ASSIGNMENT = re.compile(r"(-{0,2}[A-Za-z_][\w-]*)=(.+)", re.DOTALL)
 
 
@@ -34,7 +41,11 @@ def job_in_words(order: JobOrder) -> str:
 
 def shown_words(job: Job) -> tuple[str, ...]:
     """The words of a command, without what looks like a secret in them."""
-    return tuple(_hidden(word) for word in job.command)
+    words = [_hidden(word) for word in job.command]
+    for at, option in enumerate(job.command[:-1]):
+        if option.startswith("-") and seems_secret(option.lstrip("-")):
+            words[at + 1] = HIDDEN
+    return tuple(words)
 
 
 def _own_words(job: Job) -> str:
@@ -45,9 +56,15 @@ def _own_words(job: Job) -> str:
 
 
 def _hidden(word: str) -> str:
-    """The word, without what looks like a secret in it: `--token=…`."""
+    """The word, without what looks like a secret in it: `--token=…`, also in a script."""
     found = _ASSIGNMENT.fullmatch(word)
-    return f"{found[1]}=…" if found and seems_secret(found[1].lstrip("-")) else word
+    if found and seems_secret(found[1].lstrip("-")):
+        return f"{found[1]}={HIDDEN}"
+    return _GIVEN.sub(_without, _ADDRESS.sub(rf"\1{HIDDEN}@", word))
+
+
+def _without(found: re.Match[str]) -> str:
+    return f"{found[1]}{HIDDEN}" if seems_secret(found[2] or found[3]) else found[0]
 
 
 def _short(text: str) -> str:

@@ -154,6 +154,10 @@ def test_a_form_begins_with_the_job_that_was_said() -> None:
     assert (said.job, said.parameters) == ("yolo-train", [("data", "x")])
 
 
+def own_script(script: str) -> JobOrder:
+    return JobOrder(own=Job(command=("bash", "-ec", script)))
+
+
 @pytest.mark.parametrize(
     ("order", "said"),
     [
@@ -162,6 +166,15 @@ def test_a_form_begins_with_the_job_that_was_said() -> None:
         (JobOrder("a", (), workers=2), "a (workers=2)"),
         (JobOrder(own=Job(command=("python", "a b"), env=(("T", "hidden"),))), "python 'a b'"),
         (JobOrder(own=Job(command=("x", "--token=hidden"))), "x '--token=…'"),
+        (JobOrder(own=Job(command=("x", "--api-key", "hidden", "-v"))), "x --api-key '…' -v"),
+        (
+            own_script("export A_TOKEN='hidden it'; x --password hidden"),
+            "bash -ec 'export A_TOKEN=…; x --password …'",
+        ),
+        (
+            own_script("x db://bob:hidden@db token y && B_SECRET=hidden x"),
+            "bash -ec 'x db://bob:…@db token y && B_SECRET=… x'",
+        ),
         (JobOrder(own=Job(command=("/bin/sh", "-c", "a |\n b"))), "a | b"),
         (JobOrder(own=Job(image="lab/x")), "lab/x"),
         (yolo(data="y" * 200), f"yolo-train (data={'y' * 114}…)"),
