@@ -126,6 +126,18 @@ def test_the_template_in_the_readme_is_a_good_one() -> None:
     assert found.required == ("data",)
 
 
+def test_a_parameter_may_stand_behind_a_script() -> None:
+    good = """
+[[jobs]]
+name = "x"
+command = ["bash", "-c", 'train --data "$1" --out {checkpoints} --gpus {gpus}', "train", "{data}"]
+required = ["data"]
+checkpoints = "{first}"
+"""
+    (found,) = read_text(GOOD + good, "gpubot.toml").jobs
+    assert found.command[-1] == "{data}"
+
+
 JOB = '\n[[jobs]]\nname = "x"\n'
 WRONG = {
     JOB: "jobs[1]: found neither command nor image",
@@ -133,6 +145,10 @@ WRONG = {
     JOB + 'command = ["a"]\nrequired = ["data"]': 'found "data", which no word uses as {data}',
     JOB + 'command = ["{a}"]\nrequired = ["a"]\nparameters = { a = "1" }': "which has a default",
     JOB + 'command = ["{gpus}"]\nrequired = ["gpus"]': "a meaning of its own",
+    JOB + 'command = ["sh", "-c", "x {a}"]\nrequired = ["a"]': "{a} in a shell's script",
+    JOB + 'command = ["/bin/bash", "-e", "-uc", "x {a}"]\nrequired = ["a"]': "{a} in a shell's",
+    JOB + 'command = ["bash", "-c", "ls {checkpoints}"]\nrequired = ["a"]\n'
+    'checkpoints = "/x/{a}"': "found {checkpoints} in a shell's script",
     JOB + 'command = ["a"]\nresume = ["b"]': "jobs[1].resume: found words, but no checkpoint",
     JOB + 'image = "a"\nresume = ["b"]\ncheckpoint = "c"': "but no command",
     JOB + 'command = ["a"]\ncheckpoint = "{checkpoints}/x"': "but no such folder",

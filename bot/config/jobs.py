@@ -25,6 +25,7 @@ from bot.domain.job_rules import (
 from bot.domain.yolo import SHIPPED
 
 _LONGEST_GRACE = timedelta(minutes=30)
+_SHELLS = frozenset({"sh", "bash", "dash", "zsh", "ksh"})
 _NFS = re.compile(r"([A-Za-z0-9.:\[\]-]+?):(/.*)")
 
 
@@ -165,8 +166,14 @@ def _volume(table: VolumeTable) -> Volume:
 def wrong_jobs(tables: Iterable[JobTable], host_paths: tuple[str, ...]) -> Iterator[str]:
     """What is wrong with single templates, though each of their keys is allowed."""
     for number, table in enumerate(tables, start=1):
-        for problem in (*_wrong_words(table), *_wrong_values(table, host_paths)):
+        for problem in _wrong(table, host_paths):
             yield f"jobs[{number}]{problem} ({table.name})"
+
+
+def _wrong(table: JobTable, host_paths: tuple[str, ...]) -> Iterator[str]:
+    yield from _wrong_words(table)
+    yield from _wrong_scripts(table)
+    yield from _wrong_values(table, host_paths)
 
 
 def _wrong_words(table: JobTable) -> Iterator[str]:
@@ -188,6 +195,26 @@ def _wrong_words(table: JobTable) -> Iterator[str]:
             if place not in PLACES and place not in names:
                 known = ", ".join([*names, *PLACES])
                 yield f".{key}: found {{{place}}}; allowed in braces: {known}"
+
+
+def _wrong_scripts(table: JobTable) -> Iterator[str]:
+    """Parameters that a shell would read as a part of its program."""
+    typed = {*table.required, *table.parameters}
+    if typed.intersection(places_in(table.checkpoints + table.checkpoint)):
+        typed |= {"checkpoints", "checkpoint"}
+    for key, words in (("command", table.command), ("resume", table.resume)):
+        for place in places_in(_script(words)):
+            if place in typed:
+                allowed = 'a word of its own behind the script, which has it as "$1"'
+                yield f".{key}: found {{{place}}} in a shell's script; allowed: {allowed}"
+
+
+def _script(words: tuple[str, ...]) -> str:
+    """What a shell reads as a program, in which a parameter would be one too; empty: nothing."""
+    if not words or words[0].rpartition("/")[2] not in _SHELLS:
+        return ""
+    options = [at for at, word in enumerate(words) if re.fullmatch(r"-[A-Za-z]*c", word)]
+    return "".join(words[at + 1] for at in options[:1] if at + 1 < len(words))
 
 
 def _texts(table: JobTable) -> Mapping[str, tuple[str, ...]]:
