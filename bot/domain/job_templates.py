@@ -11,9 +11,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from bot.domain import policy
-from bot.domain.booking import Booking, Shape
+from bot.domain.booking import Booking, Shape, Share
 from bot.domain.cluster import Cluster
-from bot.domain.errors import N_, BadJob, UnknownName
+from bot.domain.errors import N_, BadJob, BookingError, UnknownName
 from bot.domain.job import (
     PLACES,
     Job,
@@ -31,7 +31,7 @@ from bot.domain.job_rules import (
     is_set_by_gpubot,
 )
 from bot.domain.notes import Note
-from bot.domain.run import workers_of
+from bot.domain.run import can_share
 from bot.domain.run_rules import RunnerKind
 
 #: The longest value of a parameter, and all of them together with their names, in characters:
@@ -237,7 +237,7 @@ def check_job(cluster: Cluster, job: Job, shape: Shape) -> None:
         raise bad_job(Note(said))
     _check_words(job)
     _check_variables(job)
-    _check_volumes(cluster, job)
+    check_volumes(cluster, job)
     if job.workers is not None:
         _check_workers(cluster, job.workers, shape)
 
@@ -275,7 +275,8 @@ def _check_variables(job: Job) -> None:
             raise bad_job(Note(said, {"name": name}))
 
 
-def _check_volumes(cluster: Cluster, job: Job) -> None:
+def check_volumes(cluster: Cluster, job: Job) -> None:
+    """Raise BadJob for data that it may not use, or that could not be there."""
     mounts: set[str] = set()
     for volume in job.volumes:
         mount = posixpath.normpath(volume.mount)
@@ -329,9 +330,18 @@ def check_placed(cluster: Cluster, booking: Booking) -> None:
     if booking.job is None:
         return
     job = resolve(cluster, booking.job)
-    if job.workers is not None and not workers_of(booking, job.workers):
+    if job.workers is not None and not can_share(booking.shares, job.workers):
         each = booking.gpus // job.workers
         raise _not_on_nodes({"workers": job.workers, "gpus": booking.gpus}, each)
+
+
+def suits(cluster: Cluster, order: JobOrder | None, shares: Iterable[Share]) -> bool:
+    """Whether the job could run on these GPUs, as far as it can be told."""
+    try:
+        job = None if order is None else resolve(cluster, order)
+    except BookingError:
+        return True  # Whatever is wrong with it is said when it is to start.
+    return job is None or job.workers is None or can_share(shares, job.workers)
 
 
 def _not_on_nodes(fields: Mapping[str, object], each: int) -> BadJob:

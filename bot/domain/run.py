@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from bot.domain.booking import Booking, Priority, booking_label
+from bot.domain.booking import Booking, Priority, Share, booking_label
 from bot.domain.job import Job, JobOrder, checkpoint_file, checkpoint_folder, words_to_run
 
 
@@ -189,6 +190,13 @@ def run_key(booking: int, number: int) -> str:
     return f"gpubot-b{booking}-{number}"
 
 
+def can_share(shares: Iterable[Share], workers: int) -> bool:
+    """Whether so many workers can each have as many of those GPUs, on one node."""
+    counts = [share.gpus for share in shares]
+    each, rest = divmod(sum(counts), workers)
+    return bool(each) and not rest and not any(count % each for count in counts)
+
+
 def workers_of(booking: Booking, count: int | None) -> tuple[Worker, ...]:
     """How a booking's GPUs are shared among `count` workers; None: one a node.
 
@@ -198,9 +206,9 @@ def workers_of(booking: Booking, count: int | None) -> tuple[Worker, ...]:
     gpus = {share.node: ids.get(share.node, tuple(range(share.gpus))) for share in booking.shares}
     if count is None:
         return tuple(Worker(index, node, taken) for index, (node, taken) in enumerate(gpus.items()))
-    each, rest = divmod(booking.gpus, count)
-    if rest or not each or any(len(taken) % each for taken in gpus.values()):
+    if not can_share(booking.shares, count):
         return ()
+    each = booking.gpus // count
     parts = [
         (node, taken[first : first + each])
         for node, taken in gpus.items()

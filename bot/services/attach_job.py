@@ -8,14 +8,14 @@ from bot.domain import policy
 from bot.domain.actor import Actor
 from bot.domain.booking import Booking, BookingState, booking_label
 from bot.domain.cluster import Cluster
-from bot.domain.errors import N_, NotAllowed, UserId, WrongState
+from bot.domain.errors import N_, WrongState
 from bot.domain.job import JobOrder
 from bot.domain.job_templates import check_placed
 from bot.domain.notes import Note
 from bot.services import receipts
 from bot.services.change import Change
 from bot.services.changing import changing
-from bot.services.job_orders import checked
+from bot.services.job_orders import check_own, checked
 from bot.services.record import record_booking
 from bot.services.rows import load_booking, update_booking
 from bot.services.run_again import start_again
@@ -67,14 +67,8 @@ def _check_may(cluster: Cluster, actor: Actor, booking: Booking, order: JobOrder
         policy.check_may_change(cluster, actor, booking)
         return
     policy.check_may_keep(cluster, actor, booking)
-    if order.own is not None and actor.name != booking.owner and order != booking.job:
-        raise NotAllowed(
-            rule=Note(
-                N_("A command of one's own runs with the rights of the booking's owner, {owner}."),
-                {"owner": UserId(booking.owner)},
-            ),
-            who=Note(N_("Only they can give it one; you can give it a template.")),
-        )
+    if order != booking.job:
+        check_own(actor, booking.owner, order)
 
 
 def _change(

@@ -14,6 +14,7 @@ from bot.domain.booking import Booking, Placement, Shape
 from bot.domain.cluster import Node
 from bot.domain.drain import Drain, DrainState
 from bot.domain.errors import N_, InThePast, ReasonNeeded, WrongState
+from bot.domain.job_templates import suits
 from bot.domain.notes import Note
 from bot.domain.placement import place
 from bot.domain.shape_rules import known_node
@@ -149,7 +150,7 @@ def _elsewhere(change: Change, booking: Booking) -> Booking | None:
     """The booking on other nodes, same window; None when nothing that would do is free."""
     change.give_back("booking", booking.id)
     placement = _placement(change, booking)
-    if placement is None:
+    if placement is None or not suits(change.cluster, booking.job, placement.shares):
         change.reclaim(booking.id, booking.shares, booking.window)
         return None
     change.take(booking.id, placement)

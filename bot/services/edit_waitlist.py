@@ -22,7 +22,7 @@ from bot.domain.waitlist import (
 from bot.domain.words import clean_text
 from bot.services.change import Change
 from bot.services.changing import changing
-from bot.services.job_orders import checked
+from bot.services.job_orders import check_own, checked
 from bot.services.join_waitlist import FreeAlready, check_wish, span_of
 from bot.services.site import Site
 from bot.services.wait_rows import (
@@ -63,7 +63,7 @@ def change_entry(
             priority=request.priority,
             preemptible=request.preemptible,
             purpose=request.purpose,
-            job=_job_of(change.cluster, entry, request),
+            job=_job_of(change.cluster, actor, entry, request),
             unanswered=0,
         )
         if (found := find_room(change.calendar, after, now=change.now)) is not None:
@@ -72,9 +72,13 @@ def change_entry(
         return after
 
 
-def _job_of(cluster: Cluster, entry: WaitlistEntry, request: WaitRequest) -> JobOrder | None:
+def _job_of(
+    cluster: Cluster, actor: Actor, entry: WaitlistEntry, request: WaitRequest
+) -> JobOrder | None:
     """The job that is asked for now; one of somebody's own, which no form shows, stays."""
     if request.job is not None:
+        if request.job != entry.job:
+            check_own(actor, entry.owner, request.job)
         return checked(cluster, request.job, request.shape)
     return entry.job if entry.job is not None and entry.job.own is not None else None
 

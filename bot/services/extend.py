@@ -9,6 +9,7 @@ from bot.domain.actor import Actor
 from bot.domain.booking import Booking, Placement, booking_label
 from bot.domain.calendar import Calendar
 from bot.domain.errors import N_, BadLength, Conflict, WrongState
+from bot.domain.job_templates import suits
 from bot.domain.placement import place
 from bot.domain.window import Grid, Window
 from bot.services import receipts
@@ -118,7 +119,7 @@ def _extend(change: Change, booking: Booking, until: datetime) -> Booking:
     change.give_back("booking", booking.id)
     hints = hints_for(change.connection, booking.team, window)
     placement = place(change.calendar, booking.shape, window, hints)
-    if placement is None:
+    if placement is None or not suits(change.cluster, booking.job, placement.shares):
         raise DoesNotFit
     change.take(booking.id, placement)
     return update_booking(change, booking, window=window, shares=placement.shares)

@@ -8,8 +8,10 @@ from bot.domain import policy
 from bot.domain.actor import Actor
 from bot.domain.booking import Shape
 from bot.domain.cluster import Cluster
+from bot.domain.errors import N_, NotAllowed, UserId
 from bot.domain.job import JobOrder
 from bot.domain.job_templates import check_allowed, check_order
+from bot.domain.notes import Note
 from bot.services.change import Change
 from bot.services.rows import load_booking
 
@@ -40,6 +42,19 @@ def work_of(
     if job is None:
         return Work(None, None)
     return Work(checked(change.cluster, job, shape), first)
+
+
+def check_own(actor: Actor, owner: str, job: JobOrder) -> None:
+    """Raise NotAllowed for a command that somebody else would run with the owner's rights."""
+    if job.own is None or actor.name == owner:
+        return
+    raise NotAllowed(
+        rule=Note(
+            N_("A command of one's own runs with the rights of the booking's owner, {owner}."),
+            {"owner": UserId(owner)},
+        ),
+        who=Note(N_("Only they can give it one; you can give it a template.")),
+    )
 
 
 def checked(cluster: Cluster, job: JobOrder, shape: Shape) -> JobOrder:

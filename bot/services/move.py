@@ -9,6 +9,7 @@ from bot.domain.actor import Actor
 from bot.domain.booking import Booking, booking_label
 from bot.domain.errors import N_, WrongState
 from bot.domain.fitting import fit
+from bot.domain.job_templates import suits
 from bot.domain.notes import Note
 from bot.domain.request import BookingRequest
 from bot.domain.window import Window, asked_length
@@ -104,7 +105,7 @@ def _move(change: Change, booking: Booking, window: Window) -> Booking:
     change.give_back("booking", booking.id)
     hints = hints_for(change.connection, booking.team, window)
     placement = place_over_overruns(change, booking.shape, window, hints)
-    if placement is None:
+    if placement is None or not suits(change.cluster, booking.job, placement.shares):
         raise DoesNotFit
     change.take(booking.id, placement)
     return update_booking(change, booking, window=window, shares=placement.shares)

@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 from bot.domain.booking import Booking, BookingState, booking_label
 from bot.domain.cluster import Cluster
 from bot.domain.errors import N_, BookingError, InputError
-from bot.domain.job_templates import resolve
+from bot.domain.job_templates import check_volumes, resolve
 from bot.domain.run import Run, RunState, WorkOrder, workers_of
 from bot.services.notice import notice_token
 from bot.services.site import Site
@@ -106,12 +106,13 @@ def _losing_at(
 def work_order(site: Site, work: Work) -> WorkOrder:
     """Everything a runner needs to start it.
 
-    Raises BookingError when its job cannot be run: a template that is gone, or workers that the
-    GPUs cannot be shared among.
+    Raises BookingError when its job cannot be run: a template that is gone, a folder that may not
+    be used any more, or workers that the GPUs cannot be shared among.
     """
     booking, cluster = work.booking, site.cluster
     assert booking.job is not None, "a run is wanted for a job"
     job = resolve(cluster, booking.job)
+    check_volumes(cluster, job)
     workers = workers_of(booking, job.workers)
     if not workers:
         shares = ", ".join(f"{share.gpus} on {share.node}" for share in booking.shares)
@@ -165,5 +166,5 @@ def accounts_of(site: Site, bookings: Sequence[Booking]) -> dict[int, str]:
 def live_bookings(site: Site, *, now: datetime, until: datetime) -> list[Booking]:
     """The bookings that hold GPUs now or begin before `until`, by start."""
     with site.database.snapshot() as connection:
-        found = queries.open_bookings(connection, after=now)
-    return [booking for booking in found if booking.window.start < until]
+        found = queries.open_bookings(connection, after=now, before=until)
+    return list(found)

@@ -13,6 +13,7 @@ from sqlmodel import col
 from bot.domain.actor import GPUBOT
 from bot.domain.booking import Booking, Placement
 from bot.domain.errors import BookingError
+from bot.domain.job_templates import suits
 from bot.domain.waitlist import EntryState, WaitlistEntry, find_room
 from bot.domain.window import GRACE, Window
 from bot.services.change import OPEN_END, Change
@@ -82,7 +83,7 @@ def serve(change: Change, entry: WaitlistEntry) -> bool:
     if entry.is_queued:
         return _serve_queued(change, entry)
     found = find_room(change.calendar, entry, now=change.now)
-    if found is None or not _within_quota(change, entry, found):
+    if found is None or not _may_have(change, entry, found):
         return False
     _offer(change, entry, found)
     return True
@@ -92,7 +93,7 @@ def _serve_queued(change: Change, entry: WaitlistEntry) -> bool:
     """A run with a command or job begins by itself; else somebody has to be there, so it asks."""
     if entry.purpose or entry.job is not None:
         found = find_room(change.calendar, entry, now=change.now)
-        if found is None or not _within_quota(change, entry, found):
+        if found is None or not _may_have(change, entry, found):
             return False
         begin_run(change, entry, found)
         tell_entry(change, replace(entry, state=EntryState.BOOKED))
@@ -100,7 +101,7 @@ def _serve_queued(change: Change, entry: WaitlistEntry) -> bool:
     for answer in (change.cluster.policy.offer_expires, SHORTEST_ANSWER):
         roomy = replace(entry, length=entry.length + answer)
         found = find_room(change.calendar, roomy, now=change.now)
-        if found is not None and _within_quota(change, entry, found):
+        if found is not None and _may_have(change, entry, found):
             _offer(change, entry, found)
             return True
     return False
@@ -134,8 +135,10 @@ def _offer(change: Change, entry: WaitlistEntry, placement: Placement) -> None:
     announce_offer(change, offer)
 
 
-def _within_quota(change: Change, entry: WaitlistEntry, found: Placement) -> bool:
-    """Whether the owner could accept it."""
+def _may_have(change: Change, entry: WaitlistEntry, found: Placement) -> bool:
+    """Whether the owner could accept it, and its job run there."""
+    if not suits(change.cluster, entry.job, found.shares):
+        return False
     try:
         check_quotas(change, entry.owner, entry.team, found.window, found.gpus)
     except BookingError:

@@ -60,13 +60,19 @@ def open_bookings(
     connection: Connection,
     *,
     after: datetime,
+    before: datetime | None = None,
     owner: str | None = None,
     team: str | None = None,
     limit: int | None = None,
 ) -> tuple[Booking, ...]:
-    """Live bookings that end after `after`, by start; of one owner or team where given."""
+    """Live bookings that end after `after` and start before `before`, by start.
+
+    Of one owner or team where given.
+    """
     booking = models.Booking
     statement = columns(booking).where(col(booking.state).in_(LIVE), col(booking.end_at) > after)
+    if before is not None:
+        statement = statement.where(col(booking.start_at) < before)
     if owner is not None:
         statement = statement.where(col(booking.owner) == owner)
     if team is not None:

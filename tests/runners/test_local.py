@@ -401,3 +401,11 @@ def test_times_are_the_machines_own(lab: LocalLab) -> None:
     assert seen.started_at is not None
     assert seen.ended_at is not None
     assert before <= seen.started_at <= seen.ended_at <= datetime.now(UTC)
+
+
+def test_what_was_left_half_removed_is_removed_when_asked_again(lab: LocalLab) -> None:
+    left = lab.kept / ".gone-gpubot-b7-1"
+    left.mkdir(parents=True)
+    (left / "worker-0.log").write_text("what nobody is to keep\n")
+    lab.runner.forget("gpubot-b7-1")
+    assert not left.exists()

@@ -11,10 +11,11 @@ from delivering import tick, told
 from promises import check_promises
 
 from bot.domain.booking import Booking, BookingState, Share
-from bot.domain.errors import NotAllowed, WrongState
-from bot.domain.job import Job, JobOrder, JobTemplate
+from bot.domain.errors import BadJob, NotAllowed, WrongState
+from bot.domain.job import Job, JobOrder, JobTemplate, Volume, VolumeKind
 from bot.domain.run import Checkpoint, Observation, Run, RunState
 from bot.domain.run_course import KEEP_TRYING, MISSING_FOR, PATIENCE
+from bot.domain.run_rules import RunRules
 from bot.services import follow_run, look
 from bot.services.look_runs import latest_run
 from bot.services.no_show import ask_idle
@@ -306,3 +307,18 @@ def test_where_the_log_is_kept_is_told_once(site: Site, booking: Booking) -> Non
     follow_run.settled(site, run_of(site, booking), now=TONIGHT + HOUR)
     assert open_work(site, now=TONIGHT + HOUR) == ()
     assert KEEP_TRYING > HOUR
+
+
+def test_a_folder_that_may_not_be_used_any_more_is_not_used(site: Site) -> None:
+    data = Volume(VolumeKind.HOST, "/mnt/data", "/data")
+    rules = RunRules(own_commands=True)
+    policy = replace(site.cluster.policy, host_paths=("/mnt/data",))
+    site.adopt(replace(site.cluster, runs=rules, policy=policy))
+    own = JobOrder(own=Job(command=("train",), volumes=(data,)))
+    booked = reserve(site, actor(BOB), replace(request(4, node="gpu-01"), job=own), now=NOW)
+    tick(site, TONIGHT)
+    work = work_of(site, booked)
+    assert work_order(site, work).job.volumes == (data,)
+    site.adopt(replace(site.cluster, policy=replace(policy, host_paths=())))
+    with pytest.raises(BadJob, match="may use no folders"):
+        work_order(site, work)

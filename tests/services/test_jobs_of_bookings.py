@@ -12,7 +12,7 @@ from wanting import HOUR, LATER, take, urgent, wish
 
 from bot.domain.booking import Booking
 from bot.domain.cluster import Cluster
-from bot.domain.errors import BadJob, NotAllowed, UnknownName, WrongState
+from bot.domain.errors import BadJob, Conflict, NotAllowed, UnknownName, WrongState
 from bot.domain.job import Job, JobOrder
 from bot.domain.run import RunState
 from bot.domain.run_rules import RunRules
@@ -23,9 +23,10 @@ from bot.services.attach_job import attach_job
 from bot.services.book_in_place import book_more_time
 from bot.services.cancel import cancel
 from bot.services.changing import changing
+from bot.services.edit_waitlist import change_entry
 from bot.services.join_waitlist import join_waitlist
 from bot.services.look import get_booking, history
-from bot.services.look_waiting import get_preemption
+from bot.services.look_waiting import get_preemption, open_offer_of
 from bot.services.move import move
 from bot.services.reclaim import book_again, release_for_preemptor
 from bot.services.reserve import reserve, reserve_all
@@ -198,6 +199,16 @@ def test_only_the_owner_has_commands_of_their_own_run_with_their_rights(site: Si
     assert attach_job(site, actor(ALICE), booking.id, YOLO, reason="x", now=NOW).job == YOLO
 
 
+def test_only_the_owner_of_a_wish_has_a_command_of_their_own_wait(site: Site) -> None:
+    booked(site, None)
+    asked = replace(wish(earliest=TONIGHT, latest=TONIGHT + 8 * HOUR), job=YOLO)
+    entry = join_waitlist(site, actor(BOB), asked, now=NOW)
+    with pytest.raises(NotAllowed, match="rights of the booking's owner"):
+        change_entry(site, actor(ALICE), entry.id, replace(asked, job=OWN), now=NOW)
+    assert change_entry(site, actor(BOB), entry.id, replace(asked, job=OWN), now=NOW).job == OWN
+    assert change_entry(site, actor(ALICE), entry.id, replace(asked, job=OWN), now=NOW).job == OWN
+
+
 def test_a_command_stays_behind_when_its_booking_is_handed_over(site: Site) -> None:
     for job, kept in ((OWN, None), (YOLO, YOLO)):
         booking = booked(site, job)
@@ -237,3 +248,27 @@ def test_one_key_for_two_bookings_changes_both(site: Site) -> None:
     for node in ("gpu-01", "gpu-02"):
         booking = booked(site, node=node)
         assert attach_job(site, actor(BOB), booking.id, OTHER, now=NOW, key="one").job == OTHER
+
+
+TWO = JobOrder(own=Job(command=("x",), workers=2))
+
+
+def test_a_booking_moves_to_no_gpus_that_its_job_could_not_use(site: Site) -> None:
+    booking = booked(site, TWO, node=None, spread=True)
+    later = TONIGHT + 12 * HOUR
+    for node, gpus in (("gpu-01", 3), ("gpu-02", 4), ("gpu-03", 5)):
+        booked(site, None, user=ALICE, node=node, gpus=gpus, start=later)
+    with pytest.raises(Conflict):
+        move(site, actor(BOB), booking.id, later, now=NOW)
+    assert get_booking(site, booking.id) == booking
+
+
+def test_a_wish_is_offered_no_gpus_that_its_job_could_not_use(site: Site) -> None:
+    for node, gpus in (("gpu-01", 3), ("gpu-02", 4), ("gpu-03", 5)):
+        booked(site, None, user=ALICE, node=node, gpus=gpus)
+    last = booked(site, None, user=ALICE, node="gpu-03", gpus=3)
+    asked = replace(wish(4, 8, earliest=TONIGHT, latest=TONIGHT + 8 * HOUR), job=TWO)
+    asked = replace(asked, shape=replace(asked.shape, node=None, spread=True))
+    entry = join_waitlist(site, actor(BOB), asked, now=NOW)
+    cancel(site, actor(ALICE), last.id, now=NOW)
+    assert open_offer_of(site, entry.id) is None

@@ -120,13 +120,13 @@ class LocalRunner:
         folder = self._of(key)
         with _told("cannot remove the run"):
             seen = self._observe(folder) if folder.exists() else None
-            if seen is None or not seen.state.is_over:
-                return
             # In one step, so that a run that is half removed is never seen.
             gone = folder.with_name(f".gone-{key}")
-            shutil.rmtree(gone, ignore_errors=True)
-            folder.rename(gone)
-            shutil.rmtree(gone)
+            if gone.exists():
+                shutil.rmtree(gone)
+            if seen is not None and seen.state.is_over:
+                folder.rename(gone)
+                shutil.rmtree(gone)
 
     def hold(self, holds: Sequence[Hold]) -> None:
         """Nothing: this host has no scheduler of its own."""
