@@ -206,9 +206,10 @@ def workers_of(booking: Booking, count: int | None) -> tuple[Worker, ...]:
     gpus = {share.node: ids.get(share.node, tuple(range(share.gpus))) for share in booking.shares}
     if count is None:
         return tuple(Worker(index, node, taken) for index, (node, taken) in enumerate(gpus.items()))
-    if not can_share(booking.shares, count):
+    # A node that lost GPUs has fewer for the booking than it promised.
+    if not can_share((Share(node, len(taken)) for node, taken in gpus.items()), count):
         return ()
-    each = booking.gpus // count
+    each = sum(map(len, gpus.values())) // count
     parts = [
         (node, taken[first : first + each])
         for node, taken in gpus.items()

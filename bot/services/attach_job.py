@@ -12,6 +12,7 @@ from bot.domain.errors import N_, WrongState
 from bot.domain.job import JobOrder
 from bot.domain.job_templates import check_placed
 from bot.domain.notes import Note
+from bot.domain.run import RunState
 from bot.services import receipts
 from bot.services.change import Change
 from bot.services.changing import changing
@@ -23,6 +24,8 @@ from bot.services.run_rows import want_run
 from bot.services.site import Site
 from bot.store import run_queries
 
+RUNS_ALREADY = N_("runs its job already; nothing was changed.")
+STARTING = N_("is having its job started at this moment; nothing was changed.")
 EXAMPLE = '/gpu job B142 yolo-train data=coco.yaml "data was moved"'
 
 
@@ -98,4 +101,5 @@ def _check_open(change: Change, booking: Booking, order: JobOrder | None) -> Non
     past = run_queries.runs_of(change.connection, booking.id)
     # What no runner was asked for yet starts as the job that the booking has then.
     if past and not past[-1].state.is_over and (order is None or not past[-1].is_untouched):
-        raise WrongState(booking=label, why=Note(N_("runs its job already; nothing was changed.")))
+        is_asked = past[-1].state is RunState.WANTED
+        raise WrongState(booking=label, why=Note(STARTING if is_asked else RUNS_ALREADY))

@@ -142,7 +142,8 @@ class RunKeeper:
         if follow_run.given_up(self._site, work.run, observed, now=now):
             return
         if observed.state is RunState.FAILED and _SAYS_NOTHING.fullmatch(observed.note):
-            observed = replace(observed, note=self._last_words(work.run.key) or observed.note)
+            which = observed.note if observed.note.startswith("worker") else ""
+            observed = replace(observed, note=self._last_words(work.run.key) or which)
         follow_run.saw(self._site, work.run, observed, now=now)
         if not observed.state.is_over and must_warn(work.run, work.losing_at):
             self._warn(work, observed)

@@ -110,6 +110,9 @@ def test_workers_that_cannot_share_the_gpus_are_refused_in_words(site: Site) -> 
     fewer = replace(work.booking, shares=(Share("gpu-01", 2),), gpu_ids=(("gpu-01", (0, 1)),))
     with pytest.raises(WorkersDoNotFit, match="3 workers cannot share 2 GPUs"):
         work_order(site, replace(work, booking=fewer))
+    lost = replace(work.booking, gpu_ids=(("gpu-01", (0, 1)),))
+    with pytest.raises(WorkersDoNotFit):
+        work_order(site, replace(work, booking=lost))
 
 
 def test_a_run_that_began_is_told_once_and_counts_as_use(site: Site, booking: Booking) -> None:

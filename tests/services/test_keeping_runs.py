@@ -148,7 +148,7 @@ def test_a_job_that_is_being_started_is_not_changed_any_more(lab: Lab) -> None:
     booking = lab.begun()
 
     def change() -> None:
-        with pytest.raises(WrongState, match="already"):
+        with pytest.raises(WrongState, match="is having its job started"):
             attach_job(lab.site, actor(BOB), booking.id, OTHER, now=lab.now)
 
     lab.servers.meanwhile = change
@@ -241,6 +241,17 @@ def test_a_log_that_cannot_be_read_keeps_no_run_from_ending(lab: Lab) -> None:
     lab.servers.end(run.key, RunState.FAILED)
     lab.ticks()
     assert lab.run(booking).state is RunState.FAILED
+
+
+def test_an_exit_status_is_told_once(lab: Lab) -> None:
+    booking = lab.begun()
+    lab.ticks(2)
+    run = lab.run(booking)
+    (lab.servers.folder / run.key).write_text("")
+    failed = Observation(RunState.FAILED, note="exit status 1", exit_code=1)
+    lab.servers.runs[run.key] = failed
+    lab.ticks()
+    assert (lab.run(booking).exit_code, lab.run(booking).note) == (1, "")
 
 
 def test_the_checkpoint_that_a_run_begins_with_is_as_old_as_it_is(lab: Lab) -> None:
