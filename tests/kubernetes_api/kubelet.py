@@ -171,6 +171,9 @@ class Kubelet:
         until = datetime.fromisoformat(pod["metadata"]["deletionTimestamp"])
         if "running" in state and self.objects.now() >= until:
             self.finish(name, 137)
+        elif "waiting" in state:
+            # What real ones say of a container that never began.
+            self.finish(name, 137, "ContainerStatusUnknown")
         elif "running" not in state:
             self.objects.remove(self.pods, name)
 

@@ -173,6 +173,10 @@ class Volcano:
             )
         for pod in self.pods(key):
             self._bind(pod) if fits else self._leave(pod)
+        if fits:
+            # The real one says this while pods are being bound.
+            ready = "0/1 tasks in gang unschedulable: pod group is ready, 1 Binding, 1 minAvailable"
+            self.event("PodGroup", f"{key}-uid", "Unschedulable", ready)
         if not fits and not self.pods(key) and not job["status"].get("told"):
             self.event(
                 "PodGroup",

@@ -53,6 +53,14 @@ WAITING = [
         True,
     ),
     (
+        Seen("Pending", 1, [pod(waiting='ImagePullBackOff: Back-off pulling image "lab/yolo:9"')],
+             [event("Failed", "Failed to pull lab/yolo:9: not found", second=0),
+              event("Failed", "Error: ErrImagePull", second=0),
+              event("Failed", "Error: ImagePullBackOff", second=9)]),
+        "image pull failed: Failed to pull lab/yolo:9: not found",
+        True,
+    ),
+    (
         Seen("Pending", 1, [pod(waiting="InvalidImageName: couldn't parse image")]),
         "image pull failed: couldn't parse image",
         True,
@@ -73,6 +81,19 @@ WAITING = [
         "waiting for 2 of 2 pods: 1 Insufficient cpu",
         False,
     ),
+    (
+        Seen("Pending", 2, [pod(unbound="Pod gpubot-runs/gpubot-b1-1-w0-0 can possibly be "
+                                        "assigned to gpu-01, once minAvailable is satisfied"),
+                            pod(1, unbound="0/2 nodes are available: 1 Insufficient cpu.")]),
+        "waiting for 2 of 2 pods: 1 Insufficient cpu",
+        False,
+    ),
+    (
+        Seen("Pending", 2, [pod(phase="Running"), pod(1, phase="Succeeded")],
+             [event("Unschedulable", "1 Insufficient cpu", "PodGroup")]),
+        "",
+        False,
+    ),
 ]  # fmt: skip
 
 
@@ -88,6 +109,14 @@ GANG = (
 )
 REASONS = [
     (GANG, "waiting for 2 of 2 pods"),
+    (
+        "0/2 tasks in gang unschedulable: pod group is ready, 2 Binding, 2 minAvailable",
+        "waiting for 2 of 2 pods",
+    ),
+    (
+        '2 plugin VolumeZone pre-predicates failed persistentvolumeclaim "coco" not found',
+        'a volume is missing: persistentvolumeclaim "coco" not found',
+    ),
     (
         GANG + ". Origin reason is gpubot-b1-1-w0-0: 0/2 nodes are unavailable: 1 Insufficient "
         "nvidia.com/gpu, 1 node(s) didn't match Pod's node affinity/selector.",
@@ -207,3 +236,17 @@ def test_a_pod_that_is_deleted_while_it_runs_is_remembered_as_taken() -> None:
     assert seen.exit_code == 0
     assert pod_of(running).is_taken is False
     assert from_json(to_json(seen)) == seen
+
+
+def test_a_container_that_never_was_has_no_exit_code() -> None:
+    ended: dict[str, Any] = {"exitCode": 137, "reason": "ContainerStatusUnknown"}
+    found: dict[str, Any] = {
+        "metadata": {"name": "gpubot-b1-1-w0-0", "deletionTimestamp": "2026-11-25T02:00:00Z"},
+        "status": {
+            "phase": "Failed",
+            "containerStatuses": [{"name": "worker", "state": {"terminated": ended}}],
+        },
+    }
+    waited = pod(waiting="ImagePullBackOff: Back-off pulling image", is_taken=True)
+    seen = observe(Seen("Terminated", 1, [pod_of(found, waited)], is_stopped=True))
+    assert (seen.state, seen.note, seen.exit_code) == (RunState.STOPPED, "", None)

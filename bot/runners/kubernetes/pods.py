@@ -13,6 +13,9 @@ from typing import Any
 from bot.runners.kubernetes import names
 from bot.runners.kubernetes.api import Object, one_line
 
+#: What kubelets say of the end of a container that they cannot find.
+_UNKNOWN = "ContainerStatusUnknown"
+
 
 @dataclass(frozen=True, slots=True)
 class Pod:
@@ -76,7 +79,8 @@ def pod_of(found: Object, before: Pod | None = None) -> Pod:
         unbound=_unbound(conditions.get("PodScheduled", {})),
         started_at=_instant((state.get("running") or ended).get("startedAt") or _begun(status)),
         ended_at=_instant(ended.get("finishedAt")),
-        exit_code=ended.get("exitCode"),
+        # The code of a container that never was, or that its node has lost, is made up (137).
+        exit_code=None if ended.get("reason") == _UNKNOWN else ended.get("exitCode"),
         reason=ended.get("reason") or status.get("reason") or "",
         message=one_line(ended.get("message") or status.get("message") or ""),
         is_taken=taken or (before is not None and before.is_taken),

@@ -27,6 +27,9 @@ _NODE_GONE = ("DeletionByTaintManager", "DeletionByPodGC", "TerminationByKubelet
 _KILLED = 137
 _ORIGIN = re.compile(r"Origin reason is[^:]*: ")
 _UNAVAILABLE = re.compile(r"^(all|\d+/\d+) nodes are (un)?available: ")
+#: Volcano's word for a gang that waits for its own rest, or whose pods are being bound just now.
+_GANG_ONLY = re.compile(r"pod group is (not )?ready|can possibly be assigned to")
+_PLUGIN = re.compile(r"\d+ plugin \w+ pre-predicates failed ")
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +190,7 @@ def _waits_for(seen: Seen) -> tuple[str, bool]:
         if pod.waiting:
             reason, _, text = pod.waiting.partition(": ")
             if reason in _IMAGE:
-                pulled = text if "Back-off" not in text else _said(seen, ("Failed",), text)
+                pulled = text if "Back-off" not in text else _pull_error(seen, text)
                 return one_line(f"image pull failed: {pulled or reason}"), True
             return one_line(f"its container cannot start: {text or reason}"), True
     if mount := _said(seen, _MOUNT):
@@ -198,8 +201,18 @@ def _waits_for(seen: Seen) -> tuple[str, bool]:
     if "persistentvolumeclaim" in why:
         return one_line(f"a volume is missing: {why}"), True
     missing = seen.workers - sum(pod.phase != "Pending" for pod in seen.pods)
+    if not missing:
+        # All have begun; Volcano says so in a moment.
+        return "", False
     note = f"waiting for {missing} of {seen.workers} pods"
     return one_line(f"{note}: {why}" if why else note), False
+
+
+def _pull_error(seen: Seen, text: str) -> str:
+    """Why a pull is being put off: kubelets tell it in one event, and "Error: …" in the next."""
+    failed = [one for one in seen.events if one.get("reason") == "Failed"]
+    telling = [one for one in failed if not str(one.get("message", "")).startswith("Error: ")]
+    return _newest(telling) or text
 
 
 def _why_unbound(seen: Seen) -> str:
@@ -215,9 +228,10 @@ def _reason(text: str) -> str:
     All nodes but the booked one "didn't match": that is always so, and no news.
     """
     origin = _ORIGIN.search(text)
-    if origin is None and "pod group is not ready" in text:
+    if origin is None and _GANG_ONLY.search(text):
         return ""
     bare = _UNAVAILABLE.sub("", text[origin.end() :] if origin else text).rstrip(".")
+    bare = _PLUGIN.sub("", bare)
     parts = [part for part in bare.split(", ") if "didn't match Pod's node affinity" not in part]
     return ", ".join(parts) or bare
 
