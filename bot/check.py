@@ -19,13 +19,16 @@ from bot.config.settings import SLACK_API_URL, ConfigError, Settings
 from bot.directory.checking import look_at_directories
 from bot.domain.cluster import Cluster
 from bot.domain.errors import BookingError
+from bot.domain.job import Job
 from bot.domain.run_rules import RunnerKind
 from bot.monitoring.dcgm import read_gpus
 from bot.monitoring.prometheus import Prometheus, PrometheusError
 from bot.monitoring.settings import MonitoringSettings
 from bot.runners.archive import ArchiveError, make_archive
 from bot.runners.kubernetes.checking import look_at_kubernetes
-from bot.runners.local.runner import nodes_here
+from bot.runners.local.runner import local_runner, nodes_here
+from bot.runners.protocol import Refused
+from bot.runners.secret_files import read_secrets
 from bot.runners.settings import RunnerSettings
 from bot.runners.slurm.checking import look_at_slurm
 from bot.services.directory import known_addresses
@@ -36,6 +39,7 @@ from bot.store.migrate import newest_revision, revision
 from bot.ticks.monitoring import nothing_found
 from bot.web.vendored import HOW, missing_files
 
+LOCALLY = "jobs: run as processes of this server"
 #: A missing or old database is nothing to repair before the first start.
 MAKES_IT = "`gpubot serve` brings it up to date when it starts, `gpubot migrate` now"
 
@@ -206,6 +210,7 @@ def _runner(cluster: Cluster | None, edges: Edges) -> Iterator[Finding]:
         case RunnerKind.LOCAL:
             yield from _local(settings, cluster)
     if settings.kind is not RunnerKind.OFF:
+        yield from _templates(settings, cluster)
         yield _logs(edges)
 
 
@@ -216,7 +221,31 @@ def _local(settings: RunnerSettings, cluster: Cluster) -> Iterator[Finding]:
         text = "jobs: no node is this server, so none is started here; see runner.local.nodes"
         yield Finding(ok=None, text=text)
     else:
-        yield _good(f"jobs: run as processes of this server, on {', '.join(here)}")
+        runner = local_runner(settings.local, settings.folder, settings.secrets, names, {})
+        problem = runner.problem()
+        where = ", ".join(here)
+        yield _bad(f"jobs: {problem}") if problem else _good(f"{LOCALLY}, on {where}")
+
+
+def _templates(settings: RunnerSettings, cluster: Cluster) -> Iterator[Finding]:
+    """Templates that could run nothing here."""
+    in_pods = settings.kind is RunnerKind.KUBERNETES
+    for template in cluster.jobs:
+        job, shown = template.job, f"job {template.name}"
+        if in_pods and not (job.image or settings.kubernetes.image):
+            yield _bad(f"{shown}: has no image, nor is there a runner.kubernetes.image")
+        if not in_pods and not job.command:
+            yield _bad(f"{shown}: has no command, and images are for Kubernetes only")
+        if not in_pods:
+            yield from _secrets(settings, shown, job)
+
+
+def _secrets(settings: RunnerSettings, shown: str, job: Job) -> Iterator[Finding]:
+    """Whether what a job's secrets name is there. Kubernetes lets nobody look at its own."""
+    try:
+        read_secrets(settings.secrets, job.secrets)
+    except Refused as error:
+        yield _bad(f"{shown}: {error}; see runner.secrets")
 
 
 def _logs(edges: Edges) -> Finding:

@@ -16,7 +16,8 @@ _SECRET = re.compile(
 
 #: Libraries that are louder than their news is worth, or print whole requests when at DEBUG.
 _QUIET = {
-    "apscheduler": logging.WARNING,
+    # A tick that still runs when it is due again shows in /metrics and /readyz.
+    "apscheduler": logging.ERROR,
     # Prometheus is asked again and again.
     "httpcore": logging.INFO,
     "httpx": logging.WARNING,

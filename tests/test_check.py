@@ -191,3 +191,25 @@ def test_when_slack_cannot_be_reached_that_is_said(settings: Settings) -> None:
     first, second = bad_lines(away)
     assert first.startswith("✗ SLACK_BOT_TOKEN: Slack cannot be reached")
     assert second.startswith("✗ SLACK_APP_TOKEN: Slack cannot be reached")
+
+
+def test_templates_that_could_run_nothing_are_named(settings: Settings, tmp_path: Path) -> None:
+    secrets = tmp_path / "secrets"
+    table = '[[jobs]]\nname = "pods"\nimage = "a"\n[[jobs]]\nname = "hidden"\ncommand = ["a"]\n'
+    more = f'{table}secrets = {{ A = "vault/key" }}\n[runner]\nsecrets = "{secrets}"\n'
+    settings.config_path.write_text(CONFIG + more)
+    assert bad_lines(settings) == [
+        "✗ job pods: has no command, and images are for Kubernetes only",
+        "✗ job hidden: there is no secret vault/key; see runner.secrets",
+    ]
+    (secrets / "vault").mkdir(parents=True)
+    (secrets / "vault" / "key").write_text("of-the-vault")
+    assert len(bad_lines(settings)) == 1
+    assert not any("of-the-vault" in line for line in lines(settings))
+
+
+def test_what_keeps_jobs_from_running_on_this_server_is_told(settings: Settings) -> None:
+    settings.config_path.write_text(f'{CONFIG}[runner.local]\nrun_as = "nobody-of-ours"\n')
+    (found,) = bad_lines(settings)
+    assert found.startswith("✗ jobs: ")
+    assert "nobody-of-ours" in found

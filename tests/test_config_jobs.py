@@ -166,11 +166,14 @@ WRONG = {
     JOB + 'command = ["a"]\ngrace = "1h"': 'a duration up to "30m"',
     JOB + 'command = ["a"]\nworkers = 0': "from 1 to 64",
     JOB + 'command = ["{B}"]\nparameters = { B = "1" }': "jobs[1].parameters",
+    '\n[[jobs]]\nname = "None"\ncommand = ["a"]': "jobs[1].name: found a word that",
+    JOB + 'command = ["a"]\nenv = { "A B" = "1" }': 'jobs[1].env.A B (x): found "A B"',
     JOB + 'comand = ["a"]': "did you mean command?",
     f'{JOB}command = ["a"]{JOB.replace("x", "X")}command = ["a"]': 'the name "x" 2 times',
     '[runner]\nkind = "docker"': '"local", "slurm", "kubernetes" or "off"',
     '[runner]\nusers = { U0A = "root" }': "runner.users.U0A",
     '[runner]\nusers = { alice = "alice" }': "runner.users",
+    '[runner.local]\nnodes = ["gpu-99"]': 'nodes[1]: found "gpu-99"; allowed: gpu-01',
     '[runner]\ncommands = "all"': '"templates", or "any"',
 }
 
@@ -179,4 +182,5 @@ WRONG = {
 def test_what_is_wrong_is_named(text: str) -> None:
     found = problems_of(GOOD + text)
     assert WRONG[text] in found
+    assert len(set(found.splitlines())) == len(found.splitlines())
     assert "hidden" not in found

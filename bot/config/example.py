@@ -9,7 +9,7 @@ EXAMPLE = """\
 name = "Vision Lab"
 timezone = "Asia/Shanghai"     # the slot grid lies on this zone's wall clock
 language = "en"                # language of channel posts; people are answered in their own
-# ops_channel = "C0OPS"        # hears when nodes go out of service and come back
+# ops_channel = "C0OPS"        # hears of nodes out of service, alerts, and servers that are down
 
 [policy]                       # every key is optional; these are the defaults
 slot = "2h"                    # 1h, 2h, 3h, 4h, 6h, 8h, 12h or 24h

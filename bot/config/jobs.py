@@ -24,6 +24,8 @@ from bot.domain.job_rules import (
 )
 from bot.domain.yolo import SHIPPED
 
+#: `/gpu job list` and `/gpu job B142 none`.
+_TAKEN = ("list", "none")
 _LONGEST_GRACE = timedelta(minutes=30)
 _SHELLS = frozenset({"sh", "bash", "dash", "zsh", "ksh"})
 _NFS = re.compile(r"([A-Za-z0-9.:\[\]-]+?):(/.*)")
@@ -181,7 +183,7 @@ def _wrong_words(table: JobTable) -> Iterator[str]:
     names = [*table.required, *table.parameters]
     texts = _texts(table)
     used = {place for where in texts.values() for text in where for place in places_in(text)}
-    for name in names:
+    for name in dict.fromkeys(names):
         if name in PLACES or name in RESERVED_PARAMETERS:
             yield f'.parameters: found "{name}", which has a meaning of its own; allowed: another'
         elif names.count(name) > 1:
@@ -230,6 +232,8 @@ def _texts(table: JobTable) -> Mapping[str, tuple[str, ...]]:
 
 
 def _wrong_values(table: JobTable, host_paths: tuple[str, ...]) -> Iterator[str]:
+    if table.name.casefold() in _TAKEN:
+        yield ".name: found a word that `/gpu job` has a meaning for; allowed: another"
     if not table.command and not table.image:
         yield ": found neither command nor image; allowed: at least one of them"
     if table.resume and not table.command:
@@ -238,7 +242,7 @@ def _wrong_values(table: JobTable, host_paths: tuple[str, ...]) -> Iterator[str]
         yield ".resume: found words, but no checkpoint to resume from; allowed: both"
     if "{checkpoints}" in table.checkpoint and not table.checkpoints:
         yield ".checkpoint: found {checkpoints}, but no such folder; allowed: both"
-    for name in (*table.env, *table.secrets):
+    for name in dict.fromkeys((*table.env, *table.secrets)):
         if is_set_by_gpubot(name):
             yield f".env: found {name}, which gpubot sets itself; allowed: another"
         elif name in table.env and name in table.secrets:

@@ -25,6 +25,7 @@ from bot.config.values import show_duration
 from bot.domain.cluster import Cluster
 from bot.domain.errors import BookingError
 from bot.domain.pipeline_rules import check_trigger
+from bot.domain.run_rules import RunnerKind
 
 Key = tuple[int | str, ...]
 
@@ -104,14 +105,16 @@ def _shape_problems(tables: Mapping[str, Any]) -> Sequence[Any]:
 
 def _told(problem: Mapping[str, Any], tables: Mapping[str, Any]) -> str:
     """One of pydantic's problems in our words."""
-    key: Key = problem["loc"]
+    # A name that the file's author chose is followed by this where the name itself is bad.
+    key: Key = tuple(part for part in problem["loc"] if part != "[key]")
     where = _shown_key(key, tables)
     if problem["type"] == "extra_forbidden":
         return f"{where} is not known; {_known_keys(key)}"
     allowed = _description(key)
     if problem["type"] == "missing":
         return f"{where} is missing; allowed: {allowed}"
-    found = "something else" if "env" in key else _shown_value(problem["input"])
+    is_value = "env" in key and "[key]" not in problem["loc"]
+    found = "something else" if is_value else _shown_value(problem["input"])
     return f"{where}: found {found}; allowed: {allowed}"
 
 
@@ -201,6 +204,7 @@ def _contradictions(file: ClusterFile) -> Iterable[str]:
     if not file.nodes and not file.runner.learns_nodes:
         yield "nodes: found a list of 0; allowed: one [[nodes]] table for each server"
     yield from _too_short(file)
+    yield from _unknown_nodes(file)
     yield from wrong_jobs(file.jobs, file.policy.host_paths)
     yield from _wrong_workflows(file)
     if file.monitoring is not None and file.monitoring.idle_below > file.monitoring.active_above:
@@ -208,6 +212,16 @@ def _contradictions(file: ClusterFile) -> Iterable[str]:
             f"monitoring.active_above: found {file.monitoring.active_above:g}; allowed: at least "
             f"idle_below, {file.monitoring.idle_below:g}"
         )
+
+
+def _unknown_nodes(file: ClusterFile) -> Iterable[str]:
+    """Nodes that this server is said to be, and that there are none of."""
+    names = [node.name for node in file.nodes]
+    if file.runner.kind is not RunnerKind.LOCAL:
+        return
+    for number, name in enumerate(file.runner.local.nodes, start=1):
+        if name not in names:
+            yield f'runner.local.nodes[{number}]: found "{name}"; allowed: {", ".join(names)}'
 
 
 def _too_short(file: ClusterFile) -> Iterable[str]:

@@ -228,10 +228,11 @@ def _away(row: Row, _site: Site, _now: datetime, reader: Reader) -> Message | No
 def _outage(row: Row, _site: Site, _now: datetime, reader: Reader) -> Message:
     """The operators' living message about a server that does not answer."""
     since, until = datetime.fromisoformat(row.data["since"]), row.data["until"]
-    fields = {"server": row.data["server"], "since": since, "why": row.data["why"]}
+    server = row.data["server"].capitalize()
+    fields = {"server": server, "since": since, "why": row.data["why"]}
     if until is None:
         template = N_(
-            ":warning: *{server}* cannot be reached since {since}: {why}. What runs there goes on; "
+            ":warning: *{server}* has not answered since {since}: {why}. What runs there goes on; "
             "nothing is started or seen until it answers."
         )
         return _living(message(reader.text(template, **fields)))

@@ -52,14 +52,17 @@ class RunKeeper:
     def tick(self) -> None:
         """Do what is to be done about every run; one that fails holds up no other."""
         work = open_work(self._site, now=self._now())
+        problem = None
         if work or is_noted(self._site, self._runner.name):
             # As long as nothing is to run, it is nobody's trouble that it could not.
-            note_outage(self._site, self._runner.name, self._runner.problem(), now=self._now())
+            problem = self._runner.problem()
+            note_outage(self._site, self._runner.name, problem, now=self._now())
         seen = self._observed(work)
         failures = []
         # The logs of what is over can wait, also for an archive that answers slowly.
         until = time.monotonic() + KEEPING_S
-        for one in sorted(work, key=lambda one: one.run.state.is_over):
+        todo = sorted(work, key=lambda one: one.run.state.is_over)
+        for place, one in enumerate(todo, start=1):
             if one.run.state.is_over and time.monotonic() >= until:
                 break
             try:
@@ -69,6 +72,10 @@ class RunKeeper:
                     self._attend(one, seen.get(one.run.key))
             except Unreachable as error:
                 log.warning("run %s: %s", one.run.key, error)
+                if problem is not None:
+                    # Nothing answers at present, and each of the others would take as long.
+                    self._wait_all(todo[place:], str(error))
+                    break
             except Exception as error:
                 log.exception("run %s could not be attended to", one.run.key)
                 failures.append(error)
@@ -80,7 +87,7 @@ class RunKeeper:
         now = self._now()
         bookings = live_bookings(self._site, now=now, until=now + ahead)
         accounts = accounts_of(self._site, bookings)
-        self._runner.hold([
+        holds = [
             Hold(
                 booking.id,
                 accounts[booking.id],
@@ -88,7 +95,12 @@ class RunKeeper:
                 tuple((share.node, share.gpus) for share in booking.shares),
             )
             for booking in bookings
-        ])  # fmt: skip
+        ]
+        try:
+            self._runner.hold(holds)
+        except Unreachable as error:
+            # It is told all of them again, and gpubot itself goes on.
+            log.warning("bookings cannot be held there at present: %s", error)
 
     def _observed(self, work: Sequence[Work]) -> Mapping[str, Observation] | None:
         """What is seen of the runs that were started, by key; None: nothing is known."""
@@ -107,6 +119,11 @@ class RunKeeper:
             self._stop(work, observed)
         else:
             self._follow(work, observed)
+
+    def _wait_all(self, work: Sequence[Work], why: str) -> None:
+        for one in work:
+            if one.run.state is RunState.WANTED and not one.stop and not one.waits_for:
+                follow_run.waits(self._site, one.run, why, now=self._now())
 
     def _begin(self, work: Work) -> None:
         """Start a run that is wanted; starting it twice, after a lost answer, does no harm."""
@@ -131,6 +148,7 @@ class RunKeeper:
             follow_run.cannot_start(self._site, work.run, str(error), now=now)
         except Unreachable as error:
             follow_run.waits(self._site, work.run, str(error), now=now)
+            raise
         else:
             follow_run.submitted(self._site, work.run, now=now)
 

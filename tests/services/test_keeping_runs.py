@@ -53,8 +53,13 @@ class Servers:
     meanwhile: Callable[[], object] = nothing
     #: Why they cannot start or forget anything; empty: they can.
     away: str = ""
+    #: How often they were asked to start something.
+    tries: int = 0
+    #: What is the matter with all of it.
+    matter: str | None = None
 
     def start(self, order: WorkOrder) -> None:
+        self.tries += 1
         self.meanwhile()
         if self.away:
             raise Unreachable(self.away)
@@ -88,10 +93,11 @@ class Servers:
         (self.folder / key).unlink(missing_ok=True)
 
     def hold(self, holds: Sequence[Hold]) -> None:
-        pass
+        if self.away:
+            raise Unreachable(self.away)
 
     def problem(self) -> str | None:
-        return None
+        return self.matter
 
     def close(self) -> None:
         pass
@@ -267,3 +273,25 @@ def test_the_checkpoint_that_a_run_begins_with_is_as_old_as_it_is(lab: Lab) -> N
     follow_run.saw(lab.site, lab.run(booking), later, now=lab.now)
     assert run_with_key(lab.site, run.key) == lab.run(booking)
     assert lab.run(booking).saved_at == before
+
+
+@pytest.mark.parametrize(("matter", "tries"), [("they are down", 1), (None, 2)])
+def test_while_servers_are_away_one_run_waits_for_them_and_not_each(
+    lab: Lab, matter: str | None, tries: int
+) -> None:
+    for node in ("gpu-01", "gpu-02"):
+        reserve(lab.site, actor(BOB), replace(request(4, node=node), job=TRAIN), now=NOW)
+    tick(lab.site, TONIGHT)
+    lab.servers.away, lab.servers.matter = "no answer", matter
+    lab.ticks()
+    assert lab.servers.tries == tries
+    runs = [latest_run(lab.site, number) for number in (1, 2)]
+    assert [run and run.note for run in runs] == ["no answer"] * 2
+    lab.servers.away, lab.servers.matter = "", None
+    lab.ticks()
+    assert len(lab.servers.started) == 2
+
+
+def test_that_bookings_cannot_be_held_while_servers_are_away_is_no_failure(lab: Lab) -> None:
+    lab.servers.away = "no answer"
+    lab.keeper.hold(timedelta(days=1))

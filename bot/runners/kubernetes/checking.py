@@ -32,8 +32,10 @@ def look_at_kubernetes(
         yield from _starting(api, settings)
         found = seen_nodes(api.get(names.NODES).get("items") or (), settings)
         yield from _nodes(found, () if settings.learns_nodes else nodes)
-    except (Denied, Unreachable) as error:
+    except Denied as error:
         yield False, f"Kubernetes: {error}; deploy/kubernetes/rights.yaml has the rights needed"
+    except Unreachable as error:
+        yield False, f"Kubernetes: {error}"
     finally:
         api.close()
 
