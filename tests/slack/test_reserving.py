@@ -45,6 +45,8 @@ def test_a_conflict_names_the_holder_and_offers_windows_that_can_be_booked(
     bob.types("reserve 8 tonight 8h model A100 p1")
     reply = alice.types("reserve 8 tonight 8h model A100")
     assert "*8 × A100 are not free*" in words(reply)
+    one = alice.types("reserve 1 tonight 8h model A100")
+    assert "*1 × A100 is not free*" in words(one)
     assert f"gpu-03: *B1* <@{builders.BOB}> (team vision) has 8 GPUs until" in words(reply)
     assert ", P1" in words(reply)
     done = alice.presses(reply, "Book 8 × A100 at")

@@ -69,8 +69,10 @@ def conflict_text(
 
 def _taken(reader: Reader, request: BookingRequest) -> Mrkdwn:
     """The first line: what is not free, and when."""
-    return reader.text(
-        N_("*{what} are not free* {window}."),
+    return reader.many(
+        "*{what} is not free* {window}.",
+        "*{what} are not free* {window}.",
+        request.shape.gpus,
         what=phrases.shape(reader, request.shape),
         window=request.window,
     )
