@@ -81,7 +81,7 @@ urgent_group = "cn=u"
     ("key", "value", "said"),
     [
         ("url", '"https://lab"', 'ldap.url: found "https://lab"; allowed: "ldap://HOST"'),
-        ("url", '"ldap://u:secret@lab"', 'ldap.url: found "ldap://u:secret@lab"; allowed'),
+        ("url", '"ldap://u:secret@lab"', 'ldap.url: found "ldap://…@lab"; allowed'),
         ("url", '"ldap://lab/dc=lab"', "ldap.url: found"),
         ("url", '"ldap://lab:port"', "ldap.url: found"),
         ("user_filter", '"uid=*"', 'ldap.user_filter: found "uid=*"; allowed: an LDAP filter'),
