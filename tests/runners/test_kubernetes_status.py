@@ -33,6 +33,11 @@ def ended(code: int, worker: int = 0, after: int = 0, **more: Any) -> Pod:
     return pod(worker, phase=phase, exit_code=code, ended_at=at, node="gpu-01", **more)
 
 
+NOT_CREATED = (
+    "Error creating pods: [failed to create pod gpubot-b1-1-w1-0, err: &errors.StatusError{"
+    'ErrStatus:v1.Status{TypeMeta:v1.TypeMeta{Kind:"", APIVersion:""}, Status:"Failure", Message:"pods '
+    '\\"gpubot-b1-1-w1-0\\" is forbidden: exceeded quota: gpus", Reason:"Forbidden", Code:403}}]'
+)
 WAITING = [
     (Seen("Pending", 2, ()), "waiting for 2 of 2 pods", False),
     (
@@ -73,6 +78,11 @@ WAITING = [
     (
         Seen("Pending", 1, (), [event("FailedCreate", "exceeded quota: gpus", "Job")]),
         "its pods cannot be made: exceeded quota: gpus",
+        True,
+    ),
+    (
+        Seen("Pending", 2, [pod()], [event("FailedCreate", NOT_CREATED, "Job")]),
+        'its pods cannot be made: pods "gpubot-b1-1-w1-0" is forbidden: exceeded quota: gpus',
         True,
     ),
     (

@@ -29,6 +29,8 @@ _ORIGIN = re.compile(r"Origin reason is[^:]*: ")
 _UNAVAILABLE = re.compile(r"^(all|\d+/\d+) nodes are (un)?available: ")
 #: Volcano's word for a gang that waits for its own rest, or whose pods are being bound just now.
 _GANG_ONLY = re.compile(r"pod group is (not )?ready|can possibly be assigned to")
+#: Volcano tells of a pod that the API did not take by the whole answer, as Go prints it.
+_ANSWER = re.compile(r'Message:"((?:[^"\\]|\\.)+)"')
 _PLUGIN = re.compile(r"\d+ plugin \w+ pre-predicates failed ")
 
 
@@ -238,11 +240,13 @@ def _reason(text: str) -> str:
 
 def _refused(seen: Seen) -> str:
     """What the API said against the pods: a quota, a priority class that is not there."""
-    if seen.pods:
+    if len(seen.pods) >= seen.workers:
         return ""
     warnings = [event for event in seen.events if event.get("type") == "Warning"]
     about_job = [event for event in warnings if _kind(event) == "Job"]
-    return _newest([event for event in about_job if event.get("reason") not in _WAITING])
+    text = _newest([event for event in about_job if event.get("reason") not in _WAITING])
+    answer = _ANSWER.search(text)
+    return answer[1].replace('\\"', '"') if answer else text
 
 
 def _said(seen: Seen, reasons: Sequence[str], otherwise: str = "") -> str:
