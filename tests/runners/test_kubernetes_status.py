@@ -36,7 +36,8 @@ def ended(code: int, worker: int = 0, after: int = 0, **more: Any) -> Pod:
 NOT_CREATED = (
     "Error creating pods: [failed to create pod gpubot-b1-1-w1-0, err: &errors.StatusError{"
     'ErrStatus:v1.Status{TypeMeta:v1.TypeMeta{Kind:"", APIVersion:""}, Status:"Failure", '
-    'Message:"pods \\"gpubot-b1-1-w1-0\\" is forbidden: exceeded quota: gpus", Reason:"Forbidden", Code:403}}]'
+    'Message:"pods \\"gpubot-b1-1-w1-0\\" is forbidden: exceeded quota: gpus", '
+    'Reason:"Forbidden", Code:403}}]'
 )
 WAITING = [
     (Seen("Pending", 2, ()), "waiting for 2 of 2 pods", False),
