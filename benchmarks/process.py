@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 import time
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 
 from benchmarks.figures import Figure
@@ -59,7 +59,10 @@ def _libraries() -> tuple[float, float]:
 
 def _memory_mib(program: Served) -> float:
     status = Path(f"/proc/{program.pid}/status").read_text(encoding="utf-8")
-    return int(next(line for line in status.splitlines() if line.startswith("VmRSS")).split()[1]) / 1024
+    return (
+        int(next(line for line in status.splitlines() if line.startswith("VmRSS")).split()[1])
+        / 1024
+    )
 
 
 def _busy_percent(program: Served, seconds: float) -> float:
@@ -70,5 +73,7 @@ def _busy_percent(program: Served, seconds: float) -> float:
 
 
 def _processor_s(program: Served) -> float:
-    fields = Path(f"/proc/{program.pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+    fields = (
+        Path(f"/proc/{program.pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+    )
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
-from datetime import datetime, timedelta
-from pathlib import Path
 import sqlite3
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
 
 from benchmarks.figures import Figure, repeated, timed
 from benchmarks.laboratory import HORIZON, NOW, TEAMS, people
@@ -80,8 +80,10 @@ def _asking(site: Site, *query: object) -> Callable[[], object]:
 
 def _mix(site: Site, times: int) -> float:
     """The mean of the eight medians."""
-    shapes = [(s if s.node is None else Shape(8, node=site.cluster.nodes[-1].name), *rest)
-              for s, *rest in MIX]
+    shapes = [
+        (s if s.node is None else Shape(8, node=site.cluster.nodes[-1].name), *rest)
+        for s, *rest in MIX
+    ]
     medians = [repeated(_asking(site, *query), times).p50 for query in shapes]
     return sum(medians) / len(medians)
 
@@ -90,7 +92,9 @@ def _random(site: Site, count: int) -> list[Query]:
     rng = random.Random(4)  # noqa: S311 - no secret
     return [
         (
-            Shape(rng.choices(SIZES, SIZE_WEIGHTS)[0], model=rng.choice((None, *site.cluster.models))),
+            Shape(
+                rng.choices(SIZES, SIZE_WEIGHTS)[0], model=rng.choice((None, *site.cluster.models))
+            ),
             rng.choices(LENGTHS, LENGTH_WEIGHTS)[0] * site.cluster.policy.slot,
             timedelta(hours=rng.randrange(24 * 360)),
         )

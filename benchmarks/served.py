@@ -53,7 +53,7 @@ def served(database: Path, cluster: Cluster) -> Iterator[Served]:
             "GPUBOT_LOG_LEVEL": "ERROR",
         }
         began = time.perf_counter()
-        program = subprocess.Popen([sys.executable, "-m", "bot", "serve"], env=environment)  # noqa: S603
+        program = subprocess.Popen([sys.executable, "-m", "bot", "serve"], env=environment)
         try:
             _wait_until_ready(program, port, began + READY_S)
             yield Served(port, program.pid, time.perf_counter() - began)
@@ -85,7 +85,7 @@ def written(cluster: Cluster) -> str:
 def _wait_until_ready(program: subprocess.Popen[bytes], port: int, deadline: float) -> None:
     while time.perf_counter() < deadline and program.poll() is None:
         try:
-            urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=5).close()  # noqa: S310
+            urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=5).close()
         except urllib.error.HTTPError as answer:
             answer.close()
         except OSError:

@@ -49,7 +49,9 @@ def fill(site: Site, live: int, *, now: datetime = NOW, seed: int = 1) -> None:
     write(site, made, now=now)
 
 
-def fill_past(site: Site, ended: int, *, years: int = 5, now: datetime = NOW, seed: int = 2) -> None:
+def fill_past(
+    site: Site, ended: int, *, years: int = 5, now: datetime = NOW, seed: int = 2
+) -> None:
     """Write `ended` bookings that are over, within as many years before `now`."""
     rng = random.Random(seed)  # noqa: S311 - no secret
     slots = years * 2 * HALF_YEAR // site.cluster.policy.slot

@@ -86,6 +86,8 @@ def free_windows(
     found: list[FreeWindow] = []
     with site.database.snapshot() as connection:
         calendar = site.calendars.fresh(connection, now).calendar.fork()
+    # What is hidden below is nothing that other searches should have to take back.
+    calendar.board = calendar.board.apart()
     while len(found) < limit:
         placement = earliest(
             calendar, shape, length, not_before=after, latest_start=latest, now=now, hints=NO_HINTS
