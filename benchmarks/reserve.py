@@ -27,9 +27,9 @@ def measure(sites: Sites, *, quick: bool) -> list[Figure]:
     """Measure on SQLite with synchronous=FULL at 1,024 GPUs."""
     count = 200 if quick else 1000
     with sites.site(sites.large // 100) as site:
-        few = _booked(site, count)
+        few = booked(site, count)
     with sites.site(sites.large) as site:
-        many = _booked(site, count)
+        many = booked(site, count)
         floor = bare(site, count // 2).p50
     return [
         Figure(GROUP, "words to durable commit, p50", many.p50, "ms", 4 * floor, floor),
@@ -38,7 +38,7 @@ def measure(sites: Sites, *, quick: bool) -> list[Figure]:
     ]
 
 
-def _booked(site: Site, count: int) -> Times:
+def booked(site: Site, count: int) -> Times:
     """How long bookings take that fit; those that do not are another matter."""
     rng = random.Random(6)  # noqa: S311 - no secret
     took: list[float] = []

@@ -62,9 +62,7 @@ class _Writer:
     def write(self, part: Sequence[Made]) -> None:
         node = models.Node
         self._connection.execute(update(node).values(revision=col(node.revision) + 1))
-        revisions = dict(
-            self._connection.execute(select(col(node.name), col(node.revision))).tuples().all()
-        )
+        revisions = dict(self._connection.execute(select(col(node.name), col(node.revision))).all())
         first = _largest(self._connection, models.Booking, "id") + 1
         bookings = [self._booking(first + n, one) for n, one in enumerate(part)]
         claims = [
@@ -108,11 +106,11 @@ class _Writer:
         last = select(col(audit.hash)).where(col(audit.seq) == seq)
         previous = self._connection.execute(last).scalar_one_or_none() or FIRST_HASH
         for row in bookings:
-            for action, actor, at in _story(row):
+            for action, state, actor, at in _story(row):
                 seq += 1
                 values = {
                     "seq": seq, "at": at, "actor": actor, "action": action, "booking": row["id"],
-                    "node": None, "reason": "", "before": None, "after": _described(row),
+                    "node": None, "reason": "", "before": None, "after": _described(row, state),
                     "previous_hash": previous,
                 }  # fmt: skip
                 previous = values["hash"] = record_hash(values)
@@ -143,22 +141,25 @@ def _claim(row: Row, one: Made, revision: int) -> Row:
     }  # fmt: skip
 
 
-def _story(row: Row) -> Iterator[tuple[str, str, datetime]]:
-    yield "reserved", row["owner"], row["created_at"]
+def _story(row: Row) -> Iterator[tuple[str, str, str, datetime]]:
+    """What happened to it, what it was afterwards, who did it, and when."""
+    yield "reserved", "reserved", row["owner"], row["created_at"]
     if row["state"] != "reserved":
-        yield "started", "gpubot", row["start_at"]
+        yield "started", "active", "gpubot", row["start_at"]
     if row["state"] == "ended":
-        yield "ended", "gpubot", row["end_at"]
+        yield "ended", "ended", "gpubot", row["end_at"]
 
 
-def _described(row: Row) -> str:
+def _described(row: Row, state: str) -> str:
     """The booking as `bot.services.record.describe` writes it."""
     described = {
         "owner": row["owner"], "team": row["team"], "start": row["start_at"].isoformat(),
         "end": row["end_at"].isoformat(), "gpus": row["gpus"], "shares": json.loads(row["shares"]),
         "priority": row["priority"], "preemptible": row["preemptible"],
-        "purpose": row["purpose"], "state": row["state"],
+        "purpose": row["purpose"], "state": state,
     }  # fmt: skip
+    if state != "reserved":
+        described["gpu_ids"] = json.loads(row["gpu_ids"])
     return json.dumps(described, ensure_ascii=False, sort_keys=True)
 
 

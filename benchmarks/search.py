@@ -110,7 +110,9 @@ def _alternatives(site: Site, count: int) -> float:
     for _ in range(count):
         start = grid.floor(NOW) + rng.randrange(24, 1800) * slot
         window = Window(start, start + rng.choice((2, 6, 12)) * slot)
-        request = BookingRequest(Shape(8), window, Priority.P2, True, None, "")
+        request = BookingRequest(
+            Shape(8), window, Priority.P2, preemptible=True, team=None, purpose=""
+        )
         actor = Actor(people(rng.randrange(TEAMS))[0])
         runs.append(lambda a=actor, r=request: conflict_over(site, a, r, now=NOW))
     runs[0]()

@@ -20,7 +20,7 @@ from pathlib import Path
 from benchmarks.laboratory import ZONE
 from bot.domain.cluster import Cluster
 
-SECRET = "5ecret-of-the-benchmarks"
+SECRET = "5ecret-of-the-benchmarks"  # noqa: S105 - of nothing
 #: Seconds to wait for the program to be ready, and to end.
 READY_S, END_S = 60, 15
 
@@ -124,7 +124,7 @@ class _Yes(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
-    do_GET = do_POST
+    do_GET = do_POST  # noqa: N815 - the base class's name
 
     def log_message(self, *_parts: object) -> None:
         """Nobody reads it."""

@@ -19,7 +19,7 @@ class Sites:
     """Makes databases in `folder`; with `quick` they have a tenth of the bookings."""
 
     def __init__(self, folder: Path, *, quick: bool) -> None:
-        self._folder = folder
+        self.folder = folder
         self._part = 10 if quick else 1
         self._copies = 0
 
@@ -36,9 +36,9 @@ class Sites:
     def path(self, live: int, gpus: int = 1024, *, now: datetime = NOW, ended: int = 0) -> Path:
         """A database file of one's own with so many live bookings, and so many that ended."""
         name = f"{gpus}-{live}-{ended}-{int(now.timestamp())}"
-        made = self._folder / f"{name}.db"
+        made = self.folder / f"{name}.db"
         if not made.exists():
-            begun = self._folder / "begun.db"
+            begun = self.folder / "begun.db"
             with opened(begun, lab(gpus), now) as site:
                 if ended:
                     fill_past(site, ended, now=now)
@@ -46,7 +46,7 @@ class Sites:
             # Closing the last connection has moved everything into the file.
             begun.rename(made)
         self._copies += 1
-        return Path(shutil.copy(made, self._folder / f"{name}.{self._copies}.db"))
+        return Path(shutil.copy(made, self.folder / f"{name}.{self._copies}.db"))
 
     @contextmanager
     def site(

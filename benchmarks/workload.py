@@ -2,7 +2,7 @@
 
 Rows go in by bulk inserts, and keep what the services keep: no node is promised twice, each
 booking has its claim, its audit records in the chain, and a card that was posted.
-`tests/test_workload.py` holds the generator to that.
+`tests/services/test_workload.py` holds the generator to that.
 """
 
 from __future__ import annotations
@@ -80,9 +80,11 @@ def _ahead(
     shapes = [(_gpus(rng), _length(rng)) for _ in range(count)]
     idle = slots * GPUS_A_NODE * 0.97 - sum(gpus * length for gpus, length in shapes)
     pause = idle / sum(gpus for gpus, _ in shapes) if shapes else 0
+    limit = min(busy) + slots
     for gpus, length in shapes:
         ids = sorted(range(GPUS_A_NODE), key=busy.__getitem__)[:gpus]
-        begin = max(busy[i] for i in ids) + _pause(rng, pause)
+        soonest = max(busy[i] for i in ids)
+        begin = max(min(soonest + _pause(rng, pause), limit - length), soonest)
         end = max(begin + length, 1)
         for i in ids:
             busy[i] = end
