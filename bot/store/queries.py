@@ -10,16 +10,19 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from functools import cache
-from typing import Any
+from typing import Any, cast
 
 from sqlalchemy import (
     BindParameter,
     ColumnElement,
     Connection,
+    Insert,
     Row,
     Select,
+    Table,
     bindparam,
     func,
+    insert,
     or_,
     select,
 )
@@ -52,7 +55,18 @@ def in_chunks(ids: Sequence[int]) -> Iterator[Sequence[int]]:
 @cache
 def columns(model: type[SQLModel]) -> Select[Any]:
     """A statement that selects every column of `model`, as plain rows."""
-    return select(*model.__table__.columns)  # type: ignore[attr-defined]
+    return select(*table_of(model).columns)
+
+
+def table_of(model: type[SQLModel]) -> Table:
+    """The table itself: statements on it spare what the object mapper does for classes."""
+    return cast("Table", model.__table__)  # type: ignore[attr-defined]
+
+
+@cache
+def inserting(model: type[SQLModel]) -> Insert:
+    """A statement that inserts a row, whose values it is given when it runs."""
+    return insert(table_of(model))
 
 
 def instant(name: str) -> BindParameter[datetime]:
