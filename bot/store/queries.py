@@ -99,6 +99,7 @@ def open_bookings(
     owner: str | None = None,
     team: str | None = None,
     limit: int | None = None,
+    offset: int = 0,
 ) -> tuple[Booking, ...]:
     """Live bookings that end after `after` and start before `before`, by start.
 
@@ -113,7 +114,25 @@ def open_bookings(
     if team is not None:
         statement = statement.where(col(booking.team) == team)
     statement = statement.order_by(col(booking.start_at), col(booking.id)).limit(limit)
-    return tuple(to_booking(row) for row in connection.execute(statement))
+    rows = connection.execute(statement.offset(offset) if offset else statement)
+    return tuple(to_booking(row) for row in rows)
+
+
+def count_open_bookings(connection: Connection, *, after: datetime, owner: str) -> int:
+    """How many live bookings of `owner` end after `after`."""
+    return int(connection.execute(_OPEN_COUNT, {"owner": owner, "after": after}).scalar_one())
+
+
+_BOOKING = table_of(models.Booking)
+_OPEN_COUNT = (
+    select(func.count())
+    .select_from(_BOOKING)
+    .where(
+        _BOOKING.c.state.in_(LIVE),
+        _BOOKING.c.end_at > bindparam("after"),
+        _BOOKING.c.owner == bindparam("owner"),
+    )
+)
 
 
 def claims_overlapping(
@@ -288,13 +307,17 @@ def first_delivered(
 
 def find_person(connection: Connection, user: str) -> Person | None:
     """What is remembered of that user; None when nothing is."""
-    person = models.Person
-    statement = select(
-        col(person.user), col(person.name), col(person.zone_name), col(person.locale),
-        col(person.email), col(person.refreshed_at),
-    ).where(col(person.user) == user)  # fmt: skip
-    row = connection.execute(statement).one_or_none()
+    row = connection.execute(_profile(), {"of": user}).one_or_none()
     return None if row is None else Person(*row)
+
+
+@cache
+def _profile() -> Select[Any]:
+    person = table_of(models.Person).c
+    return select(
+        person.user, person.name, person.zone_name, person.locale, person.email,
+        person.refreshed_at,
+    ).where(person.user == bindparam("of"))  # fmt: skip
 
 
 def to_booking(row: Row[Any]) -> Booking:
