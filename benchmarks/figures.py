@@ -73,13 +73,27 @@ class Times:
         return min(self.all)
 
 
+class Stopwatch:
+    """How time is taken: by the clock on the wall, or by what this thread had of a processor.
+
+    The second leaves out all waiting, also for the disk. It is for a machine that others use too.
+    """
+
+    read: Callable[[], float] = staticmethod(time.perf_counter)
+
+    @classmethod
+    def take_processor_time(cls) -> None:
+        """Take processor time from now on."""
+        cls.read = staticmethod(time.thread_time)
+
+
 def timed(runs: Iterable[Callable[[], object]]) -> Times:
     """How long each of `runs` takes."""
     took = []
     for run in runs:
-        began = time.perf_counter()
+        began = Stopwatch.read()
         run()
-        took.append((time.perf_counter() - began) * 1000)
+        took.append((Stopwatch.read() - began) * 1000)
     return Times(tuple(took))
 
 
