@@ -59,7 +59,11 @@ def served(database: Path, cluster: Cluster) -> Iterator[Served]:
             yield Served(port, program.pid, time.perf_counter() - began)
         finally:
             program.terminate()
-            program.wait(END_S)
+            try:
+                program.wait(END_S)
+            except subprocess.TimeoutExpired:
+                program.kill()
+                program.wait()
 
 
 def written(cluster: Cluster) -> str:
