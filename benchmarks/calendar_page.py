@@ -1,6 +1,6 @@
-"""How fast the calendar page is in Chromium at 1,024 GPUs and 10,000 bookings in view.
+"""How fast the calendar page is in Chromium at 1,024 GPUs and 100,000 bookings.
 
-`python benchmarks/calendar_page.py` fills a database in a temporary folder, serves it, and prints
+`python -m benchmarks.calendar_page` fills a database in a temporary folder, serves it, and prints
 the milliseconds from asking for the page to its first frame with real data, and of the frames
 while it scrolls, pans and zooms. Run it on an idle machine.
 """
@@ -18,15 +18,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import uvicorn
-from calendar_data import NOW, cluster, fill
 from playwright.sync_api import Page, sync_playwright
 
-from bot.services.nodes import sync_nodes
-from bot.services.site import Site
-from bot.store.database import Database
-from bot.store.migrate import upgrade
+from benchmarks.laboratory import NOW, lab, opened
+from benchmarks.workload import fill
 from bot.web.app import build_web
 
+LIVE = 100_000
 #: What the mouse or keyboard would do, a bit in each frame, for two seconds.
 MOVES = {
     "scroll": "document.getElementById('scroll').scrollTop += 45",
@@ -63,14 +61,14 @@ DRAWN = """
 @contextmanager
 def served() -> Iterator[str]:
     """The address of a large site that everybody may look at."""
-    with tempfile.TemporaryDirectory() as folder:
-        url = f"sqlite:///{Path(folder) / 'large.db'}"
-        upgrade(url)
-        large = cluster()
-        public = replace(large, policy=replace(large.policy, public_calendar=True))
-        site = Site.open(Database(url), public)
-        sync_nodes(site, now=NOW)
-        print(f"{fill(site, 0):,} bookings on {large.gpus:,} GPUs")
+    large = lab()
+    public = replace(large, policy=replace(large.policy, public_calendar=True))
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        opened(Path(folder) / "large.db", public) as site,
+    ):
+        fill(site, LIVE)
+        print(f"{LIVE:,} bookings on {large.gpus:,} GPUs")
         web = build_web(None, list, site, lambda: NOW)
         server = uvicorn.Server(uvicorn.Config(web, port=0, log_config=None))
         thread = threading.Thread(target=server.run, daemon=True)

@@ -19,6 +19,7 @@ from itertools import accumulate
 from math import ceil, floor
 from typing import NamedTuple
 
+from bot.domain.board import Board
 from bot.domain.booking import Placement
 from bot.domain.cluster import Node
 from bot.domain.masks import levels, lowered, ones, raised
@@ -324,14 +325,21 @@ class Calendar:
     Claims on nodes that it does not have (they left the configuration) are passed over.
     """
 
-    __slots__ = ("lattice", "nodes", "tracks")
+    __slots__ = ("_of_model", "board", "lattice", "nodes", "tracks")
 
     def __init__(
-        self, nodes: Mapping[str, Node], tracks: Mapping[str, Track], lattice: Lattice
+        self,
+        nodes: Mapping[str, Node],
+        tracks: Mapping[str, Track],
+        lattice: Lattice,
+        board: Board | None = None,
     ) -> None:
         self.nodes = nodes
         self.tracks = dict(tracks)
         self.lattice = lattice
+        #: All tracks side by side; forks share it.
+        self.board = board or Board(self.tracks, lattice.cells)
+        self._of_model: dict[str | None, tuple[Node, ...]] = {}
 
     @classmethod
     def load(
@@ -353,7 +361,17 @@ class Calendar:
 
     def fork(self) -> Calendar:
         """A calendar with the same claims that can be changed without changing this one."""
-        return Calendar(self.nodes, self.tracks, self.lattice)
+        fork = Calendar(self.nodes, self.tracks, self.lattice, self.board)
+        fork._of_model = self._of_model
+        return fork
+
+    def of_model(self, model: str | None) -> tuple[Node, ...]:
+        """The nodes of `model`, in order; all of them for None."""
+        if (known := self._of_model.get(model)) is None:
+            nodes = self.nodes.values()
+            known = tuple(node for node in nodes if model in (None, node.model))
+            self._of_model[model] = known
+        return known
 
     def add(self, claim: Claim) -> None:
         """Put `claim` on its node, whether or not it fits."""

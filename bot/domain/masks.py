@@ -84,36 +84,3 @@ def _trimmed(thermometer: list[int]) -> tuple[int, ...]:
     while thermometer and not thermometer[-1]:
         thermometer.pop()
     return tuple(thermometer)
-
-
-class Tally:
-    """Counts, for every cell at once, how many of the masks added to it hold the cell.
-
-    The counts are kept bit-sliced: plane i holds bit i of each cell's count.
-    """
-
-    def __init__(self) -> None:
-        self._planes: list[int] = []
-
-    def add(self, mask: int) -> None:
-        """Count `mask` once more."""
-        for index, plane in enumerate(self._planes):
-            if not mask:
-                return
-            self._planes[index] = plane ^ mask
-            mask &= plane
-        if mask:
-            self._planes.append(mask)
-
-    def at_least(self, count: int, among: int) -> int:
-        """The cells of `among` that were counted `count` times or more."""
-        if count >= 1 << len(self._planes):
-            return among if count <= 0 else 0
-        more, equal = 0, among
-        for index in reversed(range(len(self._planes))):
-            if count >> index & 1:
-                equal &= self._planes[index]
-            else:
-                more |= equal & self._planes[index]
-                equal &= ~self._planes[index]
-        return more | equal

@@ -6,16 +6,23 @@ nodes to take is then decided for the one window that was found.
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import NamedTuple
 
 from bot.domain.booking import Placement, Shape, Share
 from bot.domain.calendar import Calendar, Lattice, span
 from bot.domain.cluster import Node
-from bot.domain.masks import Tally, doubling, highest, lowest, ones, reaching
+from bot.domain.starts import (
+    backward,
+    by_model_and_size,
+    eligible,
+    first_start,
+    fits_one_node,
+    forward,
+    last_start,
+    mixtures,
+)
 from bot.domain.window import Window
 
 
@@ -29,24 +36,26 @@ class Hints:
 
 NO_HINTS = Hints()
 
-#: How many starts the first stretch of a search looks at; each further one looks at twice as many.
-#: Most windows are found within three weeks, and short masks cost a third of a year's.
-FIRST_STRETCH = 256
-
 
 def place(
-    calendar: Calendar, shape: Shape, window: Window, hints: Hints = NO_HINTS
+    calendar: Calendar,
+    shape: Shape,
+    window: Window,
+    hints: Hints = NO_HINTS,
+    among: Sequence[Node] | None = None,
 ) -> Placement | None:
     """The best nodes for `shape` during `window`; None when it does not fit.
+
+    `among` are the nodes that are known to have the GPUs, where that is known.
 
     Up to a node's size all lie on one node; more takes whole nodes of one model; with `spread`,
     any mixture of nodes, as few as possible.
     """
     chooser = _Chooser(calendar, window, hints)
-    nodes = eligible(calendar, shape)
+    nodes = eligible(calendar, shape) if among is None else among
     if shape.spread:
         chosen = _spread(chooser, nodes, shape.gpus)
-    elif _fits_one_node(nodes, shape.gpus):
+    elif fits_one_node(nodes, shape.gpus):
         chosen = _single(chooser, nodes, shape.gpus)
     else:
         chosen = _gang(chooser, nodes, shape.gpus)
@@ -79,10 +88,10 @@ def earliest(
         return placement
     first = lattice.line_from(begin.timestamp())
     last = lattice.line_until(latest_start.timestamp())
-    for stretch in _forward(lattice, length, first, last):
-        if starts := _starts(calendar, shape, stretch):
-            cell = stretch.first + lowest(starts)
-            return place(calendar, shape, _window_at(lattice, cell, length), hints)
+    for stretch in forward(lattice, length, first, last):
+        if (found := first_start(calendar, shape, stretch)) is not None:
+            window = _window_at(lattice, found.cell, length)
+            return place(calendar, shape, window, hints, found.nodes)
     return None
 
 
@@ -104,10 +113,10 @@ def latest(
     lattice = calendar.lattice
     first = lattice.line_from(now.timestamp())
     last = lattice.line_from(before.timestamp()) - 1
-    for stretch in _backward(lattice, length, first, last):
-        if starts := _starts(calendar, shape, stretch):
-            cell = stretch.first + highest(starts)
-            return place(calendar, shape, _window_at(lattice, cell, length), hints)
+    for stretch in backward(lattice, length, first, last):
+        if (found := last_start(calendar, shape, stretch)) is not None:
+            window = _window_at(lattice, found.cell, length)
+            return place(calendar, shape, window, hints, found.nodes)
     return _from_now(calendar, shape, length, now, hints)
 
 
@@ -133,19 +142,6 @@ def _instant(second: int) -> datetime:
 
 
 # -- which nodes ----------------------------------------------------------------------------------
-
-
-def eligible(calendar: Calendar, shape: Shape) -> list[Node]:
-    """The nodes on which `shape` may lie, in the order of the configuration."""
-    return [
-        node
-        for node in calendar.nodes.values()
-        if shape.node in (None, node.name) and shape.model in (None, node.model)
-    ]
-
-
-def _fits_one_node(nodes: Iterable[Node], gpus: int) -> bool:
-    return any(node.gpus >= gpus for node in nodes)
 
 
 class _Chooser:
@@ -201,13 +197,13 @@ def _single(chooser: _Chooser, nodes: Iterable[Node], gpus: int) -> dict[str, in
 
 def _gang(chooser: _Chooser, nodes: Iterable[Node], gpus: int) -> dict[str, int] | None:
     """Whole nodes of one model that make up exactly `gpus`; None when no model has them free."""
-    for sizes in _by_model_and_size(nodes).values():
+    for sizes in by_model_and_size(nodes).values():
         # The largest first, so that the first mixture takes the fewest nodes.
         whole = [
             (size, [node for node in same if chooser.has(node, size)])
             for size, same in sorted(sizes.items(), reverse=True)
         ]
-        counts = next(_mixtures(gpus, [(size, len(same)) for size, same in whole]), None)
+        counts = next(mixtures(gpus, [(size, len(same)) for size, same in whole]), None)
         if counts is not None:
             return {
                 node.name: size
@@ -234,119 +230,3 @@ def _spread(chooser: _Chooser, nodes: Iterable[Node], gpus: int) -> dict[str, in
         chosen[node.name] = take
         gpus -= take
     return None if gpus else chosen
-
-
-def _by_model_and_size(nodes: Iterable[Node]) -> dict[str, dict[int, list[Node]]]:
-    """Nodes by model, and within it by their number of GPUs."""
-    groups: dict[str, dict[int, list[Node]]] = defaultdict(lambda: defaultdict(list))
-    for node in nodes:
-        groups[node.model][node.gpus].append(node)
-    return groups
-
-
-def _mixtures(gpus: int, sizes: Sequence[tuple[int, int]]) -> Iterator[tuple[int, ...]]:
-    """How many nodes of each size make up exactly `gpus`, given `(size, available)`."""
-    if not sizes:
-        if not gpus:
-            yield ()
-        return
-    (size, available), *others = sizes
-    for count in range(min(available, gpus // size), -1, -1):
-        for rest in _mixtures(gpus - count * size, others):
-            yield (count, *rest)
-
-
-# -- which starts ---------------------------------------------------------------------------------
-
-
-class _Stretch(NamedTuple):
-    """Some consecutive starts that are looked at together; bit 0 of its masks is `first`."""
-
-    first: int
-    #: Every start of the stretch.
-    every: int
-    #: All cells of the lattice that windows from these starts can touch.
-    near: int
-    #: Pairs of how long windows are, as `doubling` shifts, and the starts that have such windows.
-    spans: tuple[tuple[tuple[int, ...], int], ...]
-
-    def clear(self, blocked: int) -> int:
-        """The starts whose window meets no cell of `blocked`, a mask over the whole lattice."""
-        nearby = (blocked & self.near) >> self.first
-        found = 0
-        for steps, starts in self.spans:
-            found |= starts & ~reaching(nearby, steps)
-        return found
-
-
-def _stretch(lattice: Lattice, length: timedelta, first: int, last: int) -> _Stretch:
-    """The stretch of the starts from cell `first` up to and including `last`."""
-    every = ones(0, last - first + 1)
-    masks = ((cells, (starts >> first) & every) for cells, starts in lattice.spans(length))
-    here = [(cells, starts) for cells, starts in masks if starts]
-    longest = max((cells for cells, _ in here), default=0)
-    spans = tuple((doubling(cells), starts) for cells, starts in here)
-    return _Stretch(first, every, ones(first, last + longest), spans)
-
-
-def _forward(lattice: Lattice, length: timedelta, first: int, last: int) -> Iterator[_Stretch]:
-    """Stretches over the cells from `first` to `last`, near ones first."""
-    size, last = FIRST_STRETCH, min(last, lattice.cells - 1)
-    while first <= last:
-        upto = min(first + size - 1, last)
-        yield _stretch(lattice, length, first, upto)
-        first, size = upto + 1, size * 2
-
-
-def _backward(lattice: Lattice, length: timedelta, first: int, last: int) -> Iterator[_Stretch]:
-    """Stretches over the cells from `last` down to `first`."""
-    size, last = FIRST_STRETCH, min(last, lattice.cells - 1)
-    while first <= last:
-        downto = max(last - size + 1, first)
-        yield _stretch(lattice, length, downto, last)
-        last, size = downto - 1, size * 2
-
-
-def _starts(calendar: Calendar, shape: Shape, stretch: _Stretch) -> int:
-    """The starts of `stretch` at which `shape` fits."""
-    if not stretch.spans:
-        return 0
-    nodes = eligible(calendar, shape)
-    if shape.spread:
-        return _spread_starts(calendar, nodes, shape.gpus, stretch)
-    if _fits_one_node(nodes, shape.gpus):
-        return _single_starts(calendar, nodes, shape.gpus, stretch)
-    return _gang_starts(calendar, nodes, shape.gpus, stretch)
-
-
-def _single_starts(calendar: Calendar, nodes: Iterable[Node], gpus: int, stretch: _Stretch) -> int:
-    found = 0
-    for node in nodes:
-        if node.gpus >= gpus:
-            found |= stretch.clear(calendar.tracks[node.name].blocked(gpus))
-    return found
-
-
-def _gang_starts(calendar: Calendar, nodes: Iterable[Node], gpus: int, stretch: _Stretch) -> int:
-    found = 0
-    for sizes in _by_model_and_size(nodes).values():
-        tallies = []
-        for size, same in sizes.items():
-            tallies.append(tally := Tally())
-            for node in same:
-                tally.add(stretch.clear(calendar.tracks[node.name].blocked(size)))
-        for counts in _mixtures(gpus, [(size, len(same)) for size, same in sizes.items()]):
-            starts = stretch.every
-            for tally, count in zip(tallies, counts, strict=True):
-                starts = tally.at_least(count, starts)
-            found |= starts
-    return found
-
-
-def _spread_starts(calendar: Calendar, nodes: Iterable[Node], gpus: int, stretch: _Stretch) -> int:
-    tally = Tally()
-    for node in nodes:
-        track = calendar.tracks[node.name]
-        for count in range(1, node.gpus + 1):
-            tally.add(stretch.clear(track.blocked(count)))
-    return tally.at_least(gpus, stretch.every)

@@ -16,8 +16,9 @@ from operator import itemgetter
 from bot.domain.booking import Booking, Placement, Priority, Shape
 from bot.domain.calendar import Calendar, Claim, span
 from bot.domain.cluster import Node
-from bot.domain.placement import NO_HINTS, Hints, eligible, place
+from bot.domain.placement import NO_HINTS, Hints, place
 from bot.domain.preemption_search import Cover, WholeNode, WholeNodes, at_least, joined, shortages
+from bot.domain.starts import eligible
 from bot.domain.window import Window, check_aware
 
 #: The order in which bookings are spared: how many there are, how many of each priority but the

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import cache
 
 from sqlalchemy import Select
 from sqlmodel import col
@@ -109,15 +110,17 @@ def decline_offer(
 def expire_offers(site: Site, *, now: datetime) -> int:
     """Pass on the offers that nobody answered in time; return how many."""
     with site.database.snapshot() as connection:
-        if connection.execute(_due(now)).first() is None:
+        if connection.execute(_due(), {"now": now}).first() is None:
             return 0
     with changing(site, now) as change:
-        due = [queries.to_offer(row) for row in change.connection.execute(_due(change.now))]
+        rows = change.connection.execute(_due(), {"now": change.now})
+        due = [queries.to_offer(row) for row in rows]
         return sum(_expire(change, offer) for offer in due)
 
 
-def _due(now: datetime) -> Select[tuple[object, ...]]:
-    table = models.Offer
+@cache
+def _due() -> Select[tuple[object, ...]]:
+    table, now = models.Offer, queries.instant("now")
     return (
         queries.columns(table)
         .where(col(table.state) == OfferState.OPEN.value, col(table.expires_at) <= now)

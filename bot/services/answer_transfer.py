@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from datetime import datetime
+from functools import cache
 
+from sqlalchemy import Select
 from sqlmodel import col
 
 from bot.domain import policy
@@ -106,20 +108,25 @@ def withdraw_transfer(
 
 def expire_transfers(site: Site, *, now: datetime) -> int:
     """Close offers that nobody answered in time; return how many."""
-    transfer = models.Transfer
-    due = (
+    with site.database.snapshot() as connection:
+        if connection.execute(_due(), {"now": now}).first() is None:
+            return 0
+    with changing(site, now) as change:
+        rows = change.connection.execute(_due(), {"now": now})
+        expired = [queries.to_transfer(row) for row in rows]
+        for found in expired:
+            _record_end(change, GPUBOT, found, TransferState.EXPIRED, N_("nobody answered in time"))
+        return len(expired)
+
+
+@cache
+def _due() -> Select[tuple[object, ...]]:
+    transfer, now = models.Transfer, queries.instant("now")
+    return (
         queries.columns(transfer)
         .where(col(transfer.state) == TransferState.OPEN.value, col(transfer.expires_at) <= now)
         .order_by(col(transfer.id))
     )
-    with site.database.snapshot() as connection:
-        if connection.execute(due).first() is None:
-            return 0
-    with changing(site, now) as change:
-        expired = [queries.to_transfer(row) for row in change.connection.execute(due)]
-        for found in expired:
-            _record_end(change, GPUBOT, found, TransferState.EXPIRED, N_("nobody answered in time"))
-        return len(expired)
 
 
 def _record_end(

@@ -6,21 +6,26 @@ runs, preemptors. It refuses what does not fit, so no use-case can forget to che
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Connection, Insert, insert, select, update
+from sqlalchemy import Connection, Insert, bindparam, select, update
 from sqlmodel import col
 
 from bot.domain.booking import Placement, Share
 from bot.domain.calendar import Calendar, Claim, span
 from bot.domain.cluster import Cluster, Node
 from bot.domain.window import Window
-from bot.store import models
+from bot.store import models, queries
 from bot.store.calendars import CachedCalendar
 
 #: End of a claim that lasts until further notice, in epoch seconds (31 December 9999).
 OPEN_END = 253_402_214_400
+
+
+_NODE = queries.table_of(models.Node)
+_RAISE = update(_NODE).where(_NODE.c.name == bindparam("node")).values(revision=bindparam("to"))
 
 
 class DoesNotFit(Exception):
@@ -43,9 +48,9 @@ class Change:
         self.grown: tuple[int, int] | None = None
         self._touched: set[str] = set()
 
-    def insert(self, statement: Insert) -> int:
-        """Insert one row; return the id it got."""
-        key = self.connection.execute(statement).inserted_primary_key
+    def insert(self, statement: Insert, values: Mapping[str, Any] | None = None) -> int:
+        """Insert one row; return the id it got. `values` where the statement has none."""
+        key = self.connection.execute(statement, values).inserted_primary_key
         assert key is not None, "one row inserted has one key"
         return int(key[0])
 
@@ -85,16 +90,16 @@ class Change:
             self._add_claim(kind, holder, share, *span(window))
 
     def _add_claim(self, kind: str, holder: int, share: Share, start_s: int, end_s: int) -> None:
-        statement = insert(models.Claim).values(
-            node=share.node,
-            start_s=start_s,
-            end_s=end_s,
-            gpus=share.gpus,
-            kind=kind,
-            holder=holder,
-            born=self._touch(share.node),
-        )
-        claim_id = self.insert(statement)
+        values = {
+            "node": share.node,
+            "start_s": start_s,
+            "end_s": end_s,
+            "gpus": share.gpus,
+            "kind": kind,
+            "holder": holder,
+            "born": self._touch(share.node),
+        }
+        claim_id = self.insert(queries.inserting(models.Claim), values)
         if share.node in self.revisions:
             self.calendar.add(Claim(claim_id, share.node, start_s, end_s, share.gpus))
 
@@ -126,9 +131,7 @@ class Change:
         return revision
 
     def _write_revision(self, node: str, revision: int) -> None:
-        self.connection.execute(
-            update(models.Node).where(col(models.Node.name) == node).values(revision=revision)
-        )
+        self.connection.execute(_RAISE, {"node": node, "to": revision})
 
 
 def claims_of(connection: Connection, kind: str, holder: int | None) -> list[Claim]:

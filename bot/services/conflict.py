@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from operator import attrgetter
 from typing import Any
 
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import Connection, Row, Select, bindparam, select
 from sqlmodel import col
 
 from bot.domain.actor import Actor
@@ -88,20 +89,26 @@ def hints_for(connection: Connection, team: str, window: Window) -> Hints:
     Only a hint between nodes that fit equally well, so a sample of the team's work will do; it
     keeps the query's cost constant however much the team has booked.
     """
-    booking = models.Booking
-    rows = connection.execute(
+    instants = {"start": window.start, "end": window.end, "until": window.end + HINT_REACH}
+    rows = connection.execute(_near(), {"team": team, **instants})
+    return Hints(frozenset(node for row in rows for node, _gpus in json.loads(row.shares)))
+
+
+@cache
+def _near() -> Select[Any]:
+    booking, start, end = models.Booking, queries.instant("start"), queries.instant("end")
+    return (
         select(col(booking.shares))
         .where(
-            col(booking.team) == team,
-            col(booking.end_at) >= window.start,
-            col(booking.end_at) <= window.end + HINT_REACH,
-            col(booking.start_at) <= window.end,
+            col(booking.team) == bindparam("team"),
+            col(booking.end_at) >= start,
+            col(booking.end_at) <= queries.instant("until"),
+            col(booking.start_at) <= end,
             col(booking.state).in_(queries.LIVE),
         )
         .order_by(col(booking.end_at))
         .limit(HINT_SAMPLE)
     )
-    return Hints(frozenset(node for row in rows for node, _gpus in json.loads(row.shares)))
 
 
 def blockers(

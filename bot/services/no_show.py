@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 from sqlalchemy import Connection, Row, Select, not_, or_, update
@@ -91,12 +92,12 @@ def still_needed(site: Site, actor: Actor, booking_id: int, *, now: datetime) ->
 
 
 def _to_ask(site: Site, connection: Connection, now: datetime) -> list[Row[Any]]:
-    rows = connection.execute(_silent(site, now)).all()
+    rows = connection.execute(_silent(), _instants(site, now)).all()
     return only_idle(connection, rows, site.cluster.policy, now)
 
 
 def _to_release(site: Site, connection: Connection, now: datetime) -> list[Row[Any]]:
-    rows = connection.execute(_unanswered(site, now)).all()
+    rows = connection.execute(_unanswered(), _instants(site, now)).all()
     return still_idle(connection, rows, now)
 
 
@@ -107,10 +108,14 @@ def _is_just_back(site: Site, now: datetime) -> bool:
     return back is not None and back <= now < back + site.cluster.policy.no_show_after
 
 
-def _silent(site: Site, now: datetime) -> Select[tuple[object, ...]]:
+def _instants(site: Site, now: datetime) -> dict[str, datetime]:
+    return {"now": now, "since": now - site.cluster.policy.no_show_after}
+
+
+@cache
+def _silent() -> Select[tuple[object, ...]]:
     """Active bookings without a sign of use since their start, or since long ago."""
-    table = models.Booking
-    since = now - site.cluster.policy.no_show_after
+    table, now, since = models.Booking, queries.instant("now"), queries.instant("since")
     return (
         queries.columns(table)
         .where(
@@ -129,13 +134,14 @@ def _silent(site: Site, now: datetime) -> Select[tuple[object, ...]]:
     )
 
 
-def _unanswered(site: Site, now: datetime) -> Select[tuple[object, ...]]:
-    table = models.Booking
+@cache
+def _unanswered() -> Select[tuple[object, ...]]:
+    table, now, since = models.Booking, queries.instant("now"), queries.instant("since")
     return (
         queries.columns(table)
         .where(
             col(table.state) == BookingState.ACTIVE.value,
-            col(table.asked_at) <= now - site.cluster.policy.no_show_after,
+            col(table.asked_at) <= since,
             col(table.end_at) > now,
             not_(run_queries.has_open_run()),
         )

@@ -5,9 +5,10 @@ from __future__ import annotations
 import logging
 from datetime import datetime
 
-from sqlalchemy import Connection, insert, update
+from sqlalchemy import Connection, insert, or_, select, update
 from sqlmodel import col
 
+from bot.domain.booking import Booking
 from bot.domain.cluster import Node
 from bot.services.change import OPEN_END
 from bot.services.changing import changing
@@ -57,10 +58,34 @@ def _settle(site: Site, now: datetime) -> None:
 
 def _warn_of_broken_promises(site: Site, connection: Connection, now: datetime) -> None:
     sizes = {node.name: node.gpus for node in site.cluster.nodes}
-    for booking in queries.open_bookings(connection, after=now):
+    for booking in _with_broken_promises(connection, now):
         for share in booking.shares:
             if share.gpus > sizes.get(share.node, 0):
                 log.warning(
                     "B%d of %s holds %d GPUs of %s, which has %d by the configuration",
                     booking.id, booking.owner, share.gpus, share.node, sizes.get(share.node, 0),
                 )  # fmt: skip
+
+
+def _with_broken_promises(connection: Connection, now: datetime) -> list[Booking]:
+    """Live bookings that claim more of a node than it has, by start."""
+    claim, node = models.Claim, models.Node
+    too_much = (
+        select(col(claim.holder))
+        .join(node, col(claim.node) == col(node.name))
+        .where(
+            col(claim.kind) == "booking",
+            col(claim.gone).is_(None),
+            col(claim.end_s) > int(now.timestamp()),
+            or_(col(node.retired), col(claim.gpus) > col(node.gpus)),
+        )
+        .distinct()
+    )
+    holders = connection.execute(too_much).scalars().all()
+    found = [
+        booking
+        for part in queries.in_chunks(holders)
+        for booking in queries.bookings_by_id(connection, part).values()
+        if booking.state.is_live and booking.window.end > now
+    ]
+    return sorted(found, key=lambda booking: (booking.window.start, booking.id))

@@ -10,16 +10,20 @@ import json
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import bindparam, delete, select
 from sqlmodel import col
 
 from bot.domain.actor import Actor
 from bot.services.change import Change
 from bot.services.site import Site
-from bot.store import models
+from bot.store import models, queries
 
 #: How long a receipt is kept. Slack's retries come within hours; buttons live on in old messages.
 KEPT = timedelta(days=30)
+
+
+_RECEIPT = queries.table_of(models.Receipt)
+_RESULT = select(_RECEIPT.c.result).where(_RECEIPT.c.key == bindparam("of"))
 
 
 def scoped(key: str | None, actor: Actor, verb: str, subject: object = "") -> str | None:
@@ -31,17 +35,15 @@ def find(change: Change, key: str | None) -> Any | None:
     """What the request with that key led to, as it was given to `keep`; None: it is new."""
     if key is None:
         return None
-    statement = select(col(models.Receipt.result)).where(col(models.Receipt.key) == key)
-    found = change.connection.execute(statement).scalar_one_or_none()
+    found = change.connection.execute(_RESULT, {"of": key}).scalar_one_or_none()
     return None if found is None else json.loads(found)
 
 
 def keep(change: Change, key: str | None, result: object) -> None:
     """Remember what the request with that key led to."""
     if key is not None:
-        change.connection.execute(
-            insert(models.Receipt).values(key=key, at=change.now, result=json.dumps(result))
-        )
+        values = {"key": key, "at": change.now, "result": json.dumps(result)}
+        change.connection.execute(queries.inserting(models.Receipt), values)
 
 
 def forget(site: Site, *, now: datetime) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from datetime import datetime, timedelta
+from functools import cache
 
 from sqlalchemy import Select
 from sqlmodel import col
@@ -156,7 +157,7 @@ def postpone_unwarned(site: Site, *, now: datetime) -> int:
     The reclaim is moved to when they will have had it (design: nobody is reclaimed without it).
     """
     with site.database.snapshot() as connection:
-        due = [row.id for row in connection.execute(_due(now))]
+        due = [row.id for row in connection.execute(_due(), {"now": now})]
     postponed = 0
     for preemption_id in due:
         try:
@@ -190,8 +191,9 @@ def fair_reclaim(change: Change, preemption: Preemption) -> datetime:
     )
 
 
-def _due(now: datetime) -> Select[tuple[object, ...]]:
-    table = models.Preemption
+@cache
+def _due() -> Select[tuple[object, ...]]:
+    table, now = models.Preemption, queries.instant("now")
     return (
         queries.columns(table)
         .where(col(table.state) == PreemptionState.WARNED.value, col(table.reclaim_at) <= now)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Row, insert, select, update
+from sqlalchemy import Row, bindparam, select, update
 from sqlmodel import col
 
 from bot.domain.actor import Actor
@@ -33,6 +33,15 @@ CAN_WAIT = frozenset({"notice", "entry", "left_team"})
 
 #: An App Home opened longer ago than this is drawn when it is opened next, not before.
 HOME_KEPT_FRESH = timedelta(days=30)
+
+
+_AUDIT, _OUTBOX = queries.table_of(models.Audit), queries.table_of(models.Outbox)
+_PERSON = queries.table_of(models.Person)
+_LAST = select(_AUDIT.c.seq, _AUDIT.c.hash).order_by(_AUDIT.c.seq.desc()).limit(1)
+_WRITTEN = select(_OUTBOX.c.id).where(_OUTBOX.c.dedupe_key == bindparam("key"))
+_DRAW_AGAIN = (
+    update(_PERSON).where(_PERSON.c.home_opened_at > bindparam("since")).values(home_stale=True)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,10 +77,7 @@ def record(
     """
     if actor.via:
         after = {**(after or {}), "via": actor.via}
-    audit = models.Audit
-    last = change.connection.execute(
-        select(col(audit.seq), col(audit.hash)).order_by(col(audit.seq).desc()).limit(1)
-    ).one_or_none()
+    last = change.connection.execute(_LAST).one_or_none()
     values: dict[str, Any] = {
         "seq": 1 if last is None else last.seq + 1,
         "at": change.now,
@@ -85,7 +91,7 @@ def record(
         "previous_hash": FIRST_HASH if last is None else last.hash,
     }
     values["hash"] = record_hash(values)
-    change.connection.execute(insert(audit).values(**values))
+    change.connection.execute(queries.inserting(models.Audit), values)
     return int(values["seq"])
 
 
@@ -200,20 +206,18 @@ def post(
 
     What was written before, by its `dedupe_key`, is not written again.
     """
-    known = select(col(models.Outbox.id)).where(col(models.Outbox.dedupe_key) == dedupe_key)
-    if change.connection.execute(known).first() is not None:
+    if change.connection.execute(_WRITTEN, {"key": dedupe_key}).first() is not None:
         return
-    change.connection.execute(
-        insert(models.Outbox).values(
-            dedupe_key=dedupe_key,
-            topic=topic,
-            recipient=recipient,
-            subject=subject,
-            data=json.dumps(data),
-            created_at=change.now,
-            held_until=held_until(change, recipient) if topic in CAN_WAIT else None,
-        )
-    )
+    values = {
+        "dedupe_key": dedupe_key,
+        "topic": topic,
+        "recipient": recipient,
+        "subject": subject,
+        "data": json.dumps(data),
+        "created_at": change.now,
+        "held_until": held_until(change, recipient) if topic in CAN_WAIT else None,
+    }
+    change.connection.execute(queries.inserting(models.Outbox), values)
 
 
 def announce(change: Change, topic: str, subject: str, state: str, team: str, user: str) -> None:
@@ -279,12 +283,7 @@ def _refresh_private(change: Change, booking: Booking, seq: int) -> None:
 
 def mark_homes_stale(change: Change) -> None:
     """Have the App Homes that were open lately drawn again."""
-    person = models.Person
-    change.connection.execute(
-        update(person)
-        .where(col(person.home_opened_at) > change.now - HOME_KEPT_FRESH)
-        .values(home_stale=True)
-    )
+    change.connection.execute(_DRAW_AGAIN, {"since": change.now - HOME_KEPT_FRESH})
 
 
 def to_record(row: Row[Any]) -> AuditRecord:

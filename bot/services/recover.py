@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, insert, select, update
 from sqlmodel import col
 
 from bot.domain.booking import BookingState
@@ -93,7 +93,9 @@ def _remember(connection: Connection, name: str, instant: datetime) -> None:
     connection.execute(insert(table).values(name=name, value=instant.isoformat()))
 
 
+_MEMORY = select(col(models.Memory.value)).where(col(models.Memory.name) == bindparam("memory"))
+
+
 def _recall(connection: Connection, name: str) -> datetime | None:
-    statement = select(col(models.Memory.value)).where(col(models.Memory.name) == name)
-    found = connection.execute(statement).scalar_one_or_none()
+    found = connection.execute(_MEMORY, {"memory": name}).scalar_one_or_none()
     return None if found is None else datetime.fromisoformat(found)

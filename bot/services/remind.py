@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from functools import cache
 
 from sqlalchemy import Connection, Select, or_, update
 from sqlmodel import col
@@ -29,10 +30,10 @@ def remind(site: Site, *, now: datetime) -> int:
     """
     with site.database.snapshot() as connection:
         nudges = _to_nudge(connection, site, now)
-        if connection.execute(_due(now)).first() is None and not nudges:
+        if connection.execute(_due(), _instants(now)).first() is None and not nudges:
             return 0
     with changing(site, now) as change:
-        due = change.connection.execute(_due(change.now)).all()
+        due = change.connection.execute(_due(), _instants(change.now)).all()
         for row in due:
             _remind(change, queries.to_booking(row))
         for preemption in _to_nudge(change.connection, site, change.now):
@@ -40,9 +41,14 @@ def remind(site: Site, *, now: datetime) -> int:
         return len(due)
 
 
-def _due(now: datetime) -> Select[tuple[object, ...]]:
+def _instants(now: datetime) -> dict[str, datetime]:
+    return {"now": now, "soon": now + AHEAD, "knowing": now - JUST_TOLD}
+
+
+@cache
+def _due() -> Select[tuple[object, ...]]:
     table = models.Booking
-    soon = now + AHEAD
+    now, soon = queries.instant("now"), queries.instant("soon")
     starts = (
         (col(table.state) == BookingState.RESERVED.value)
         & (col(table.start_at) > now)
@@ -52,7 +58,7 @@ def _due(now: datetime) -> Select[tuple[object, ...]]:
             col(table.reminded_start) != col(table.start_at),
         )
         # Whoever booked it just now knows.
-        & (col(table.created_at) <= now - JUST_TOLD)
+        & (col(table.created_at) <= queries.instant("knowing"))
     )
     ends = (
         (col(table.state) == BookingState.ACTIVE.value)
@@ -82,17 +88,22 @@ def _post(change: Change, booking: Booking, state: str) -> None:
 
 def _to_nudge(connection: Connection, site: Site, now: datetime) -> list[Preemption]:
     """Warnings that come true soon and were heard well before the last notice of them is due."""
-    table = models.Preemption
     warning = site.cluster.policy.warning
-    soon = queries.columns(table).where(
+    rows = connection.execute(_reclaimed_soon(), {"now": now, "soon": now + warning})
+    found = [queries.to_preemption(row) for row in rows]
+    return [p for p in found if _heard_long_before(connection, p, p.reclaim_at - warning)]
+
+
+@cache
+def _reclaimed_soon() -> Select[tuple[object, ...]]:
+    table = models.Preemption
+    return queries.columns(table).where(
         col(table.state) == PreemptionState.WARNED.value,
         col(table.nudged).is_(False),
-        col(table.reclaim_at) > now,
-        col(table.reclaim_at) <= now + warning,
+        col(table.reclaim_at) > queries.instant("now"),
+        col(table.reclaim_at) <= queries.instant("soon"),
         col(table.extended).is_(False),
     )
-    found = [queries.to_preemption(row) for row in connection.execute(soon)]
-    return [p for p in found if _heard_long_before(connection, p, p.reclaim_at - warning)]
 
 
 def _heard_long_before(connection: Connection, preemption: Preemption, at: datetime) -> bool:

@@ -6,7 +6,7 @@ import json
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import insert, update
+from sqlalchemy import update
 from sqlmodel import col
 
 from bot.domain.booking import Booking, BookingState, Placement
@@ -56,7 +56,7 @@ def insert_booking(
         "job": order_to_json(request.job),
         "continues": request.continues,
     }
-    booking_id = change.insert(insert(models.Booking).values(**values))
+    booking_id = change.insert(queries.inserting(models.Booking), values)
     return Booking(
         id=booking_id,
         owner=owner,

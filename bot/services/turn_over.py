@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from datetime import datetime
+from functools import cache
 
 from sqlalchemy import Select, or_
 from sqlmodel import col
@@ -46,10 +47,11 @@ def turn_over(site: Site, *, now: datetime) -> int:
     twice, or late, changes nothing more: what is due is read again inside the transaction.
     """
     with site.database.snapshot() as connection:
-        if connection.execute(_due(now)).first() is None:
+        if connection.execute(_due(), {"now": now}).first() is None:
             return 0
     with changing(site, now) as change:
-        found = [queries.to_booking(row) for row in change.connection.execute(_due(change.now))]
+        rows = change.connection.execute(_due(), {"now": change.now})
+        found = [queries.to_booking(row) for row in rows]
         over = [booking for booking in found if booking.window.end <= change.now]
         begun = [booking for booking in found if booking.window.end > change.now]
         for booking in over:
@@ -59,9 +61,10 @@ def turn_over(site: Site, *, now: datetime) -> int:
         return len(found)
 
 
-def _due(now: datetime) -> Select[tuple[object, ...]]:
+@cache
+def _due() -> Select[tuple[object, ...]]:
     """Bookings to end or to begin; those that are active, which only end, come first."""
-    booking = models.Booking
+    booking, now = models.Booking, queries.instant("now")
     return (
         queries.columns(booking)
         .where(

@@ -1,17 +1,22 @@
-"""Bringing a database to the schema that this program needs."""
+"""Bringing a database to the schema that this program needs.
+
+Alembic is imported only where there is something to do: with what it brings along it takes longer
+than anything else at a start.
+"""
+# ruff: noqa: PLC0415
 
 from __future__ import annotations
 
 from contextlib import closing
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from sqlalchemy import Connection
+from sqlalchemy import Connection, inspect, text
 
 from bot.store.database import Database
+
+if TYPE_CHECKING:
+    from alembic.config import Config
 
 _FOLDER = Path(__file__).parent / "migrations"
 
@@ -22,26 +27,36 @@ def upgrade(url: str) -> None:
     Safe to run at every start, and by several processes at once: the second finds nothing to do.
     Raises Busy when the write lock cannot be had.
     """
-    with closing(Database(url)) as database, database.transaction() as connection:
-        config = _config()
-        config.attributes["connection"] = connection
-        command.upgrade(config, "head")
+    with closing(Database(url)) as database:
+        with database.snapshot() as connection:
+            if revision(connection) == newest_revision():
+                return
+        from alembic import command
+
+        with database.transaction() as connection:
+            config = _config()
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")
 
 
 def revision(connection: Connection) -> str | None:
     """The migration that the database is at; None: none was ever applied."""
-    return MigrationContext.configure(connection).get_current_revision()
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    found: str | None = connection.execute(
+        text("SELECT version_num FROM alembic_version")
+    ).scalar_one_or_none()
+    return found
 
 
 def newest_revision() -> str:
-    """The migration that this program needs."""
-    head = ScriptDirectory.from_config(_config()).get_current_head()
-    if head is None:
-        raise RuntimeError(f"no migrations in {_FOLDER}")
-    return head
+    """The migration that this program needs: their files are numbered, as `0004_runs.py`."""
+    return max(path.name.partition("_")[0] for path in _FOLDER.glob("versions/[0-9]*_*.py"))
 
 
 def _config() -> Config:
+    from alembic.config import Config
+
     config = Config()
     # A percent sign in the path would be read as the beginning of a placeholder.
     config.set_main_option("script_location", str(_FOLDER).replace("%", "%%"))

@@ -9,9 +9,23 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from functools import cache
+from typing import Any, cast
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, func, or_, select
+from sqlalchemy import (
+    BindParameter,
+    ColumnElement,
+    Connection,
+    Insert,
+    Row,
+    Select,
+    Table,
+    bindparam,
+    func,
+    insert,
+    or_,
+    select,
+)
 from sqlmodel import SQLModel, col
 
 from bot.domain.actor import Person
@@ -38,9 +52,30 @@ def in_chunks(ids: Sequence[int]) -> Iterator[Sequence[int]]:
         yield ids[first : first + MOST_IDS]
 
 
+@cache
 def columns(model: type[SQLModel]) -> Select[Any]:
     """A statement that selects every column of `model`, as plain rows."""
-    return select(*model.__table__.columns)  # type: ignore[attr-defined]
+    return select(*table_of(model).columns)
+
+
+def table_of(model: type[SQLModel]) -> Table:
+    """The table itself: statements on it spare what the object mapper does for classes."""
+    return cast("Table", model.__table__)  # type: ignore[attr-defined]
+
+
+@cache
+def inserting(model: type[SQLModel]) -> Insert:
+    """A statement that inserts a row, whose values it is given when it runs."""
+    return insert(table_of(model))
+
+
+def instant(name: str) -> BindParameter[datetime]:
+    """An instant that a statement is given when it runs.
+
+    Building a statement takes five times as long as running it; one that a tick needs every few
+    seconds is built once.
+    """
+    return bindparam(name)
 
 
 def find_booking(connection: Connection, booking_id: int) -> Booking | None:
@@ -64,6 +99,7 @@ def open_bookings(
     owner: str | None = None,
     team: str | None = None,
     limit: int | None = None,
+    offset: int = 0,
 ) -> tuple[Booking, ...]:
     """Live bookings that end after `after` and start before `before`, by start.
 
@@ -78,7 +114,25 @@ def open_bookings(
     if team is not None:
         statement = statement.where(col(booking.team) == team)
     statement = statement.order_by(col(booking.start_at), col(booking.id)).limit(limit)
-    return tuple(to_booking(row) for row in connection.execute(statement))
+    rows = connection.execute(statement.offset(offset) if offset else statement)
+    return tuple(to_booking(row) for row in rows)
+
+
+def count_open_bookings(connection: Connection, *, after: datetime, owner: str) -> int:
+    """How many live bookings of `owner` end after `after`."""
+    return int(connection.execute(_OPEN_COUNT, {"owner": owner, "after": after}).scalar_one())
+
+
+_BOOKING = table_of(models.Booking)
+_OPEN_COUNT = (
+    select(func.count())
+    .select_from(_BOOKING)
+    .where(
+        _BOOKING.c.state.in_(LIVE),
+        _BOOKING.c.end_at > bindparam("after"),
+        _BOOKING.c.owner == bindparam("owner"),
+    )
+)
 
 
 def claims_overlapping(
@@ -101,8 +155,12 @@ def claims_overlapping(
 
 def open_drains(connection: Connection) -> dict[str, Drain]:
     """Drains that hold their node now or later, by node."""
-    statement = columns(models.Drain).where(col(models.Drain.state) == DrainState.DRAINING.value)
-    return {row.node: to_drain(row) for row in connection.execute(statement)}
+    return {row.node: to_drain(row) for row in connection.execute(_open_drains())}
+
+
+@cache
+def _open_drains() -> Select[Any]:
+    return columns(models.Drain).where(col(models.Drain.state) == DrainState.DRAINING.value)
 
 
 def find_drain(connection: Connection, drain_id: int) -> Drain | None:
@@ -131,27 +189,39 @@ def open_transfer(connection: Connection, booking_id: int) -> Transfer | None:
 
 def waiting(connection: Connection, *conditions: ColumnElement[bool]) -> Sequence[Row[Any]]:
     """Rows of the wishes without an offer, in the order in which they are served."""
+    return connection.execute(_waiting(*conditions)).all()
+
+
+def _waiting(*conditions: ColumnElement[bool]) -> Select[Any]:
     table = models.WaitlistEntry
-    statement = (
+    return (
         columns(table)
         .where(col(table.state) == EntryState.WAITING.value, *conditions)
         .order_by(col(table.priority), col(table.created_at), col(table.id))
     )
-    return connection.execute(statement).all()
 
 
 def waiting_for_a_gap(connection: Connection) -> list[WaitlistEntry]:
     """Those of them that wait for a gap."""
-    for_a_gap = col(models.WaitlistEntry.kind) == EntryKind.QUEUE.value
-    return [to_entry(row) for row in waiting(connection, for_a_gap)]
+    return [to_entry(row) for row in connection.execute(_waiting_for_a_gap())]
+
+
+@cache
+def _waiting_for_a_gap() -> Select[Any]:
+    return _waiting(col(models.WaitlistEntry.kind) == EntryKind.QUEUE.value)
 
 
 def waiting_in_vain(connection: Connection, now: datetime) -> list[WaitlistEntry]:
     """Those of them whose time has passed."""
-    table = models.WaitlistEntry
-    late = or_(col(table.last_start_at) < now, col(table.not_before) > col(table.last_start_at))
-    found = [to_entry(row) for row in waiting(connection, late)]
+    found = [to_entry(row) for row in connection.execute(_waiting_in_vain(), {"now": now})]
     return [entry for entry in found if entry.is_past(now)]
+
+
+@cache
+def _waiting_in_vain() -> Select[Any]:
+    table = models.WaitlistEntry
+    late = col(table.last_start_at) < instant("now")
+    return _waiting(or_(late, col(table.not_before) > col(table.last_start_at)))
 
 
 def warned(connection: Connection) -> set[int]:
@@ -237,13 +307,17 @@ def first_delivered(
 
 def find_person(connection: Connection, user: str) -> Person | None:
     """What is remembered of that user; None when nothing is."""
-    person = models.Person
-    statement = select(
-        col(person.user), col(person.name), col(person.zone_name), col(person.locale),
-        col(person.email), col(person.refreshed_at),
-    ).where(col(person.user) == user)  # fmt: skip
-    row = connection.execute(statement).one_or_none()
+    row = connection.execute(_profile(), {"of": user}).one_or_none()
     return None if row is None else Person(*row)
+
+
+@cache
+def _profile() -> Select[Any]:
+    person = table_of(models.Person).c
+    return select(
+        person.user, person.name, person.zone_name, person.locale, person.email,
+        person.refreshed_at,
+    ).where(person.user == bindparam("of"))  # fmt: skip
 
 
 def to_booking(row: Row[Any]) -> Booking:

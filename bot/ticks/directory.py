@@ -14,7 +14,6 @@ from datetime import datetime, timedelta
 from slack_sdk import WebClient
 
 from bot.directory.errors import DirectoryError
-from bot.directory.ldap import read_groups
 from bot.directory.plausible import check_plausible
 from bot.directory.settings import DirectorySettings
 from bot.directory.slack_groups import find_user, read_usergroups
@@ -99,4 +98,6 @@ class Directories:
         if source is Source.USERGROUPS:
             return read_usergroups(self.client, names)
         assert self.settings.ldap is not None, "its groups are named only where it is"
+        from bot.directory.ldap import read_groups  # noqa: PLC0415 - most clusters need no ldap3
+
         return read_groups(self.settings.ldap, self.password, names)

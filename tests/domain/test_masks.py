@@ -6,7 +6,6 @@ from hypothesis import strategies as st
 from recount import unhurried
 
 from bot.domain.masks import (
-    Tally,
     doubling,
     highest,
     levels,
@@ -86,15 +85,3 @@ def test_lowering_below_zero_is_refused() -> None:
         lowered(levels([2, 1, 3]), 0b011, 2)
     with pytest.raises(ValueError, match="less than the 4"):
         lowered(levels([2, 1, 3]), 0b100, 4)
-
-
-@unhurried
-@given(st.lists(masks, max_size=20), masks, st.integers(0, 22))
-def test_a_tally_finds_the_cells_that_enough_masks_hold(
-    added: list[int], among: int, count: int
-) -> None:
-    tally = Tally()
-    for mask in added:
-        tally.add(mask)
-    held = {c for c in range(CELLS) if sum(mask >> c & 1 for mask in added) >= count}
-    assert cells_of(tally.at_least(count, among)) == held & cells_of(among)

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from recount import HOUR, Days, World, second, shapes_of, unhurried, utc, windows_of, worlds
 
-from bot.domain import placement
+from bot.domain import starts
 from bot.domain.booking import Placement, Shape, Share
 from bot.domain.calendar import Claim
 from bot.domain.cluster import Node
@@ -242,7 +242,7 @@ def test_nothing_starts_before_now_even_when_that_is_asked_for() -> None:
 def test_a_single_gap_is_found_wherever_the_stretches_of_the_search_meet(line: int) -> None:
     busy = world(V1, taken=[(V1, 0, line, 4), (V1, line + 4, 144, 4)])
     ask = (busy.calendar, Shape(1), 4 * HOUR)
-    with patch.object(placement, "FIRST_STRETCH", 1):
+    with patch.object(starts, "FIRST_STRETCH", 1):
         assert first(busy, Shape(1), 2, hour(0)) == hours(line, line + 4)
         placed = latest(*ask, before=hour(60), now=hour(0))
     assert placed is not None
@@ -303,7 +303,7 @@ def test_the_earliest_window_is_the_first_start_that_fits(
         if not_before <= start <= latest_start and (start != now or not_before == now)
         if world.fits(shape, window := world.window(start, length))
     ]
-    with patch.object(placement, "FIRST_STRETCH", stretch):
+    with patch.object(starts, "FIRST_STRETCH", stretch):
         placed = earliest(
             world.calendar, shape, length,
             not_before=not_before, latest_start=latest_start, now=now,
@@ -324,7 +324,7 @@ def test_the_latest_window_before_an_instant_is_the_last_start_that_fits(
         for start in world.starts(now)
         if start < before and world.fits(shape, window := world.window(start, length))
     ]
-    with patch.object(placement, "FIRST_STRETCH", stretch):
+    with patch.object(starts, "FIRST_STRETCH", stretch):
         placed = latest(world.calendar, shape, length, before=before, now=now)
     assert (placed and placed.window) == (possible[-1] if possible else None)
     if placed is not None:

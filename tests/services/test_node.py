@@ -151,3 +151,23 @@ def test_owners_left_without_a_node_hear_when_it_is_back(site):
     with site.database.snapshot() as connection:
         notices = connection.execute(text("SELECT count(*) FROM outbox WHERE topic = 'notice'"))
         assert notices.scalar_one() == 2
+
+
+def test_a_start_names_the_promises_that_the_nodes_no_longer_hold(open_site, caplog):
+    site = open_site(cluster())
+    kept = reserve(site, actor(BOB), request(2, node="gpu-01"), now=NOW)
+    broken = reserve(site, actor(BOB), request(4, node="gpu-02"), now=NOW)
+    gone = reserve(site, actor(CHEN), request(8, node="gpu-03"), now=NOW)
+    over = reserve(
+        site, actor(CHEN), request(4, node="gpu-02", start=NOW, hours=3 + 23 / 60), now=NOW
+    )
+    release(site, actor(CHEN), over.id, now=NOW)
+    caplog.clear()
+    open_site(cluster(nodes=(NODES[0], Node("gpu-02", 2, "V100"))))
+    assert [message.split(" of ")[0] for message in caplog.messages] == [
+        f"B{broken.id}",
+        f"B{gone.id}",
+    ]
+    assert f"B{broken.id} of {BOB} holds 4 GPUs of gpu-02, which has 2" in caplog.text
+    assert f"B{gone.id} of {CHEN} holds 8 GPUs of gpu-03, which has 0" in caplog.text
+    assert f"B{kept.id} " not in caplog.text

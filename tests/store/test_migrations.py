@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from databases import new_database
 from sqlalchemy import Inspector, create_engine, inspect
 from sqlmodel import SQLModel
 
-from bot.store import models
+from bot.store import migrate, models
 from bot.store.database import Database
 from bot.store.migrate import newest_revision, revision, upgrade
 
@@ -76,3 +80,18 @@ def test_a_database_that_was_never_migrated_has_no_revision(tmp_path: Path) -> N
 
 def test_a_path_with_odd_characters_can_be_migrated(tmp_path: Path) -> None:
     upgrade(f"sqlite:///{tmp_path / '50% off é.db'}")
+
+
+def test_the_newest_revision_is_alembics_head_and_there_is_one_head() -> None:
+    scripts = ScriptDirectory.from_config(migrate._config())
+    assert scripts.get_heads() == [migrate.newest_revision()]
+
+
+def test_a_database_that_is_up_to_date_is_opened_without_alembic(tmp_path: Path) -> None:
+    url = new_database(tmp_path)
+    script = (
+        f"from bot.store.migrate import upgrade; upgrade({url!r}); "
+        "import sys; print('alembic' in sys.modules)"
+    )
+    ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert ran.stdout == "False\n"

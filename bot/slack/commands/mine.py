@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bot.domain.errors import N_, NotUnderstood
-from bot.services.look import bookings_of, drained_nodes
+from bot.services.look import drained_nodes, page_of_bookings
 from bot.slack.blocks.bookings import row
 from bot.slack.blocks.build import actions, button, message
 from bot.slack.commands.subscribe import subscribe_button
@@ -40,16 +40,14 @@ def press_page(press: Press) -> Reply:
 def mine_page(call: Call, page: int) -> Reply:
     """One page of the asker's bookings."""
     reader, title = call.reader, call.reader.plain("My bookings")
-    found = bookings_of(call.site, call.actor.name, now=call.now)
-    if not found:
+    found = page_of_bookings(call.site, call.actor.name, page, PER_PAGE, now=call.now)
+    if not found.total:
         said = reader.text(N_("You have no bookings."))
         start = button(reader.plain("Reserve…"), ActionId.RESERVE, style="primary")
         free = button(reader.plain("What is free"), ActionId.RUN, "free")
         return message(said, actions(start, free), replace=True, title=title)
-    pages = -(-len(found) // PER_PAGE)
-    page = min(page, pages - 1)
-    shown = found[page * PER_PAGE :][:PER_PAGE]
-    said = reader.many("*You have {n} booking.*", "*You have {n} bookings.*", len(found))
+    page, pages, shown = found.number, found.pages, found.bookings
+    said = reader.many("*You have {n} booking.*", "*You have {n} bookings.*", found.total)
     drains = drained_nodes(call.site)
     warned, cluster = warnings_of(call.site, shown, call.now), call.site.cluster
     rows = [
