@@ -45,6 +45,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print(f"gpubot: {problem}", file=sys.stderr)
     except (BookingError, OSError, SQLAlchemyError) as error:
         print(f"gpubot: {error}", file=sys.stderr)
+        if isinstance(error.__cause__, SQLAlchemyError):
+            print(f"gpubot: {getattr(error.__cause__, 'orig', error.__cause__)}", file=sys.stderr)
     except KeyboardInterrupt:
         return 130
     return 1

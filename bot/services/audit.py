@@ -76,8 +76,11 @@ def _rows(site: Site, since: datetime | None) -> Iterator[Row[Any]]:
     statement = queries.columns(models.Audit).order_by(col(models.Audit.seq))
     if since is not None:
         statement = statement.where(col(models.Audit.at) >= since)
-    with site.database.snapshot() as connection:
-        yield from connection.execution_options(yield_per=1000).execute(statement)
+    with (
+        site.database.snapshot() as connection,
+        connection.execution_options(yield_per=1000).execute(statement) as rows,
+    ):
+        yield from rows
 
 
 def _fault(row: Row[Any], number: int, previous: str) -> str:
