@@ -33,6 +33,8 @@ log = logging.getLogger(__name__)
 #: How long a writer waits for another's lock, and anybody for a server that is away. Slack gives
 #: up on an answer after 3 s.
 LOCK_WAIT_MS = 1800
+#: The same for migrations and copies.
+PATIENT_WAIT_MS = 60_000
 
 #: How often a server that is away is tried again.
 _AGAIN_S = 0.05
@@ -52,7 +54,9 @@ class Kind(Protocol):
     def create(self, url: URL, lock_wait_ms: int) -> Engine:
         """An engine whose "begin" event is the only thing that begins transactions."""
 
-    def begin_writing(self, connection: Connection, wait_ms: int, *, exclusive: bool) -> str:
+    def begin_writing(
+        self, connection: Connection, wait_ms: int, *, exclusive: bool, patient: bool
+    ) -> str:
         """The statement that begins a writing transaction."""
 
     def begin_reading(self, connection: Connection, wait_ms: int) -> str:
@@ -115,13 +119,16 @@ class Database:
         self._listeners: list[Callable[[], None]] = []
 
     @contextmanager
-    def transaction(self, *, exclusive: bool = True) -> Iterator[Connection]:
+    def transaction(self, *, exclusive: bool = True, patient: bool = False) -> Iterator[Connection]:
         """A writing transaction: commits on success, rolls back on any exception.
 
+        `patient`: for the command line, where nobody waits for an answer: it waits longer for the
+        lock, and its statements may take as long as they need.
         Raises Busy when the write lock cannot be had in time.
         """
-        deadline = time.monotonic() + LOCK_WAIT_MS / 1000
-        begin = partial(self._kind.begin_writing, exclusive=exclusive)
+        wait_ms = PATIENT_WAIT_MS if patient else LOCK_WAIT_MS
+        deadline = time.monotonic() + wait_ms / 1000
+        begin = partial(self._kind.begin_writing, exclusive=exclusive, patient=patient)
         with self._in_line(exclusive=exclusive), self._our_own_errors(), ExitStack() as stack:
             connection = self._begun(stack, deadline, begin)
             yield connection

@@ -77,14 +77,18 @@ def create(url: URL, lock_wait_ms: int) -> Engine:
     return engine
 
 
-def begin_writing(_connection: Connection, wait_ms: int, *, exclusive: bool) -> str:
+def begin_writing(_connection: Connection, wait_ms: int, *, exclusive: bool, patient: bool) -> str:
     """The statements that begin a writing transaction, in one message to the server."""
+    statement_ms, idle_ms = (0, 0) if patient else (WRITE_STATEMENT_MS, IDLE_MS)
     begin = (
         "BEGIN ISOLATION LEVEL READ COMMITTED;"
-        f" SET LOCAL statement_timeout = {WRITE_STATEMENT_MS}; SET LOCAL lock_timeout = {wait_ms};"
-        f" SET LOCAL idle_in_transaction_session_timeout = {IDLE_MS}"
+        f" SET LOCAL lock_timeout = {wait_ms};"
+        f" SET LOCAL idle_in_transaction_session_timeout = {idle_ms};"
     )
-    return f"{begin}; SELECT pg_advisory_xact_lock({WRITING})" if exclusive else begin
+    if exclusive:
+        # The limit on statements is for what is done with the lock, not for waiting for it.
+        begin += f" SET LOCAL statement_timeout = 0; SELECT pg_advisory_xact_lock({WRITING});"
+    return f"{begin} SET LOCAL statement_timeout = {statement_ms}"
 
 
 def begin_reading(_connection: Connection, _wait_ms: int) -> str:

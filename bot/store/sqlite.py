@@ -32,9 +32,9 @@ def create(url: URL, lock_wait_ms: int) -> Engine:
     return engine
 
 
-def begin_writing(connection: Connection, wait_ms: int, *, exclusive: bool) -> str:
+def begin_writing(connection: Connection, wait_ms: int, *, exclusive: bool, patient: bool) -> str:
     """The statement that begins a writing transaction; every one of them is exclusive here."""
-    del exclusive
+    del exclusive, patient
     _set_lock_wait(connection, wait_ms)
     return "BEGIN IMMEDIATE"
 
