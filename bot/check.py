@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,7 +35,7 @@ from bot.runners.slurm.checking import look_at_slurm
 from bot.services.directory import known_addresses
 from bot.slack.clients import CALL_ERRORS, background_client
 from bot.slack.scopes import SCOPES
-from bot.store.database import Database
+from bot.store.database import Database, driver_says
 from bot.store.migrate import newest_revision, revision
 from bot.ticks.monitoring import nothing_found
 from bot.web.vendored import HOW, missing_files
@@ -129,18 +130,20 @@ def monitoring_findings(
 def database_finding(settings: Settings) -> Finding:
     """Whether the database is there, can be written to, and has the tables needed."""
     shown = f"database {settings.shown_database_url}"
-    file = make_url(settings.database_url).database
+    url = make_url(settings.database_url)
+    file = url.database if url.get_backend_name() == "sqlite" else None
     if file and file != ":memory:" and not Path(file).exists():
         return Finding(ok=None, text=f"{shown}: does not exist yet; {MAKES_IT}")
-    database = Database(settings.database_url)
     try:
-        with database.transaction() as connection:
+        with (
+            closing(Database(settings.database_url)) as database,
+            database.transaction() as connection,
+        ):
             found = revision(connection)
+    except ValueError as error:
+        return _bad(f"{shown}: {error}")
     except (SQLAlchemyError, BookingError) as error:
-        reason = str(getattr(error, "orig", None) or error)
-        return _bad(f"{shown}: cannot be written to: {reason}")
-    finally:
-        database.close()
+        return _bad(f"{shown}: cannot be written to: {driver_says(error)}")
     needed = newest_revision()
     if found != needed:
         state = f"at revision {found}, needs {needed}" if found else "has no tables yet"

@@ -29,6 +29,7 @@ from bot.pipeline.options import add_options
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from bot.services.audit import Verdict
     from bot.services.site import Site
 
 Command = Callable[[argparse.Namespace], int]
@@ -45,6 +46,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print(f"gpubot: {problem}", file=sys.stderr)
     except (BookingError, OSError, SQLAlchemyError) as error:
         print(f"gpubot: {error}", file=sys.stderr)
+        if isinstance(error.__cause__, SQLAlchemyError):
+            print(f"gpubot: {getattr(error.__cause__, 'orig', error.__cause__)}", file=sys.stderr)
     except KeyboardInterrupt:
         return 130
     return 1
@@ -88,6 +91,30 @@ def _migrate(_: argparse.Namespace) -> int:
     return 0
 
 
+def _db_copy(parsed: argparse.Namespace) -> int:
+    from contextlib import closing
+
+    from sqlalchemy.engine import make_url
+
+    from bot.services import audit
+    from bot.store.copying import CannotCopy, copy_database
+    from bot.store.database import Database
+
+    target = parsed.target or _settings().database_url
+    try:
+        copied = copy_database(parsed.source, target)
+    except CannotCopy as error:
+        print(f"gpubot: nothing was copied: {error}", file=sys.stderr)
+        return 1
+    for table, count in copied.items():
+        print(f"{table}: {count}")
+    with closing(Database(target)) as database:
+        verdict = audit.verify_in(database)
+    shown = make_url(target).render_as_string(hide_password=True)
+    print(f"{sum(copied.values())} rows are in {shown}, read again and compared")
+    return _tell_verdict(verdict)
+
+
 def _audit_export(parsed: argparse.Namespace) -> int:
     from bot.services import audit
 
@@ -103,7 +130,10 @@ def _audit_verify(_: argparse.Namespace) -> int:
     from bot.services import audit
 
     with _site() as site:
-        verdict = audit.verify(site)
+        return _tell_verdict(audit.verify(site))
+
+
+def _tell_verdict(verdict: Verdict) -> int:
     if verdict.ok:
         print(f"✓ the audit log is whole: {verdict.records} records")
         return 0
@@ -187,6 +217,7 @@ def _parser() -> argparse.ArgumentParser:
     demo.add_argument("--http", action="store_true", help="signed HTTP instead of Socket Mode")
     _add(commands, "check", "say what is missing before `serve` can work", _check)
     _add(commands, "migrate", "bring the database to the schema needed", _migrate)
+    _add_db(commands)
     _add_audit(commands)
     config = _add(commands, "config", "help with the configuration file", None)
     kinds = config.add_subparsers(metavar="WHAT", required=True)
@@ -198,6 +229,16 @@ def _parser() -> argparse.ArgumentParser:
 
 if TYPE_CHECKING:
     Commands = argparse._SubParsersAction[argparse.ArgumentParser]  # noqa: SLF001
+
+
+def _add_db(commands: Commands) -> None:
+    db = _add(commands, "db", "take bookings to another database", None)
+    kinds = db.add_subparsers(metavar="WHAT", required=True)
+    copy = _add(kinds, "copy", "copy everything into an empty database", _db_copy)
+    copy.add_argument("source", metavar="SOURCE", help="URL of the database to read")
+    copy.add_argument(
+        "target", metavar="TARGET", nargs="?", help="URL to copy to (default: GPUBOT_DATABASE_URL)"
+    )
 
 
 def _add_audit(commands: Commands) -> None:

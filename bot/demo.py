@@ -139,12 +139,15 @@ class Demo:
         history: bool = False,
         lab: Cluster | None = None,
         edges: Edges | None = None,
+        database_url: str = "",
     ) -> None:
         """`lab`: another one than the sample, without its bookings; `edges`: what is around it.
 
         `open_id`: people sign in on the calendar page with Slack, else by a link.
 
         `history`: weeks of bookings lie behind, for the reports to tell of.
+
+        `database_url`: another database than a file in `folder`.
         """
         self.clock = SandboxClock()
         self.sandbox = Sandbox(
@@ -156,6 +159,7 @@ class Demo:
             team_id="T0LAB",
         )
         self.folder, self._over_http, self._pace = folder, over_http, pace
+        self._database_url = database_url or f"sqlite:///{folder / 'gpubot.db'}"
         self._open_id, self._history = open_id, history
         self._lab, self._edges = lab, edges or on_this_machine(folder)
         self.bot: Bot | None = None
@@ -218,7 +222,7 @@ class Demo:
             slack_api_url=self.sandbox.api_url,
             client_id=self.sandbox.client_id if self._open_id else "",
             client_secret=self.sandbox.client_secret if self._open_id else "",
-            database_url=f"sqlite:///{self.folder / 'gpubot.db'}",
+            database_url=self._database_url,
             port=0,
             base_url="",
         )

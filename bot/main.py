@@ -45,7 +45,7 @@ from bot.slack.profiles import Profiles
 from bot.slack.reader import Reader
 from bot.slack.socket import SocketLink
 from bot.slack.workers import Workers
-from bot.store.database import Database
+from bot.store.database import Busy, Database
 from bot.store.migrate import upgrade
 from bot.ticks.scheduler import Tick, Ticks
 from bot.web.app import build_web
@@ -361,6 +361,6 @@ def _database_problem(database: Database) -> str | None:
     try:
         with database.snapshot() as connection:
             connection.execute(text("SELECT 1 FROM outbox LIMIT 1"))
-    except SQLAlchemyError as error:
+    except (SQLAlchemyError, Busy) as error:
         return f"database: {type(error).__name__}"
     return None

@@ -2,8 +2,10 @@
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+from databases import BOTH, database_of
 from hypothesis import HealthCheck, settings
 from slurm.cluster import SlurmCluster, slurm_cluster
 
@@ -23,3 +25,10 @@ def slurm() -> Iterator[SlurmCluster]:
     """One Slurm cluster for all tests that need one; each cleans up after itself."""
     with slurm_cluster() as cluster:
         yield cluster
+
+
+@pytest.fixture(params=BOTH)
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """A database that has every table and no row: once of each kind."""
+    with database_of(request.param, tmp_path) as url:
+        yield url

@@ -245,8 +245,11 @@ def _check_database_url(value: str) -> str:
         url = make_url(value)
     except ArgumentError:
         return "cannot be read; allowed: an SQLAlchemy URL such as sqlite:///gpubot.db"
-    if url.get_backend_name() != "sqlite":
-        return f"found a {url.get_backend_name()} URL; allowed: sqlite:///FILE"
+    if url.get_backend_name() not in ("sqlite", "postgresql"):
+        return (
+            f"found a {url.get_backend_name()} URL; allowed: sqlite:///FILE or"
+            " postgresql://USER:PASSWORD@HOST/DATABASE"
+        )
     return ""
 
 

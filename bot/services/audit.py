@@ -15,6 +15,7 @@ from sqlmodel import col
 from bot.services.record import FIRST_HASH, record_hash
 from bot.services.site import Site
 from bot.store import models, queries
+from bot.store.database import Database
 
 #: Columns of an export, in order.
 FIELDS = (
@@ -39,9 +40,14 @@ def verify(site: Site) -> Verdict:
     A changed, removed, inserted or reordered record shows. Records cut off at the very end
     cannot be seen from within; compare the last hash with an export kept elsewhere.
     """
+    return verify_in(site.database)
+
+
+def verify_in(database: Database) -> Verdict:
+    """The same for a database whose cluster does not matter."""
     previous = FIRST_HASH
     count = 0
-    for row in _rows(site, None):
+    for row in _rows(database, None):
         count += 1
         why = _fault(row, count, previous)
         if why:
@@ -62,22 +68,25 @@ def export(
     if form == "csv":
         writer = csv.writer(stream)
         writer.writerow(FIELDS)
-        for row in _rows(site, since):
+        for row in _rows(site.database, since):
             writer.writerow([_plain(getattr(row, field)) for field in FIELDS])
             count += 1
         return count
-    for row in _rows(site, since):
+    for row in _rows(site.database, since):
         stream.write(json.dumps(_as_object(row), ensure_ascii=False) + "\n")
         count += 1
     return count
 
 
-def _rows(site: Site, since: datetime | None) -> Iterator[Row[Any]]:
+def _rows(database: Database, since: datetime | None) -> Iterator[Row[Any]]:
     statement = queries.columns(models.Audit).order_by(col(models.Audit.seq))
     if since is not None:
         statement = statement.where(col(models.Audit.at) >= since)
-    with site.database.snapshot() as connection:
-        yield from connection.execution_options(yield_per=1000).execute(statement)
+    with (
+        database.snapshot() as connection,
+        connection.execution_options(yield_per=1000).execute(statement) as rows,
+    ):
+        yield from rows
 
 
 def _fault(row: Row[Any], number: int, previous: str) -> str:

@@ -94,8 +94,14 @@ def claim(
         .where(col(box.state) == PENDING, col(box.recipient) == recipient)
         .order_by(col(box.id))
     )
-    with site.database.transaction() as connection:
-        head = connection.execute(pending.where(_is_not_held(now)).limit(1)).one_or_none()
+    with site.database.transaction(exclusive=False) as connection:
+        first = connection.execute(pending.where(_is_not_held(now)).limit(1)).one_or_none()
+        if first is None:
+            return None
+        # Of several processes one gets the row's lock; to the others it is as if it were gone.
+        # What has become of the row meanwhile is read with the lock.
+        locked = pending.where(col(box.id) == first.id).with_for_update(skip_locked=True)
+        head = connection.execute(locked).one_or_none()
         if head is None or (head.retry_at is not None and head.retry_at > wall):
             return None
         rows = [head]
@@ -130,7 +136,7 @@ def settle(
     """
     box = models.Outbox
     settled_at = None if outcome is Outcome.SKIPPED else now
-    with site.database.transaction() as connection:
+    with site.database.transaction(exclusive=False) as connection:
         connection.execute(
             update(box)
             .where(col(box.id).in_(delivery.ids))
@@ -143,7 +149,7 @@ def settle(
 def postpone(site: Site, delivery: Delivery, *, until: datetime, error: str) -> None:
     """Have a delivery tried again, not before `until`."""
     box = models.Outbox
-    with site.database.transaction() as connection:
+    with site.database.transaction(exclusive=False) as connection:
         connection.execute(
             update(box).where(col(box.id) == delivery.ids[0]).values(retry_at=until, error=error)
         )

@@ -135,9 +135,9 @@ def addresses_to_ask(site: Site, *, now: datetime, limit: int) -> tuple[str, ...
     )
     statement = (
         select(col(member.address))
-        .distinct()
         .join(known, col(known.address) == col(member.address), isouter=True)
         .where(col(member.address) != "", due)
+        .group_by(col(member.address), asked)
         .order_by(asked.is_not(None), asked, col(member.address))
         .limit(limit)
     )

@@ -1,37 +1,78 @@
 """The database, its two kinds of transaction, and the locking rules.
 
 - `transaction()` is for writing. Lock what you make scarcer, never what you free; once, at the
-  start; always before checking. On SQLite `BEGIN IMMEDIATE` takes the one write lock, so what is
-  read afterwards stays true until the commit. (With the driver's own deferred transactions two
-  writers both saw the last GPU free and both booked it.)
+  start; always before checking. Both databases give one lock to one writer at a time (SQLite:
+  `BEGIN IMMEDIATE`; PostgreSQL: see bot.store.postgresql), so what is read afterwards stays true
+  until the commit. (With the driver's own deferred transactions two writers both saw the last GPU
+  free and both booked it.)
+- `transaction(exclusive=False)` is for writing what takes no capacity, leaves no audit record and
+  is safe by the locks of its rows alone. On SQLite it is the same.
 - `snapshot()` is for reading: everything read inside it is of one instant.
-
-Within a process writers also queue on a mutex: SQLite's own waiting is a poll without fairness,
-and fifty writers on it starve one another.
 """
 
 from __future__ import annotations
 
 import logging
-import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import Any
+from contextlib import ExitStack, contextmanager
+from functools import partial
+from typing import Protocol
 
-from sqlalchemy import Connection, create_engine, event
-from sqlalchemy.engine import Engine, make_url
-from sqlalchemy.exc import OperationalError
+from sqlalchemy import Connection, event
+from sqlalchemy.engine import URL, Engine, make_url
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as NoConnectionFree
 
 from bot.domain.errors import N_, BookingError
+from bot.store import postgresql, sqlite
 
 log = logging.getLogger(__name__)
 
-#: How long a writer waits for another process's lock. Slack gives up on an answer after 3 s.
+#: How long a writer waits for another's lock, and anybody for a server that is away. Slack gives
+#: up on an answer after 3 s.
 LOCK_WAIT_MS = 1800
+#: The same for migrations and copies.
+PATIENT_WAIT_MS = 60_000
 
-_WRITING = "gpubot_writing"
+#: How often a server that is away is tried again.
+_AGAIN_S = 0.05
+
+_BEGIN = "gpubot_begin"
+
+#: What begins a transaction on a connection, with so many milliseconds to wait for locks.
+Begin = Callable[[Connection, int], str]
+
+
+class Kind(Protocol):
+    """What a module for one kind of database offers."""
+
+    #: How many writers of a process wait at the database; the others wait in the process.
+    WRITERS: int
+
+    def create(self, url: URL, lock_wait_ms: int) -> Engine:
+        """An engine whose "begin" event is the only thing that begins transactions."""
+
+    def begin_writing(
+        self, connection: Connection, wait_ms: int, *, exclusive: bool, patient: bool
+    ) -> str:
+        """The statement that begins a writing transaction."""
+
+    def begin_reading(self, connection: Connection, wait_ms: int) -> str:
+        """The statement that begins a snapshot."""
+
+    def is_busy(self, error: DBAPIError) -> bool:
+        """Whether a lock could not be had in time."""
+
+    def is_lost(self, error: DBAPIError) -> bool:
+        """Whether the server cannot be reached, or went away."""
+
+    def is_overbooked(self, error: DBAPIError) -> bool:
+        """Whether a constraint that holds capacity has refused a commit."""
+
+
+_KINDS: dict[str, Kind] = {"sqlite": sqlite, "postgresql": postgresql}
 
 
 class Busy(BookingError):
@@ -41,6 +82,23 @@ class Busy(BookingError):
     template = N_("I am very busy right now and changed nothing. Please try again in a moment.")
 
 
+class Unreachable(Busy):
+    """The database's server is away; nothing was changed."""
+
+    template = N_(
+        "I cannot reach my database right now and changed nothing. Please try again in a moment."
+    )
+
+
+class Uncertain(Unreachable):
+    """The database's server went away during a commit."""
+
+    template = N_(
+        "I lost my database just while I was saving this. Please look with `/gpu mine` whether it"
+        " was done, before you try again."
+    )
+
+
 class Database:
     """One database, by its SQLAlchemy URL. Create once, pass it on, `close()` at the end.
 
@@ -48,44 +106,41 @@ class Database:
     """
 
     def __init__(self, url: str) -> None:
-        if make_url(url).get_backend_name() != "sqlite":
-            raise ValueError(f"database {make_url(url)!r}: this version works with sqlite:/// URLs")
-        self.engine = _sqlite_engine(url)
-        self._writer = threading.Lock()
+        made = make_url(url)
+        self.backend = made.get_backend_name()
+        if self.backend not in _KINDS:
+            raise ValueError(
+                f"database {made!r}: this version works with sqlite:/// and postgresql:// URLs"
+            )
+        self._kind = _KINDS[self.backend]
+        self.engine = self._kind.create(made, LOCK_WAIT_MS)
+        event.listen(self.engine, "begin", _begin)
+        self._writers = threading.BoundedSemaphore(self._kind.WRITERS)
         self._listeners: list[Callable[[], None]] = []
 
     @contextmanager
-    def transaction(self) -> Iterator[Connection]:
+    def transaction(self, *, exclusive: bool = True, patient: bool = False) -> Iterator[Connection]:
         """A writing transaction: commits on success, rolls back on any exception.
 
+        `patient`: for the command line, where nobody waits for an answer: it waits longer for the
+        lock, and its statements may take as long as they need.
         Raises Busy when the write lock cannot be had in time.
         """
-        deadline = time.monotonic() + LOCK_WAIT_MS / 1000
-        if not self._writer.acquire(timeout=LOCK_WAIT_MS / 1000):
-            raise Busy
-        try:
-            with _busy_as_our_own(), self.engine.connect() as connection:
-                left_ms = max(int((deadline - time.monotonic()) * 1000), 1)
-                _set_lock_wait(connection, left_ms)
-                connection.execution_options(**{_WRITING: True})
-                with connection.begin():
-                    yield connection
-        finally:
-            self._writer.release()
+        wait_ms = PATIENT_WAIT_MS if patient else LOCK_WAIT_MS
+        deadline = time.monotonic() + wait_ms / 1000
+        begin = partial(self._kind.begin_writing, exclusive=exclusive, patient=patient)
+        with self._in_line(exclusive=exclusive), self._our_own_errors(), ExitStack() as stack:
+            connection = self._begun(stack, deadline, begin)
+            yield connection
+            self._commit(connection)
         self._tell_listeners()
 
     @contextmanager
     def snapshot(self) -> Iterator[Connection]:
-        """A read-only view of one instant."""
-        with (
-            _busy_as_our_own(),
-            self.engine.connect() as connection,
-            connection.begin() as transaction,
-        ):
-            # A writer may have left this pooled connection with the little that was left to it.
-            _set_lock_wait(connection, LOCK_WAIT_MS)
-            yield connection
-            transaction.rollback()
+        """A read-only view of one instant. Raises Busy when it cannot be had."""
+        deadline = time.monotonic() + LOCK_WAIT_MS / 1000
+        with self._our_own_errors(), ExitStack() as stack:
+            yield self._begun(stack, deadline, self._kind.begin_reading)
 
     def on_commit(self, listener: Callable[[], None]) -> None:
         """Call `listener` after each committed writing transaction of this process."""
@@ -102,44 +157,77 @@ class Database:
         """Close all connections."""
         self.engine.dispose()
 
+    @contextmanager
+    def _in_line(self, *, exclusive: bool) -> Iterator[None]:
+        """One of the places for writers of this process."""
+        if not exclusive and self._kind.WRITERS > 1:
+            yield
+            return
+        if not self._writers.acquire(timeout=LOCK_WAIT_MS / 1000):
+            raise Busy
+        try:
+            yield
+        finally:
+            self._writers.release()
 
-def _sqlite_engine(url: str) -> Engine:
-    engine = create_engine(
-        url,
-        connect_args={"timeout": LOCK_WAIT_MS / 1000, "check_same_thread": False},
-        pool_size=20,
-        max_overflow=20,
-    )
+    def _begun(self, stack: ExitStack, deadline: float, begin: Begin) -> Connection:
+        """A connection in a transaction that `stack` rolls back, unless it was committed.
 
-    @event.listens_for(engine, "connect")
-    def configure(connection: sqlite3.Connection, _record: Any) -> None:
-        # SQLAlchemy's "begin" event below starts transactions; the driver must not.
-        connection.isolation_level = None
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
-            connection.execute(f"PRAGMA {pragma}").close()
+        A server may have restarted since the pool got its connections, or may be doing so:
+        nothing has happened yet, so it is tried again until the deadline.
+        """
+        while True:
+            left_ms = max(int((deadline - time.monotonic()) * 1000), 1)
+            try:
+                return self._begun_at_once(stack, begin, left_ms)
+            except DBAPIError as error:
+                if not self._kind.is_lost(error) or time.monotonic() >= deadline:
+                    raise
+            time.sleep(_AGAIN_S)
 
-    @event.listens_for(engine, "begin")
-    def begin(connection: Connection) -> None:
-        writing = connection.get_execution_options().get(_WRITING, False)
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
+    def _begun_at_once(self, stack: ExitStack, begin: Begin, wait_ms: int) -> Connection:
+        with ExitStack() as tried:
+            connection = tried.enter_context(self.engine.connect())
+            connection.execution_options(**{_BEGIN: begin(connection, wait_ms)})
+            connection.begin()
+            stack.push(tried.pop_all())
+            return connection
 
-    return engine
+    def _commit(self, connection: Connection) -> None:
+        try:
+            connection.commit()
+        except DBAPIError as error:
+            if self._kind.is_lost(error):
+                log.warning("the database went away during a commit: %s", error.orig)
+                raise Uncertain from error
+            raise
 
-
-def _set_lock_wait(connection: Connection, milliseconds: int) -> None:
-    """Have the next BEGIN wait so long for another process, and no longer."""
-    driver = connection.connection.driver_connection
-    if isinstance(driver, sqlite3.Connection):
-        driver.execute(f"PRAGMA busy_timeout={milliseconds}").close()
-
-
-@contextmanager
-def _busy_as_our_own() -> Iterator[None]:
-    try:
-        yield
-    except OperationalError as error:
-        code = getattr(error.orig, "sqlite_errorcode", None)
-        if code is not None and code & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
-            log.warning("the database stayed locked for %s ms", LOCK_WAIT_MS)
+    @contextmanager
+    def _our_own_errors(self) -> Iterator[None]:
+        """The driver's errors by the names of this module, where it has one."""
+        try:
+            yield
+        except NoConnectionFree as error:
+            log.warning("no connection to the database was free for %s ms", LOCK_WAIT_MS)
             raise Busy from error
-        raise
+        except DBAPIError as error:
+            if self._kind.is_busy(error):
+                log.warning("the database stayed locked for %s ms", LOCK_WAIT_MS)
+                raise Busy from error
+            if self._kind.is_lost(error):
+                log.warning("the database cannot be reached: %s", error.orig)
+                raise Unreachable from error
+            if self._kind.is_overbooked(error):
+                log.error("the database refused to promise what is taken: %s", error.orig)
+                raise Busy from error
+            raise
+
+
+def driver_says(error: BaseException) -> str:
+    """What the driver said on one line, for operators; what `error` says where it said nothing."""
+    cause = error.__cause__ if isinstance(error, Busy) and error.__cause__ else error
+    return " ".join(str(getattr(cause, "orig", None) or cause).split())
+
+
+def _begin(connection: Connection) -> None:
+    connection.exec_driver_sql(connection.get_execution_options()[_BEGIN])

@@ -1,13 +1,11 @@
-"""A site on a real SQLite file."""
+"""A site on a real database: each test runs on SQLite and on PostgreSQL."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import builders
 import pytest
-from databases import new_database
 
 from bot.domain.cluster import Cluster
 from bot.services.nodes import sync_nodes
@@ -16,13 +14,12 @@ from bot.store.database import Database
 
 
 @pytest.fixture
-def open_site(tmp_path: Path) -> Iterator[Callable[[Cluster], Site]]:
-    """A function that opens a site over one database file, as a process would at its start."""
-    url = new_database(tmp_path)
+def open_site(database_url: str) -> Iterator[Callable[[Cluster], Site]]:
+    """A function that opens a site over one database, as a process would at its start."""
     databases = []
 
     def opened(cluster: Cluster) -> Site:
-        database = Database(url)
+        database = Database(database_url)
         databases.append(database)
         site = Site.open(database, cluster)
         sync_nodes(site, now=builders.NOW)

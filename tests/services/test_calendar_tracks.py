@@ -170,6 +170,7 @@ def test_an_offer_is_shown_with_what_it_holds(site):
     assert offers[0][4] == tuple(range(8))
 
 
+@pytest.mark.parametrize("database_url", ["SQLite"], indirect=True)
 def test_history_is_not_read(site):
     """The index of the claims finds those in the window, whatever lies before and after it."""
     statement = _claims(site.cluster, site.cluster.nodes, DAY)

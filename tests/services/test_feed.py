@@ -99,6 +99,7 @@ def test_an_admin_may_revoke_a_feed_as_any_token(site: Site) -> None:
     assert read_feed(site, secret, now=NOW) is None
 
 
+@pytest.mark.parametrize("database_url", ["SQLite"], indirect=True)
 @pytest.mark.parametrize("target", [VISION, NODE, mine(BOB)], ids=str)
 def test_bookings_of_the_past_are_found_by_an_index_and_not_read(
     site: Site, target: FeedTarget

@@ -2,6 +2,7 @@
 
 import multiprocessing
 import threading
+import time
 from collections import Counter
 from datetime import timedelta
 
@@ -21,6 +22,7 @@ from bot.store.database import Busy, Database
 
 ONE_NODE = NODES[:1]
 WRITERS = 50
+PATIENCE_S = 60
 PEOPLE = (ALICE, BOB, CHEN, DANA)
 
 
@@ -37,16 +39,23 @@ def highest_overlap(site):
 
 
 def at_once(tasks):
-    """Run the tasks in threads that all start together; return what each returned or raised."""
+    """Run the tasks in threads that all start together; return what each returned or raised.
+
+    Who is told that the database is busy tries again, as people do.
+    """
     barrier = threading.Barrier(len(tasks))
     results = [None] * len(tasks)
 
     def run(index, task):
         barrier.wait()
-        try:
-            results[index] = task()
-        except BookingError as error:
-            results[index] = error
+        deadline = time.monotonic() + PATIENCE_S
+        while results[index] is None:
+            try:
+                results[index] = task()
+            except Busy as error:
+                results[index] = error if time.monotonic() > deadline else None
+            except BookingError as error:
+                results[index] = error
 
     threads = [threading.Thread(target=run, args=item) for item in enumerate(tasks)]
     for thread in threads:
@@ -101,14 +110,14 @@ def _book_in_a_process(url, first, ready, go, outcomes):
 
 
 @pytest.mark.parametrize("processes", [5])
-def test_several_processes_on_one_file(open_site, processes):
+def test_several_processes_on_one_database(open_site, database_url, processes):
     site = open_site(cluster(nodes=ONE_NODE))
     context = multiprocessing.get_context("spawn")
     ready, go, outcomes = context.Semaphore(0), context.Event(), context.Queue()
     workers = [
         context.Process(
             target=_book_in_a_process,
-            args=(str(site.database.engine.url), i * 10, ready, go, outcomes),
+            args=(database_url, i * 10, ready, go, outcomes),
         )
         for i in range(processes)
     ]
@@ -122,7 +131,6 @@ def test_several_processes_on_one_file(open_site, processes):
         worker.join(timeout=60)
         assert worker.exitcode == 0
     assert found["Booking"] == 4
-    assert set(found) <= {"Booking", "Conflict", "Busy"}
-    assert found["Conflict"] > WRITERS / 2
+    assert found["Conflict"] == WRITERS - 4
     assert highest_overlap(site) == 4
     assert verify(site).ok

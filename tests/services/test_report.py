@@ -297,6 +297,7 @@ def test_a_conflict_is_told_though_the_refusal_cannot_be_written(
 # -- how much is read -----------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("database_url", ["SQLite"], indirect=True)
 def test_every_question_to_the_database_is_answered_by_an_index(site: Site) -> None:
     asked: list[tuple[str, object]] = []
 

@@ -1,0 +1,122 @@
+"""PostgreSQL: a server for many processes.
+
+Writers take one lock of the database, an advisory lock that ends with their transaction. It has
+to be one for all of them, not one a node: the records of the audit log form one chain, each with
+a hash over the one before, and quotas, the waitlist and preemptions decide by what lies on every
+node. It is taken before the first reading statement, and READ COMMITTED gives each statement a
+view of its own, so what is read after it is what the writer before has committed. (REPEATABLE READ
+would keep the view from before the wait.)
+
+The tables hold that nobody is promised what somebody else has, by constraints of their own: see
+the migration 0007_postgresql.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Connection, create_engine, event
+from sqlalchemy.engine import URL, Engine
+from sqlalchemy.exc import DBAPIError
+
+if TYPE_CHECKING:
+    import psycopg
+
+#: How many writers of a process stand in line at the server; the others wait in the process, so
+#: that connections are left for readers.
+WRITERS = 4
+CONNECTIONS, MORE_CONNECTIONS = 10, 10
+
+#: The writers' lock ("gpub" in ASCII).
+WRITING = 0x67707562
+
+#: No statement of a writer takes longer: others wait for it.
+WRITE_STATEMENT_MS = 1900
+#: A report may read years.
+READ_STATEMENT_MS = 20_000
+#: A process that hangs in a transaction loses it, and with it the lock.
+IDLE_MS = 10_000
+CONNECT_S = 2
+
+#: SQLSTATEs of what a lock, or another writer, has kept from happening.
+_BUSY = frozenset({
+    "55P03",  # lock_not_available: lock_timeout
+    "57014",  # query_canceled: statement_timeout
+    "40P01",  # deadlock_detected
+    "40001",  # serialization_failure
+    "53300",  # too_many_connections
+})  # fmt: skip
+
+#: SQLSTATEs of the constraints that hold capacity.
+_OVERBOOKED = frozenset({"23P01", "GB001"})
+
+
+def create(url: URL, lock_wait_ms: int) -> Engine:
+    """An engine whose connections begin transactions by SQLAlchemy's "begin" event alone.
+
+    Raises ValueError when the driver is not installed.
+    """
+    try:
+        engine = create_engine(
+            url.set(drivername="postgresql+psycopg"),
+            connect_args={"autocommit": True, "connect_timeout": CONNECT_S},
+            pool_size=CONNECTIONS,
+            max_overflow=MORE_CONNECTIONS,
+            pool_timeout=lock_wait_ms / 1000,
+        )
+    except ModuleNotFoundError as error:
+        raise ValueError("PostgreSQL needs its driver: pip install 'gpubot[postgresql]'") from error
+
+    @event.listens_for(engine, "connect")
+    def configure(connection: psycopg.Connection, _record: Any) -> None:
+        connection.execute(
+            f"SET timezone = 'UTC'; SET statement_timeout = {READ_STATEMENT_MS};"
+            f" SET lock_timeout = {lock_wait_ms}"
+        ).close()
+
+    return engine
+
+
+def begin_writing(_connection: Connection, wait_ms: int, *, exclusive: bool, patient: bool) -> str:
+    """The statements that begin a writing transaction, in one message to the server."""
+    statement_ms, idle_ms = (0, 0) if patient else (WRITE_STATEMENT_MS, IDLE_MS)
+    begin = (
+        "BEGIN ISOLATION LEVEL READ COMMITTED;"
+        f" SET LOCAL lock_timeout = {wait_ms};"
+        f" SET LOCAL idle_in_transaction_session_timeout = {idle_ms};"
+    )
+    if exclusive:
+        # The limit on statements is for what is done with the lock, not for waiting for it.
+        begin += f" SET LOCAL statement_timeout = 0; SELECT pg_advisory_xact_lock({WRITING});"
+    return f"{begin} SET LOCAL statement_timeout = {statement_ms}"
+
+
+def begin_reading(_connection: Connection, _wait_ms: int) -> str:
+    """The statement that begins a snapshot."""
+    return "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+
+
+def is_busy(error: DBAPIError) -> bool:
+    """Whether a lock could not be had in time."""
+    return _sqlstate(error) in _BUSY
+
+
+def is_lost(error: DBAPIError) -> bool:
+    """Whether the server cannot be reached, or went away."""
+    if error.connection_invalidated:
+        return True
+    state = _sqlstate(error)
+    if state is None:
+        return type(error.orig).__name__ == "OperationalError"
+    # connection_exception, and what a server says that ends or starts.
+    return state.startswith("08") or state in ("57P01", "57P02", "57P03", "25P03")
+
+
+def is_overbooked(error: DBAPIError) -> bool:
+    """Whether a constraint that holds capacity has refused a commit."""
+    return _sqlstate(error) in _OVERBOOKED
+
+
+def _sqlstate(error: DBAPIError) -> str | None:
+    found: str | None = getattr(error.orig, "sqlstate", None)
+    return found

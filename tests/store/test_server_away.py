@@ -1,0 +1,134 @@
+"""A PostgreSQL that restarts, goes away, or loses a connection at the worst moment."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import closing
+
+import pytest
+from postgres import PostgresServer, postgres_server
+from sqlalchemy import text
+
+from bot.store.database import Database, Uncertain, Unreachable
+from bot.store.migrate import upgrade
+
+pytestmark = pytest.mark.postgresql
+
+COUNT, WRITE = text("SELECT count(*) FROM memory"), text("INSERT INTO memory VALUES (:name, '')")
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[PostgresServer]:
+    with postgres_server(durable=True) as running:
+        upgrade(running.url("postgres"))
+        yield running
+
+
+@pytest.fixture
+def database(server: PostgresServer) -> Iterator[Database]:
+    with closing(Database(server.url("postgres"))) as opened:
+        yield opened
+
+
+def count(database: Database) -> int:
+    with database.snapshot() as connection:
+        return int(connection.execute(COUNT).scalar_one())
+
+
+def write(database: Database, name: str) -> None:
+    with database.transaction() as connection:
+        connection.execute(WRITE, {"name": name})
+
+
+def end_sessions(server: PostgresServer) -> None:
+    server.execute(
+        "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
+        " WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"
+    )
+
+
+def test_connections_from_before_a_restart_are_replaced_unseen(
+    server: PostgresServer, database: Database
+) -> None:
+    before = count(database)
+    write(database, "before")
+    server.stop()
+    server.start()
+    write(database, "after")
+    assert count(database) == before + 2
+
+
+def test_a_short_restart_is_waited_for(server: PostgresServer, database: Database) -> None:
+    before = count(database)
+    server.stop()
+    starting = threading.Thread(target=server.start)
+    starting.start()
+    deadline = time.monotonic() + 60
+    while True:
+        try:
+            write(database, "during")
+        except Unreachable:
+            # A slow machine takes longer for it than anybody waits for an answer.
+            assert time.monotonic() < deadline
+        else:
+            break
+    starting.join()
+    assert count(database) == before + 1
+
+
+def test_while_it_is_away_people_are_told_so(server: PostgresServer, database: Database) -> None:
+    server.stop()
+    try:
+        with pytest.raises(Unreachable):
+            write(database, "away")
+        with pytest.raises(Unreachable):
+            count(database)
+    finally:
+        server.start()
+    count(database)
+
+
+def test_a_connection_lost_in_a_transaction_has_changed_nothing(
+    server: PostgresServer, database: Database
+) -> None:
+    before = count(database)
+
+    def lose() -> None:
+        with database.transaction() as connection:
+            connection.execute(WRITE, {"name": "lost"})
+            end_sessions(server)
+            connection.execute(COUNT)
+
+    with pytest.raises(Unreachable) as lost:
+        lose()
+    assert not isinstance(lost.value, Uncertain)
+    assert count(database) == before
+
+
+def test_a_connection_lost_in_a_commit_leaves_open_whether_it_was_done(
+    server: PostgresServer, database: Database
+) -> None:
+    def lose() -> None:
+        with database.transaction() as connection:
+            connection.execute(WRITE, {"name": "uncertain"})
+            end_sessions(server)
+
+    with pytest.raises(Uncertain):
+        lose()
+    write(database, "go on")
+
+
+def test_a_lock_of_a_session_that_is_gone_holds_up_nobody(
+    server: PostgresServer, database: Database
+) -> None:
+    other = Database(server.url("postgres"))
+
+    def lose() -> None:
+        with closing(other), other.transaction():
+            end_sessions(server)
+            write(database, "next")
+
+    with pytest.raises(Uncertain):
+        lose()
