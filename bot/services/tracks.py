@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Select, and_, extract, select
+from sqlalchemy import BigInteger, Cast, Connection, Select, and_, cast, extract, select
 from sqlmodel import col
 
 from bot.domain.calendar import span
@@ -139,9 +139,8 @@ def _claims(cluster: Cluster, nodes: Sequence[Node], window: Window) -> Select[*
             col(claim.gpus), col(claim.node), col(booking.gpu_ids), col(booking.shares),
             col(booking.owner), col(booking.created_by), col(booking.team),
             col(booking.priority), col(booking.preemptible), col(booking.queued),
-            col(booking.purpose), col(booking.state), extract("epoch", col(booking.start_at)),
-            extract("epoch", col(booking.end_at)), col(booking.gpus),
-            extract("epoch", col(booking.overrun_from)),
+            col(booking.purpose), col(booking.state), _epoch(col(booking.start_at)),
+            _epoch(col(booking.end_at)), col(booking.gpus), _epoch(col(booking.overrun_from)),
         )
         .outerjoin(booking, is_its_booking)
         .where(
@@ -153,6 +152,11 @@ def _claims(cluster: Cluster, nodes: Sequence[Node], window: Window) -> Select[*
             col(claim.kind) != "drain",
         )
     )  # fmt: skip
+
+
+def _epoch(instant: Any) -> Cast[int]:
+    """An instant as epoch seconds; not every database counts them in whole numbers."""
+    return cast(extract("epoch", instant), BigInteger)
 
 
 def _sorted_out(

@@ -196,8 +196,11 @@ class Database:
     def _commit(self, connection: Connection) -> None:
         try:
             connection.commit()
-        except DBAPIError as error:
-            if self._kind.is_lost(error):
+        except BaseException as error:
+            # A commit that failed may leave its transaction open, on a full disk for example;
+            # the next to get this connection from the pool would be inside of it.
+            connection.invalidate()
+            if isinstance(error, DBAPIError) and self._kind.is_lost(error):
                 log.warning("the database went away during a commit: %s", error.orig)
                 raise Uncertain from error
             raise

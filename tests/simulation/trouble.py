@@ -38,7 +38,9 @@ class Fuse:
         self._left, self._at_commit = 0, False
 
     def _statement(self, connection: Connection, _cursor: object, sql: str, *_rest: object) -> None:
-        if not sql.startswith("BEGIN"):
+        if sql.startswith("BEGIN"):
+            connection.info["is writing"] = sql == "BEGIN IMMEDIATE"
+        else:
             self._burn(connection)
 
     def _commit(self, connection: Connection) -> None:
@@ -47,7 +49,7 @@ class Fuse:
         self._burn(connection)
 
     def _burn(self, connection: Connection) -> None:
-        if not self._left or not connection.get_execution_options().get("gpubot_writing"):
+        if not self._left or not connection.info.get("is writing"):
             return
         self._left -= 1
         if self._left == 0:

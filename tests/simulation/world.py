@@ -150,7 +150,8 @@ class World:
         for due in set(found).intersection(self._due()):
             late = due.at <= self._ticked and due.step != "ask_idle"
             if late and due.step == "release_unused":
-                asked = self.books.settled("idle", f"idle:{due.about}")
+                row = self.books.rows("SELECT asked_at FROM booking WHERE id = ?", due.about)[0]
+                asked = self.books.settled("idle", f"idle:{due.about}", since=row["asked_at"])
                 late = asked is not None and asked + 31 * MINUTE < self.now
             assert not late, f"{due.step} of {due.about} has been due since {due.at}"
 

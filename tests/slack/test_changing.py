@@ -333,7 +333,7 @@ def test_an_unknown_failure_gives_a_number_that_also_stands_in_the_log(
     def broken(*_: object, **__: object) -> None:
         raise RuntimeError("boom")
 
-    monkeypatch.setattr("bot.slack.commands.mine.bookings_of", broken)
+    monkeypatch.setattr("bot.slack.commands.mine.page_of_bookings", broken)
     reply = alice.types("mine")
     number = words(reply).split("`")[1]
     assert len(number) == 8
