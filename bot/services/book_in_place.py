@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from bot.domain import policy
 from bot.domain.actor import Actor
-from bot.domain.booking import Booking, Placement, booking_label
+from bot.domain.booking import Booking, Placement, Shape, booking_label
 from bot.domain.errors import N_, WrongState
 from bot.domain.notes import Note
 from bot.domain.placement import earliest
@@ -80,18 +80,7 @@ def nearest_room(
 def book_in_place(change: Change, actor: Actor, booking: Booking, placement: Placement) -> Booking:
     """Book `placement` in place of `booking`; its job goes on there. Both threads tell."""
     policy.check_priority(change.cluster, booking.owner, booking.priority)
-    request = BookingRequest(
-        shape=booking.shape,
-        window=placement.window,
-        priority=booking.priority,
-        preemptible=booking.preemptible,
-        team=booking.team,
-        purpose=booking.purpose,
-        job=booking.job,
-        continues=booking.first if booking.job is not None else None,
-    )
-    again = insert_booking(change, request, placement, owner=booking.owner, team=booking.team)
-    change.take(again.id, placement)
+    again = take_in_place(change, booking, booking.shape, placement)
     record_booking(
         change, actor, "booked_again", before=None, after=again,
         details={"preemptee": booking.id}, told=True,
@@ -101,3 +90,23 @@ def book_in_place(change: Change, actor: Actor, booking: Booking, placement: Pla
         told=True,
     )  # fmt: skip
     return again
+
+
+def take_in_place(change: Change, booking: Booking, shape: Shape, placement: Placement) -> Booking:
+    """A new booking that is like `booking`, with `shape`, at `placement`; its job goes on there.
+
+    Raises DoesNotFit. Nothing is recorded yet.
+    """
+    request = BookingRequest(
+        shape=shape,
+        window=placement.window,
+        priority=booking.priority,
+        preemptible=booking.preemptible,
+        team=booking.team,
+        purpose=booking.purpose,
+        job=booking.job,
+        continues=booking.first if booking.job is not None else None,
+    )
+    taken = insert_booking(change, request, placement, owner=booking.owner, team=booking.team)
+    change.take(taken.id, placement)
+    return taken

@@ -9,8 +9,8 @@ from bot.domain.actor import GPUBOT, Actor
 from bot.domain.booking import Booking, BookingState, Placement
 from bot.domain.errors import N_
 from bot.domain.preemption_notice import Preemption, PreemptionState
-from bot.domain.request import BookingRequest
 from bot.domain.window import Window
+from bot.services.book_in_place import take_in_place
 from bot.services.change import Change
 from bot.services.preemption_rows import (
     hold_again,
@@ -20,7 +20,7 @@ from bot.services.preemption_rows import (
     update_preemption,
 )
 from bot.services.record import record_booking
-from bot.services.rows import insert_booking, load_booking, update_booking
+from bot.services.rows import load_booking, update_booking
 from bot.services.transfer import overtake_transfer
 from bot.store import queries
 
@@ -162,19 +162,7 @@ def _run_on(change: Change, preemption: Preemption, booking: Booking) -> Booking
     rest = next((c for c in chances if c is not None and change.calendar.fits(c)), None)
     if rest is None:
         return None
-    request = BookingRequest(
-        shape=replace(booking.shape, gpus=rest.gpus),
-        window=rest.window,
-        priority=booking.priority,
-        preemptible=booking.preemptible,
-        team=booking.team,
-        purpose=booking.purpose,
-        job=booking.job,
-        continues=booking.first if booking.job is not None else None,
-    )
-    fresh = insert_booking(change, request, rest, owner=booking.owner, team=booking.team)
-    change.take(fresh.id, rest)
-    return fresh
+    return take_in_place(change, booking, replace(booking.shape, gpus=rest.gpus), rest)
 
 
 def _move_back(change: Change, preemption: Preemption, booking: Booking) -> Booking | None:
