@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from builders import ALICE, BOB, CHEN, DANA, NOW, actor, cluster, request
+from builders import ALICE, BOB, CHEN, DANA, NODES, NOW, actor, cluster, request
 from promises import check_cache, check_promises
 from test_consistency import act
 from wanting import short, wish
@@ -29,12 +29,13 @@ from bot.services.delivery import Outcome
 from bot.services.join_waitlist import join_queue, join_waitlist
 from bot.services.keep_time import keep_time
 from bot.services.preempt import preempt
+from bot.services.reserve import reserve
 from bot.services.site import Site
 from bot.store.database import Busy, Database
 
 pytestmark = pytest.mark.postgresql
 
-MINUTE = timedelta(minutes=1)
+MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
 PEOPLE = (ALICE, BOB, CHEN, DANA)
 PROCESSES, THREADS, STEPS = 3, 2, 30
 
@@ -141,6 +142,11 @@ def _process(url: str, seed: int, clock: Any, ready: Any, go: Any, outcomes: Any
 @pytest.mark.parametrize("database_url", ["PostgreSQL"], indirect=True)
 def test_whatever_several_processes_do_at_once_promises_hold(open_site, database_url):
     site = open_site(cluster())
+    # One is full at first, so that somebody waits in whatever order the processes run.
+    first = site.cluster.grid.ceil(NOW)
+    for day in range(2):
+        whole = request(NODES[0].gpus, first + day * 24 * HOUR, 24, node=NODES[0].name)
+        reserve(site, actor(DANA), whole, now=NOW)
     context = multiprocessing.get_context("spawn")
     clock = context.Value("i", 0)
     ready, go, outcomes = context.Semaphore(0), context.Event(), context.Queue()
