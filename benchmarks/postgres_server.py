@@ -22,7 +22,7 @@ _ORDER = ("--locale-provider=icu", "--icu-locale=en-US")
 
 
 class NotInstalled(Exception):
-    """This machine has no PostgreSQL."""
+    """PostgreSQL's programs are not on this machine."""
 
 
 class PostgresServer:
@@ -66,7 +66,7 @@ class PostgresServer:
         }
         options = [part for item in settings.items() for part in ("-c", "=".join(item))]
         with (self._folder / "log").open("ab") as log:
-            self._process = subprocess.Popen(
+            self._process = subprocess.Popen(  # noqa: S603 - its own programs
                 [self._programs / "postgres", "-D", self._data, "-p", str(self.port), *options],
                 stdout=log, stderr=log, cwd=self._folder, **self._who,
             )  # fmt: skip
@@ -113,7 +113,7 @@ class PostgresServer:
         return True
 
     def _run(self, program: str, *arguments: str) -> None:
-        subprocess.run(
+        subprocess.run(  # noqa: S603 - its own programs
             [self._programs / program, *arguments],
             check=True, capture_output=True, cwd=self._folder, **self._who,
         )  # fmt: skip
