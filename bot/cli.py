@@ -60,7 +60,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _serve(_: argparse.Namespace) -> int:
     from bot.main import serve
 
-    serve(_settings())
+    settings = _settings()
+    # Programs that collect logs read JSON, people at a terminal do not.
+    shown = settings.log_format or ("text" if sys.stderr.isatty() else "json")
+    logs.set_up(settings.log_level, as_json=shown == "json")
+    with logs.catching_the_rest():
+        serve(settings)
     return 0
 
 
@@ -166,7 +171,7 @@ def _in_pipeline(name: str) -> Command:
 
 def _settings() -> Settings:
     settings = Settings.from_environment(os.environ)
-    logs.set_up(settings.log_level)
+    logs.set_up(settings.log_level, as_json=settings.log_format == "json")
     return settings
 
 

@@ -191,6 +191,7 @@ def test_serve_starts_without_slack_says_so_and_ends_cleanly(tmp_path: Path) -> 
             **os.environ,
             "PYTHONPATH": str(ROOT),
             "GPUBOT_PORT": "0",
+            "GPUBOT_LOG_FORMAT": "text",
             "SLACK_API_URL": nobody,
             "SLACK_BOT_TOKEN": "xoxb-1",
             "SLACK_APP_TOKEN": "xapp-1",

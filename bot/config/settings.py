@@ -18,6 +18,7 @@ from sqlalchemy.exc import ArgumentError
 
 SLACK_API_URL = "https://slack.com/api/"
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+LOG_FORMATS = ("json", "text")
 #: A webhook's secret or token with fewer characters could be guessed.
 SHORTEST_SECRET = 16
 
@@ -35,6 +36,7 @@ VARIABLES = (
     "GPUBOT_PORT",
     "GPUBOT_BASE_URL",
     "GPUBOT_LOG_LEVEL",
+    "GPUBOT_LOG_FORMAT",
     "GPUBOT_GITHUB_SECRET",
     "GPUBOT_PROMETHEUS_TOKEN",
     "GPUBOT_ALERTS_TOKEN",
@@ -74,6 +76,8 @@ class Settings:
     #: Public address for links, without a slash at its end; empty: where gpubot listens.
     base_url: str = "http://127.0.0.1:8080"
     log_level: str = "INFO"
+    #: `json` or `text`; empty: whatever suits what it is written to.
+    log_format: str = ""
     #: Proves that a webhook comes from GitHub; empty: there is no such webhook.
     github_secret: str = field(default="", repr=False)
     #: Sent to Prometheus as a bearer token; empty: none is.
@@ -145,6 +149,7 @@ def _settings(given: Mapping[str, str]) -> Settings:
         port=port,
         base_url=given["GPUBOT_BASE_URL"].rstrip("/") or _local_address(host, port),
         log_level=given["GPUBOT_LOG_LEVEL"].upper() or defaults.log_level,
+        log_format=given["GPUBOT_LOG_FORMAT"].lower(),
         github_secret=given["GPUBOT_GITHUB_SECRET"],
         prometheus_token=given["GPUBOT_PROMETHEUS_TOKEN"],
         alerts_token=given["GPUBOT_ALERTS_TOKEN"],
@@ -240,6 +245,12 @@ def _check_log_level(value: str) -> str:
     return f"found {value!r}; allowed: {', '.join(LOG_LEVELS)}"
 
 
+def _check_log_format(value: str) -> str:
+    if value.lower() in LOG_FORMATS:
+        return ""
+    return f"found {value!r}; allowed: {', '.join(LOG_FORMATS)}"
+
+
 def _check_database_url(value: str) -> str:
     try:
         url = make_url(value)
@@ -265,4 +276,5 @@ _CHECKS = {
     "GPUBOT_PROMETHEUS_TOKEN": _check_header_token,
     "GPUBOT_ALERTS_TOKEN": _check_secret,
     "GPUBOT_LOG_LEVEL": _check_log_level,
+    "GPUBOT_LOG_FORMAT": _check_log_format,
 }

@@ -46,6 +46,8 @@ class Change:
         #: From when to when, in epoch seconds, something was given up that somebody who waits
         #: may be served from; None: nothing was.
         self.grown: tuple[int, int] | None = None
+        #: Its audit records, for the log to tell of once they are committed.
+        self.recorded: list[Mapping[str, Any]] = []
         self._touched: set[str] = set()
 
     def insert(self, statement: Insert, values: Mapping[str, Any] | None = None) -> int:

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import logging
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
+from typing import Any
 
+from bot.domain.booking import booking_label
 from bot.domain.window import check_aware
 from bot.services.change import Change
 from bot.services.serve_waitlist import serve_waitlist
 from bot.services.site import Site
 from bot.store.calendars import CachedCalendar
+
+log = logging.getLogger(__name__)
 
 
 @contextmanager
@@ -30,3 +35,17 @@ def changing(site: Site, now: datetime) -> Iterator[Change]:
             serve_waitlist(change, *change.grown)
     if change.revisions != cached.revisions:
         known.calendars.adopt(CachedCalendar(change.calendar, change.revisions, cached.origin))
+    if log.isEnabledFor(logging.INFO):
+        for values in change.recorded:
+            _log(values)
+
+
+def _log(values: Mapping[str, Any]) -> None:
+    """Say what was committed; what people wrote stands in the audit log alone."""
+    booking = None if values["booking"] is None else booking_label(values["booking"])
+    subject = booking or values["node"] or "gpubot"
+    about = {
+        "booking": booking, "node": values["node"], "user": values["actor"],
+        "action": values["action"], "audit": values["seq"],
+    }  # fmt: skip
+    log.info("%s: %s by %s", subject, values["action"], values["actor"], extra=about)

@@ -92,6 +92,7 @@ def record(
     }
     values["hash"] = record_hash(values)
     change.connection.execute(queries.inserting(models.Audit), values)
+    change.recorded.append(values)
     return int(values["seq"])
 
 

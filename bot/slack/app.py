@@ -18,6 +18,7 @@ from slack_bolt import Ack, App
 from slack_bolt.authorization import AuthorizeResult
 from slack_sdk import WebClient
 
+from bot import logs
 from bot.clock import Clock
 from bot.config.settings import Settings
 from bot.domain.actor import Actor
@@ -136,6 +137,7 @@ class Listeners:
         )
 
     def _common(self, user: str) -> dict[str, Any]:
+        logs.note(user=user)
         return {
             "site": self._site,
             "actor": Actor(user),

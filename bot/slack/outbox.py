@@ -31,7 +31,9 @@ from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError, SlackClientError
 from sqlalchemy.exc import OperationalError
 
+from bot import logs
 from bot.clock import Clock
+from bot.domain.booking import booking_label
 from bot.services import delivery as box
 from bot.services.delivery import Delivery, Outcome, Place
 from bot.services.site import Site
@@ -63,6 +65,9 @@ LOOK_AGAIN_S = 0.05
 
 #: How often a message is tried with its picture, which Slack looks through first, and the pause.
 PICTURE_TRIES, PICTURE_PAUSE = 4, timedelta(seconds=2)
+
+#: Kinds of subjects that are named by their booking's number.
+ABOUT_BOOKINGS = frozenset({"booking", "reminder", "idle"})
 
 #: The living message is gone, or cannot be edited any more: it is posted anew.
 GONE = frozenset({"message_not_found", "cant_update_message", "edit_window_closed"})
@@ -164,6 +169,7 @@ class Deliverer:
             return False
         if delivery is None:
             return False
+        logs.note(outbox=delivery.ids[0], booking=_booking(delivery.subject))
         try:
             self._deliver(delivery)
         except TryLater as error:
@@ -217,6 +223,7 @@ class Deliverer:
                 log.warning("outbox %s: the database did not answer: %s", delivery.ids, error)
                 self._stopping.wait(SETTLE_PAUSE_S)
             else:
+                log.debug("%s to %s", outcome, delivery.recipient)
                 return
         box.settle(self._site, delivery, outcome, now=now, place=place)
 
@@ -334,7 +341,8 @@ class Deliverer:
 
     def _work(self, recipient: str) -> None:
         try:
-            self.deliver_to(recipient)
+            with logs.about(request=logs.request_id()):
+                self.deliver_to(recipient)
         finally:
             self._free(recipient)
             self.wake()
@@ -343,6 +351,12 @@ class Deliverer:
         with self._lock:
             self._busy.discard(recipient)
         self._freed.set()
+
+
+def _booking(subject: str) -> str | None:
+    """The booking that a row is about, as people call it."""
+    kind, _, number = subject.partition(":")
+    return booking_label(int(number)) if kind in ABOUT_BOOKINGS and number.isdigit() else None
 
 
 def _content(message: Message) -> dict[str, Any]:

@@ -18,6 +18,7 @@ import logging
 import secrets
 from dataclasses import replace
 
+from bot import logs
 from bot.domain.booking import parse_booking_id
 from bot.domain.errors import BookingError
 from bot.domain.waitlist import parse_entry_id
@@ -47,6 +48,7 @@ def run_command(call: Call, text: str) -> Reply | None:
         reply = refusals.reply(call, error, text=text)
     except Exception:
         number = secrets.token_hex(4)
+        logs.note(incident=number)
         log.exception("incident %s: %s", number, call.actor.name)
         reply = _incident(call, number)
     return reply if reply is None or call.reader.known else _with_zone(call, reply)
@@ -60,6 +62,7 @@ def run_action(press: Press) -> Reply | None:
         reply = refusals.reply(press, error)
     except Exception:
         number = secrets.token_hex(4)
+        logs.note(incident=number)
         log.exception("incident %s: %s", number, press.actor.name)
         reply = _incident(press, number)
     if reply is None:
@@ -77,6 +80,7 @@ def run_submission(form: Form) -> FormAnswer:
         answer = refusals.in_form(form, error)
     except Exception:
         number = secrets.token_hex(4)
+        logs.note(incident=number)
         log.exception("incident %s: %s", number, form.actor.name)
         answer = _incident(form, number)
     if not isinstance(answer, Reply):

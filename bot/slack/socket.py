@@ -21,6 +21,7 @@ from slack_sdk import WebClient
 from slack_sdk.socket_mode.builtin import SocketModeClient
 from slack_sdk.socket_mode.request import SocketModeRequest
 
+from bot import logs
 from bot.config.settings import Settings
 from bot.loopback import is_loopback
 from bot.slack.clients import CALL_ERRORS, background_client
@@ -137,7 +138,8 @@ class _Counting(SocketModeHandler):
         """Answer one request."""
         self._count(1)
         try:
-            super().handle(client, req)
+            with logs.about(request=logs.request_id(req.envelope_id)):
+                super().handle(client, req)
         finally:
             self._count(-1)
 

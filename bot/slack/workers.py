@@ -8,6 +8,8 @@ import time
 from collections.abc import Callable
 from queue import Empty, Full, Queue
 
+from bot import logs
+
 log = logging.getLogger(__name__)
 
 Job = Callable[[], None]
@@ -33,9 +35,12 @@ class Workers:
             thread.start()
 
     def submit(self, job: Job) -> bool:
-        """Have `job` run; False (and a line in the log) when too many jobs wait already."""
+        """Have `job` run; False (and a line in the log) when too many jobs wait already.
+
+        What it logs says what is said of here and now.
+        """
         try:
-            self._queue.put_nowait(job)
+            self._queue.put_nowait(logs.carrying(job))
         except Full:
             log.error("%s: the queue is full; a job was dropped", self._name)
             return False

@@ -6,6 +6,8 @@ import logging
 import threading
 from collections.abc import Callable
 
+from bot import logs
+
 log = logging.getLogger(__name__)
 
 
@@ -27,6 +29,6 @@ def apart(name: str, run: Callable[[], object]) -> Callable[[], None]:
 
     def start() -> None:
         if running.acquire(blocking=False):
-            threading.Thread(target=once, name=name, daemon=True).start()
+            threading.Thread(target=logs.carrying(once), name=name, daemon=True).start()
 
     return start

@@ -14,6 +14,8 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from bot import logs
+from bot.domain.booking import booking_label
 from bot.domain.errors import BookingError
 from bot.domain.run import Observation, RunState
 from bot.domain.run_course import KEEP_TRYING, must_warn
@@ -65,20 +67,18 @@ class RunKeeper:
         for place, one in enumerate(todo, start=1):
             if one.run.state.is_over and time.monotonic() >= until:
                 break
-            try:
-                if one.run.state is RunState.WANTED:
-                    self._begin(one)
-                elif seen is not None:
-                    self._attend(one, seen.get(one.run.key))
-            except Unreachable as error:
-                log.warning("run %s: %s", one.run.key, error)
-                if problem is not None:
-                    # Nothing answers at present, and each of the others would take as long.
-                    self._wait_all(todo[place:], str(error))
-                    break
-            except Exception as error:
-                log.exception("run %s could not be attended to", one.run.key)
-                failures.append(error)
+            with logs.about(run=one.run.key, booking=booking_label(one.booking.id)):
+                try:
+                    self._bring_together(one, seen)
+                except Unreachable as error:
+                    log.warning("run %s: %s", one.run.key, error)
+                    if problem is not None:
+                        # Nothing answers at present, and each of the others would take as long.
+                        self._wait_all(todo[place:], str(error))
+                        break
+                except Exception as error:
+                    log.exception("run %s could not be attended to", one.run.key)
+                    failures.append(error)
         if failures:
             raise failures[0]
 
@@ -111,6 +111,12 @@ class RunKeeper:
             # What runs goes on.
             log.warning("runs cannot be seen at present: %s", error)
             return None
+
+    def _bring_together(self, work: Work, seen: Mapping[str, Observation] | None) -> None:
+        if work.run.state is RunState.WANTED:
+            self._begin(work)
+        elif seen is not None:
+            self._attend(work, seen.get(work.run.key))
 
     def _attend(self, work: Work, observed: Observation | None) -> None:
         if work.run.state.is_over:

@@ -16,6 +16,8 @@ from datetime import UTC, datetime, timedelta
 
 from apscheduler.schedulers.background import BackgroundScheduler
 
+from bot import logs
+
 log = logging.getLogger(__name__)
 
 #: A tick counts as stuck when it has not succeeded for this many of its intervals …
@@ -91,6 +93,10 @@ class Ticks:
 
     def run(self, tick: Tick) -> None:
         """Run one tick and note whether it succeeded."""
+        with logs.about(request=logs.request_id(), tick=tick.name):
+            self._run(tick)
+
+    def _run(self, tick: Tick) -> None:
         with self._idle:
             self._running += 1
         try:

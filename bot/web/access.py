@@ -13,6 +13,7 @@ from datetime import datetime
 
 from fastapi import Request
 
+from bot import logs
 from bot.domain import policy
 from bot.domain.access import EVERYTHING, Scope
 from bot.domain.actor import Actor
@@ -74,6 +75,11 @@ class Access:
 
     def viewer(self, request: Request) -> Viewer:
         """Who asks. Raises Problem 401 for a token that opens nothing."""
+        viewer = self._viewer(request)
+        logs.note(user=viewer.user)
+        return viewer
+
+    def _viewer(self, request: Request) -> Viewer:
         secret = bearer(request)
         if secret:
             return self._by_token(secret)

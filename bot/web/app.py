@@ -23,6 +23,7 @@ from bot.web.calendar_page import install_assets, page_routes
 from bot.web.events import events_routes
 from bot.web.feed import feed_routes
 from bot.web.headers import GuardedApp
+from bot.web.health import health_routes
 from bot.web.hooks import hook_routes
 from bot.web.metrics import Metrics, Sources, Timed, metric_routes
 from bot.web.notice import notice_routes
@@ -80,7 +81,7 @@ def build_web(
     if logs is not None:
         web.include_router(run_log_routes(site, access, logs))
     web.include_router(_slack_routes(bolt))
-    web.include_router(_health_routes(problems))
+    web.include_router(health_routes(problems))
     install_assets(web)
     return web
 
@@ -94,22 +95,6 @@ def _slack_routes(bolt: BoltApp | None) -> APIRouter:
         if bolt is None:
             return JSONResponse({"error": "no signing secret is configured"}, 401)
         return _to_response(bolt.dispatch(_to_bolt(request, body)))
-
-    return router
-
-
-def _health_routes(problems: Callable[[], Sequence[str]]) -> APIRouter:
-    router = APIRouter()
-
-    @router.get("/healthz")
-    def healthz() -> dict[str, str]:
-        return {"status": "alive"}
-
-    @router.get("/readyz")
-    def readyz() -> Response:
-        found = list(problems())
-        state = "not ready" if found else "ready"
-        return JSONResponse({"status": state, "problems": found}, 503 if found else 200)
 
     return router
 

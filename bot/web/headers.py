@@ -21,6 +21,8 @@ from starlette.exceptions import HTTPException
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from bot.web.requests import Named
+
 #: Slack's payloads are well under this; anything larger is not for us.
 LARGEST_BODY = 1_000_000
 
@@ -54,8 +56,11 @@ class GuardedApp(FastAPI):
         self._address = address
 
     def build_middleware_stack(self) -> ASGIApp:
-        """Starlette's stack, with the guard around it: even answers to a crash pass it."""
-        return _Guard(super().build_middleware_stack(), self._address)
+        """Starlette's stack, with the guard around it: even answers to a crash pass it.
+
+        Around that every request gets its id.
+        """
+        return Named(_Guard(super().build_middleware_stack(), self._address))
 
 
 class _Guard:

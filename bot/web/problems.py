@@ -14,6 +14,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
+from bot import logs
 from bot.domain.errors import (
     BookingError,
     Conflict,
@@ -126,6 +127,7 @@ def install(web: FastAPI) -> None:
     @web.exception_handler(Exception)
     def unknown(request: Request, error: Exception) -> Response:
         number = secrets.token_hex(4)
+        logs.note(incident=number)
         log.error("incident %s: %s %s", number, request.method, request.url.path, exc_info=error)
         detail = f"Something went wrong; the log has it under incident {number}."
         return Problem(500, "incident", detail, incident=number).response()
