@@ -50,11 +50,13 @@ def measure(sites: Sites, *, quick: bool) -> list[Figure]:
     with sites.site(sites.large) as site:
         floor = _floor(site, times)
         mix = _mix(site, times)
+        unasked = _unasked(site, 10)
         single = timed([_asking(site, *query) for query in _random(site, 500 if quick else 2000)])
         spread = repeated(_asking(site, Shape(200, spread=True), 48 * HOUR, timedelta()), times)
         taken = _alternatives(site, 50 if quick else 200)
     return [
         Figure(GROUP, "earliest window, mix of eight, mean", mix, "ms", 0.5, floor),
+        Figure(GROUP, "the same, of lengths that nobody asked for before", unasked, "ms", 0.5),
         Figure(GROUP, "the same, against 1/100 of the bookings", mix / few, "×", 4),
         Figure(GROUP, "the same, against 1/16 of the GPUs", mix / small, "×", 2),
         Figure(GROUP, "earliest window, random requests, p50", single.p50, "ms", 0.1, floor),
@@ -67,8 +69,7 @@ def measure(sites: Sites, *, quick: bool) -> list[Figure]:
 def find(site: Site, query: Query) -> Placement | None:
     """The earliest window in a calendar that is known to be fresh."""
     shape, length, ahead = query
-    with site.database.snapshot() as connection:
-        calendar = site.calendars.fresh(connection, NOW).calendar
+    calendar = site.calendars.current(site.database, NOW)
     return earliest(
         calendar, shape, length, not_before=NOW + ahead, latest_start=NOW + HORIZON, now=NOW
     )
@@ -86,6 +87,17 @@ def _mix(site: Site, times: int) -> float:
     ]
     medians = [repeated(_asking(site, *query), times).p50 for query in shapes]
     return sum(medians) / len(medians)
+
+
+def _unasked(site: Site, times: int) -> float:
+    """The mean of the mix, each time for windows that are some slots longer."""
+    slot = site.cluster.policy.slot
+    runs = [
+        _asking(site, shape, length + (1 + n) * slot, ahead)
+        for n in range(times)
+        for shape, length, ahead in MIX
+    ]
+    return timed(runs).mean
 
 
 def _random(site: Site, count: int) -> list[Query]:

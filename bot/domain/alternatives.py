@@ -103,7 +103,7 @@ class _Search:
         all that is free.
         """
         below = self.shape.gpus - 1
-        nodes = eligible(self.calendar, self.shape)
+        nodes = eligible(self.calendar, self.shape).nodes
         free = [self.calendar.free(node.name, self.window) for node in nodes]
         if self.shape.spread:
             return 1 << min(below, sum(free)) & ~1

@@ -10,11 +10,11 @@ or was released early) is remembered beside it, so that questions off the grid a
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
+from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import timedelta
 from itertools import accumulate
 from math import ceil, floor
 from typing import NamedTuple
@@ -22,8 +22,9 @@ from typing import NamedTuple
 from bot.domain.board import Board
 from bot.domain.booking import Placement
 from bot.domain.cluster import Node
-from bot.domain.masks import levels, lowered, ones, raised
-from bot.domain.window import GRACE, Grid, Window, check_aware
+from bot.domain.lattice import Cover, Edge, Lattice
+from bot.domain.masks import levels, lowered, raised, reaching
+from bot.domain.window import Window
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,154 +41,6 @@ class Claim:
 def span(window: Window) -> tuple[int, int]:
     """`window` in whole epoch seconds, rounded outward where it has fractions."""
     return floor(window.start.timestamp()), ceil(window.end.timestamp())
-
-
-class Edge(NamedTuple):
-    """The part `[start, end)` of a cell that is covered only in part."""
-
-    cell: int
-    start: int
-    end: int
-
-
-class Cover(NamedTuple):
-    """What a span of time covers."""
-
-    #: The cells it covers entirely, as a mask.
-    whole: int
-    #: Those and the cells that it covers in part.
-    touched: int
-    #: What it covers of the cells before and after those.
-    edges: tuple[Edge, ...]
-    #: Whether the span ends after the lattice does, where nothing is known.
-    beyond: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Lattice:
-    """The distinct grid lines of a stretch of time; cell c lies between lines c and c + 1.
-
-    Most cells are one slot long. One that holds a daylight-saving change is shorter or longer, and
-    a slot that the clock skips entirely is no cell at all.
-    """
-
-    grid: Grid
-    #: Epoch seconds, ascending; the first is the origin, the last the limit.
-    lines: tuple[int, ...]
-    _cell_at: Mapping[int, int] = field(repr=False, compare=False)
-    _spans: dict[timedelta, tuple[tuple[int, int], ...]] = field(
-        default_factory=dict, repr=False, compare=False
-    )
-
-    @classmethod
-    def build(cls, grid: Grid, origin: datetime, limit: datetime) -> Lattice:
-        """The lattice from the line at or before `origin` to the one at or after `limit`.
-
-        Raises ValueError when that holds no cell, or when an instant is naive.
-        """
-        first, end = grid.number(check_aware(origin)), grid.ceil(check_aware(limit))
-        # A skipped line falls on the instant of its neighbour, hence the set.
-        lines = {int(grid.line(number).timestamp()) for number in range(first, grid.number(end))}
-        lines.add(int(end.timestamp()))
-        if len(lines) < 2:
-            raise ValueError(f"no grid cell between {origin} and {limit}")
-        ordered = tuple(sorted(lines))
-        return cls(grid, ordered, {line: cell for cell, line in enumerate(ordered)})
-
-    @property
-    def origin(self) -> int:
-        """The first instant that the lattice knows, in epoch seconds."""
-        return self.lines[0]
-
-    @property
-    def limit(self) -> int:
-        """The instant at which the lattice ends, in epoch seconds."""
-        return self.lines[-1]
-
-    @property
-    def cells(self) -> int:
-        """How many cells there are."""
-        return len(self.lines) - 1
-
-    @property
-    def uniform(self) -> int:
-        """The length of an ordinary cell, in seconds."""
-        return int(self.grid.slot.total_seconds())
-
-    def odd_cells(self) -> tuple[int, ...]:
-        """The cells that are not one slot long, because the clock changes in them."""
-        pairs = zip(self.lines, self.lines[1:], strict=False)
-        return tuple(c for c, (start, end) in enumerate(pairs) if end - start != self.uniform)
-
-    def line_from(self, instant: float) -> int:
-        """The index of the first line at or after `instant`; one past the last when none is."""
-        return bisect_left(self.lines, instant)
-
-    def line_until(self, instant: float) -> int:
-        """The index of the last line at or before `instant`; -1 when none is."""
-        return bisect_right(self.lines, instant) - 1
-
-    def has_line(self, instant: float) -> bool:
-        """Whether `instant` is exactly a line."""
-        return instant in self._cell_at
-
-    def end_line(self, start: float, length: timedelta) -> int:
-        """The index of the line on which a window of `length` from `start` ends.
-
-        It is rounded outward like `Grid.round_end`; one past the last line when it lies beyond.
-        `length` is a slot or more.
-        """
-        return self.line_from(start + length.total_seconds() - GRACE.total_seconds())
-
-    def spans(self, length: timedelta) -> tuple[tuple[int, int], ...]:
-        """How many cells a window of `length` takes, by the cell in which it starts.
-
-        Pairs of a number of cells and the mask of the starts whose window takes that many; starts
-        whose window would end beyond the limit are in none. Ordinarily there is one pair; windows
-        over a clock change may take a cell more or less.
-        """
-        if (known := self._spans.get(length)) is None:
-            known = self._spans[length] = self._count_spans(length)
-        return known
-
-    def _count_spans(self, length: timedelta) -> tuple[tuple[int, int], ...]:
-        usual = -(-(length - GRACE) // self.grid.slot)
-        unusual = {
-            start
-            for odd in self.odd_cells()
-            for start in range(max(0, odd - usual), min(odd + 1, self.cells))
-        }
-        masks: dict[int, int] = defaultdict(int)
-        masks[usual] = ones(0, self.cells - usual + 1)
-        for start in unusual:
-            masks[usual] &= ~(1 << start)
-            end = self.end_line(self.lines[start], length)
-            if end <= self.cells:
-                masks[end - start] |= 1 << start
-        return tuple(sorted((cells, mask) for cells, mask in masks.items() if mask))
-
-    def cover(self, start: int, end: int) -> Cover:
-        """What `[start, end)` covers; time outside the lattice is left out."""
-        first, last, edges = self.cut(start, end)
-        touched = whole = ones(first, last)
-        for edge in edges:
-            touched |= 1 << edge.cell
-        return Cover(whole, touched, edges, end > self.limit)
-
-    def cut(self, start: int, end: int) -> tuple[int, int, tuple[Edge, ...]]:
-        """The range of whole cells in `[start, end)`, and the edges beside it."""
-        cell_at = self._cell_at
-        if start in cell_at and end in cell_at:
-            return cell_at[start], cell_at[end], ()
-        start, end = max(start, self.origin), min(end, self.limit)
-        if start >= end:
-            return 0, 0, ()
-        first, last = self.line_from(start), self.line_until(end)
-        if first > last:
-            return first, first, (Edge(last, start, end),)
-        head = (Edge(first - 1, start, self.lines[first]),) if start < self.lines[first] else ()
-        tail = (Edge(last, self.lines[last], end),) if self.lines[last] < end else ()
-        return first, last, head + tail
 
 
 class Piece(NamedTuple):
@@ -213,6 +66,10 @@ def _peak(pieces: Sequence[Piece]) -> int:
     return _overlap(pieces, min(p.start for p in pieces), max(p.end for p in pieces))
 
 
+#: For so many sizes and lengths a track remembers where they fit. People ask for a few.
+REMEMBERED = 32
+
+
 @dataclass(frozen=True, slots=True)
 class Track:
     """The capacity of one node over the lattice; never changed, only replaced.
@@ -228,6 +85,9 @@ class Track:
     lattice: Lattice
     taken: tuple[int, ...] = ()
     ragged: Mapping[int, tuple[Piece, ...]] = field(default_factory=dict)
+    _starts: dict[tuple[int, timedelta], int] = field(
+        default_factory=dict, repr=False, compare=False
+    )
 
     @classmethod
     def load(
@@ -280,6 +140,23 @@ class Track:
         over = self.capacity - gpus
         return self.taken[over] if over < len(self.taken) else 0
 
+    def starts(self, gpus: int, length: timedelta) -> int:
+        """The cells with which a window of `length` can start that has `gpus` GPUs free."""
+        known = self._starts.get((gpus, length))
+        if known is None:
+            if len(self._starts) >= REMEMBERED:
+                self._starts.clear()
+            known = self._starts[gpus, length] = self._find_starts(gpus, length)
+        return known
+
+    def _find_starts(self, gpus: int, length: timedelta) -> int:
+        if gpus > self.capacity:
+            return 0
+        blocked, found = self.blocked(gpus), 0
+        for steps, starts in self.lattice.spans(length):
+            found |= starts & ~reaching(blocked, steps)
+        return found
+
     def free(self, start: int, end: int) -> int:
         """How many GPUs are free during all of `[start, end)`; see `free_during`."""
         return self.free_during(self.lattice.cover(start, end))
@@ -305,7 +182,8 @@ class Track:
         blocked = self.blocked(gpus)
         if not blocked & cover.touched:
             return True
-        return not blocked & cover.whole and self.free_during(cover) >= gpus
+        over = self.capacity - gpus
+        return not blocked & cover.whole and all(self._taken_at(e) <= over for e in cover.edges)
 
     def _count(self, cells: int) -> int:
         """The highest count in `cells`."""
@@ -325,7 +203,7 @@ class Calendar:
     Claims on nodes that it does not have (they left the configuration) are passed over.
     """
 
-    __slots__ = ("_of_model", "board", "lattice", "nodes", "tracks")
+    __slots__ = ("board", "lattice", "nodes", "tracks")
 
     def __init__(
         self,
@@ -338,8 +216,7 @@ class Calendar:
         self.tracks = dict(tracks)
         self.lattice = lattice
         #: All tracks side by side; forks share it.
-        self.board = board or Board(self.tracks, lattice.cells)
-        self._of_model: dict[str | None, tuple[Node, ...]] = {}
+        self.board = board or Board(nodes.values(), lattice.cells)
 
     @classmethod
     def load(
@@ -361,17 +238,7 @@ class Calendar:
 
     def fork(self) -> Calendar:
         """A calendar with the same claims that can be changed without changing this one."""
-        fork = Calendar(self.nodes, self.tracks, self.lattice, self.board)
-        fork._of_model = self._of_model
-        return fork
-
-    def of_model(self, model: str | None) -> tuple[Node, ...]:
-        """The nodes of `model`, in order; all of them for None."""
-        if (known := self._of_model.get(model)) is None:
-            nodes = self.nodes.values()
-            known = tuple(node for node in nodes if model in (None, node.model))
-            self._of_model[model] = known
-        return known
+        return Calendar(self.nodes, self.tracks, self.lattice, self.board)
 
     def add(self, claim: Claim) -> None:
         """Put `claim` on its node, whether or not it fits."""

@@ -44,6 +44,48 @@ def reaching(blocked: int, steps: Iterable[int]) -> int:
     return blocked
 
 
+def folded(fields: int, width: int, count: int) -> int:
+    """The bits that any of the `count` lowest fields of `fields` has, `width` bits each."""
+    while count > 1:
+        half = -(-count // 2)
+        fields = fields >> half * width | fields & ones(0, half * width)
+        count = half
+    return fields
+
+
+def tally(masks: Iterable[int]) -> list[int]:
+    """How many of `masks` have each cell, in binary: item j holds the cells whose count has bit j.
+
+    Three masks at a time become their sum and its carries, as full adders do it.
+    """
+    column, digits = list(masks), []
+    while column:
+        carries = []
+        while len(column) > 1:
+            one, other = column.pop(), column.pop()
+            third = column.pop() if column else 0
+            differs = one ^ other
+            column.append(differs ^ third)
+            carries.append(one & other | differs & third)
+        digits += column
+        column = [carry for carry in carries if carry]
+    return digits
+
+
+def at_least(digits: Sequence[int], count: int) -> int:
+    """The cells whose count, as `tally` gives it, is `count` or more; `count` is 1 or more."""
+    if count >> len(digits):
+        return 0
+    more, equal = 0, -1
+    for place in reversed(range(len(digits))):
+        if count >> place & 1:
+            equal &= digits[place]
+        else:
+            more |= equal & digits[place]
+            equal &= ~digits[place]
+    return more | equal
+
+
 def levels(counts: Sequence[int]) -> tuple[int, ...]:
     """A thermometer of `counts`: item j holds the cells whose count is over j.
 

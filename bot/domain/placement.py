@@ -1,28 +1,23 @@
 """Choosing nodes for a request, and the nearest start at which it fits (design: "Placement").
 
-A start is searched with masks over the lattice's cells, for all starts of a stretch at once; which
-nodes to take is then decided for the one window that was found.
+A start is searched with masks over the lattice's cells, for all starts at once; which nodes to take
+is then decided for the one window that was found, for all nodes at once.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
+from itertools import islice
 
+from bot.domain.board import Eligible, each
 from bot.domain.booking import Placement, Shape, Share
-from bot.domain.calendar import Calendar, Lattice, span
-from bot.domain.cluster import Node
-from bot.domain.starts import (
-    backward,
-    by_model_and_size,
-    eligible,
-    first_start,
-    fits_one_node,
-    forward,
-    last_start,
-    mixtures,
-)
+from bot.domain.calendar import Calendar, span
+from bot.domain.lattice import Cover, Edge, Lattice
+from bot.domain.masks import highest, lowest, ones
+from bot.domain.starts import eligible, mixtures, starts
 from bot.domain.window import Window
 
 
@@ -38,31 +33,22 @@ NO_HINTS = Hints()
 
 
 def place(
-    calendar: Calendar,
-    shape: Shape,
-    window: Window,
-    hints: Hints = NO_HINTS,
-    among: Sequence[Node] | None = None,
+    calendar: Calendar, shape: Shape, window: Window, hints: Hints = NO_HINTS
 ) -> Placement | None:
     """The best nodes for `shape` during `window`; None when it does not fit.
-
-    `among` are the nodes that are known to have the GPUs, where that is known.
 
     Up to a node's size all lie on one node; more takes whole nodes of one model; with `spread`,
     any mixture of nodes, as few as possible.
     """
-    chooser = _Chooser(calendar, window, hints)
-    nodes = eligible(calendar, shape) if among is None else among
+    where = eligible(calendar, shape)
+    choose = _single if where.largest >= shape.gpus else _gang
     if shape.spread:
-        chosen = _spread(chooser, nodes, shape.gpus)
-    elif fits_one_node(nodes, shape.gpus):
-        chosen = _single(chooser, nodes, shape.gpus)
-    else:
-        chosen = _gang(chooser, nodes, shape.gpus)
+        choose = _spread
+    chosen = choose(_Chooser(calendar, window, hints), where, shape.gpus)
     if not chosen:
         return None
-    shares = (Share(name, chosen[name]) for name in calendar.nodes if name in chosen)
-    return Placement(window, tuple(shares))
+    nodes = calendar.board.nodes
+    return Placement(window, tuple(Share(nodes[p].name, chosen[p]) for p in sorted(chosen)))
 
 
 def earliest(
@@ -88,11 +74,9 @@ def earliest(
         return placement
     first = lattice.line_from(begin.timestamp())
     last = lattice.line_until(latest_start.timestamp())
-    for stretch in forward(lattice, length, first, last):
-        if (found := first_start(calendar, shape, stretch)) is not None:
-            window = _window_at(lattice, found.cell, length)
-            return place(calendar, shape, window, hints, found.nodes)
-    return None
+    if not (fitting := starts(calendar, shape, length) & ones(first, last + 1)):
+        return None
+    return place(calendar, shape, _window_at(lattice, lowest(fitting), length), hints)
 
 
 def latest(
@@ -112,12 +96,10 @@ def latest(
         return None
     lattice = calendar.lattice
     first = lattice.line_from(now.timestamp())
-    last = lattice.line_from(before.timestamp()) - 1
-    for stretch in backward(lattice, length, first, last):
-        if (found := last_start(calendar, shape, stretch)) is not None:
-            window = _window_at(lattice, found.cell, length)
-            return place(calendar, shape, window, hints, found.nodes)
-    return _from_now(calendar, shape, length, now, hints)
+    end = lattice.line_from(before.timestamp())
+    if not (fitting := starts(calendar, shape, length) & ones(first, end)):
+        return _from_now(calendar, shape, length, now, hints)
+    return place(calendar, shape, _window_at(lattice, highest(fitting), length), hints)
 
 
 def _from_now(
@@ -145,88 +127,117 @@ def _instant(second: int) -> datetime:
 
 
 class _Chooser:
-    """What is known of the nodes for one window."""
+    """What is known of the nodes for one window; sets of nodes are bits of the board."""
 
     def __init__(self, calendar: Calendar, window: Window, hints: Hints) -> None:
-        self._tracks = calendar.tracks
+        self._board = calendar.board
+        self._tracks = tuple(calendar.tracks.values())
+        self._lattice = calendar.lattice
         self._hints = hints
-        lattice = calendar.lattice
-        start, end = span(window)
-        self._cover = lattice.cover(start, end)
-        self._before = lattice.cover(start - lattice.uniform, start)
-        self._after = lattice.cover(end, end + lattice.uniform)
+        self._span = span(window)
+        self._cover = self._lattice.cover(*self._span)
 
-    def has(self, node: Node, gpus: int) -> bool:
-        """Whether `gpus` GPUs of `node` are free during the window."""
-        return self._tracks[node.name].has(gpus, self._cover)
+    def lacking(self, gpus: int, among: int) -> int:
+        """Which of the nodes `among` do not have `gpus` GPUs free during the window."""
+        return self._lacking(self._cover, gpus, among)
 
-    def free(self, node: Node) -> int:
-        """How many GPUs of `node` are free during the window."""
-        return self._tracks[node.name].free_during(self._cover)
+    def _lacking(self, cover: Cover, gpus: int, among: int) -> int:
+        if cover.beyond or gpus > self._board.largest:
+            return among
+        found = self._board.lacking(self._tracks, gpus, cover.first, cover.last) & among
+        if cover.edges or cover.first == cover.last:
+            unsure = self._touched(cover.edges, gpus, among & ~found)
+            found |= sum(1 << p for p in each(unsure) if not self._tracks[p].has(gpus, cover))
+        return found
 
-    def is_teams(self, node: Node) -> bool:
-        """Whether work of the same team lies on `node`."""
-        return node.name in self._hints.team_nodes
+    def _touched(self, edges: Sequence[Edge], gpus: int, among: int) -> int:
+        """Those of the nodes that lack the GPUs at some time in the cells of the edges."""
+        if not edges:
+            return among  # The window lies outside the lattice.
+        touched = 0
+        for edge in edges:
+            touched |= self._board.lacking(self._tracks, gpus, edge.cell, edge.cell + 1)
+        return touched & among
 
-    def tightness(self, node: Node, gpus: int) -> int:
-        """How many of the slots just before and just after the window lack `gpus` free GPUs.
+    def by_free(self, nodes: int) -> dict[int, int]:
+        """Nodes by how many of their GPUs are free during the window; full ones are left out."""
+        found, gpus = {}, 0
+        while nodes:
+            lacking = self.lacking(gpus + 1, nodes)
+            if lacking and gpus:
+                found[gpus] = lacking
+            nodes, gpus = nodes & ~lacking, gpus + 1
+        return found
 
-        Before: a booking that ends there may overrun into the window. After: there would be no room
-        to overrun.
+    def ranked(self, nodes: int, gpus: int) -> Iterator[int]:
+        """The places of `nodes`, on each of which `gpus` GPUs would do equally well; best first.
+
+        Those with work of the same team go first. Then those whose slots just before and just
+        after the window have the GPUs free too. Before: a booking that ends there may overrun
+        into the window. After: there would be no room to overrun.
         """
-        track = self._tracks[node.name]
-        return sum(not track.has(gpus, margin) for margin in (self._before, self._after))
+        if nodes & (nodes - 1) == 0:
+            yield from each(nodes)
+            return
+        before, after = self._tight(gpus, nodes)
+        team = nodes & self._teams
+        for group in (team, nodes & ~team):
+            for tier in (~(before | after), before ^ after, before & after):
+                yield from each(group & tier)
 
-    def best(self, nodes: list[Node], gpus: int) -> Node:
-        """The best of `nodes`, on each of which `gpus` GPUs would do equally well."""
-        nodes = [node for node in nodes if self.is_teams(node)] or nodes
-        if len(nodes) == 1:
-            return nodes[0]
-        roomy = (node for node in nodes if not self.tightness(node, gpus))
-        return next(roomy, None) or min(nodes, key=lambda node: self.tightness(node, gpus))
+    def _tight(self, gpus: int, among: int) -> tuple[int, int]:
+        """Those of the nodes that lack `gpus` GPUs in the slot before the window, and after it."""
+        (start, end), slot = self._span, self._lattice.uniform
+        before = self._lattice.cover(start - slot, start)
+        after = self._lattice.cover(end, end + slot)
+        return self._lacking(before, gpus, among), self._lacking(after, gpus, among)
+
+    @cached_property
+    def _teams(self) -> int:
+        places = self._board.places
+        return sum(1 << places[name] for name in self._hints.team_nodes if name in places)
 
 
-def _single(chooser: _Chooser, nodes: Iterable[Node], gpus: int) -> dict[str, int] | None:
+def _single(chooser: _Chooser, where: Eligible, gpus: int) -> dict[int, int] | None:
     """All on the node that is left with the fewest free GPUs, so large blocks stay whole."""
-    free = [(chooser.free(node), node) for node in nodes if chooser.has(node, gpus)]
-    if not free:
+    having = where.bits & ~chooser.lacking(gpus, where.bits)
+    if not having:
         return None
-    tightest = min(count for count, _ in free)
-    return {chooser.best([node for count, node in free if count == tightest], gpus).name: gpus}
+    more = gpus + 1
+    while not (tightest := chooser.lacking(more, having)):
+        more += 1
+    return {next(chooser.ranked(tightest, gpus)): gpus}
 
 
-def _gang(chooser: _Chooser, nodes: Iterable[Node], gpus: int) -> dict[str, int] | None:
+def _gang(chooser: _Chooser, where: Eligible, gpus: int) -> dict[int, int] | None:
     """Whole nodes of one model that make up exactly `gpus`; None when no model has them free."""
-    for sizes in by_model_and_size(nodes).values():
+    for sizes in where.sizes.values():
         # The largest first, so that the first mixture takes the fewest nodes.
         whole = [
-            (size, [node for node in same if chooser.has(node, size)])
-            for size, same in sorted(sizes.items(), reverse=True)
+            (size, nodes & ~chooser.lacking(size, nodes))
+            for size, nodes in sorted(sizes.items(), reverse=True)
         ]
-        counts = next(mixtures(gpus, [(size, len(same)) for size, same in whole]), None)
+        counts = next(mixtures(gpus, [(size, nodes.bit_count()) for size, nodes in whole]), None)
         if counts is not None:
             return {
-                node.name: size
-                for (size, same), count in zip(whole, counts, strict=True)
-                for node in _ranked(chooser, same, size)[:count]
+                place: size
+                for (size, nodes), count in zip(whole, counts, strict=True)
+                for place in islice(chooser.ranked(nodes, size), count)
             }
     return None
 
 
-def _ranked(chooser: _Chooser, nodes: list[Node], gpus: int) -> list[Node]:
-    return sorted(nodes, key=lambda n: (not chooser.is_teams(n), chooser.tightness(n, gpus)))
-
-
-def _spread(chooser: _Chooser, nodes: Iterable[Node], gpus: int) -> dict[str, int] | None:
+def _spread(chooser: _Chooser, where: Eligible, gpus: int) -> dict[int, int] | None:
     """Any mixture of nodes, as few as possible: the roomiest first, the last one best fit."""
-    free = {node.name: (count, node) for node in nodes if (count := chooser.free(node))}
-    chosen: dict[str, int] = {}
+    free = chooser.by_free(where.bits)
+    chosen: dict[int, int] = {}
     while gpus and free:
-        counts = [count for count, _ in free.values()]
-        target = min((count for count in counts if count >= gpus), default=max(counts))
+        target = min((count for count in free if count >= gpus), default=max(free))
         take = min(gpus, target)
-        node = chooser.best([node for count, node in free.values() if count == target], take)
-        del free[node.name]
-        chosen[node.name] = take
+        place = next(chooser.ranked(free[target], take))
+        chosen[place] = take
         gpus -= take
+        free[target] ^= 1 << place
+        if not free[target]:
+            del free[target]
     return None if gpus else chosen

@@ -192,7 +192,7 @@ class _Search:
         self.now = now
         self.hints = hints
         self.span = span(window)
-        self.nodes = eligible(calendar, shape)
+        self.nodes = eligible(calendar, shape).nodes
         fits = any(node.gpus >= shape.gpus for node in self.nodes)
         self.is_for_one_node = fits and not shape.spread
         self._on_node = self._by_node(candidates)
@@ -230,30 +230,18 @@ class _Search:
 
     def plan(self, chosen: Sequence[Candidate]) -> Plan | None:
         """The plan that evicts `chosen`, or fewer where not all of them are needed."""
-        calendar = self._calendar_for(chosen)
-        placement = self._placement(calendar, chosen)
+        placement = self._placement(chosen)
         by_cost = sorted(chosen, key=lambda c: preemption_cost([c.booking], self.now), reverse=True)
         for candidate in by_cost:
             fewer = [other for other in chosen if other is not candidate]
-            if (found := self._placement(calendar, fewer)) is not None:
+            if (found := self._placement(fewer)) is not None:
                 chosen, placement = fewer, found
         bookings = sorted((c.booking for c in chosen), key=lambda booking: booking.id)
         return None if placement is None else Plan(placement, tuple(bookings))
 
-    def _calendar_for(self, chosen: Iterable[Candidate]) -> Calendar:
-        """The calendar of the nodes that matter for a placement once `chosen` are gone.
-
-        What needs one node fitted on none before, so it can only lie where somebody goes.
-        """
-        if not self.is_for_one_node:
-            return self.calendar
-        names = {claim.node for candidate in chosen for claim in candidate.claims}
-        nodes = {name: node for name, node in self.calendar.nodes.items() if name in names}
-        tracks = {name: self.calendar.tracks[name] for name in nodes}
-        return Calendar(nodes, tracks, self.calendar.lattice)
-
-    def _placement(self, calendar: Calendar, preemptees: Iterable[Candidate]) -> Placement | None:
-        fork = calendar.fork()
+    def _placement(self, preemptees: Iterable[Candidate]) -> Placement | None:
+        """Where the shape lies once `preemptees` are gone."""
+        fork = self.calendar.fork()
         for claim in chain.from_iterable(candidate.claims for candidate in preemptees):
             fork.remove(claim)
         return place(fork, self.shape, self.window, self.hints)

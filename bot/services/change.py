@@ -48,6 +48,8 @@ class Change:
         self.grown: tuple[int, int] | None = None
         #: Its audit records, for the log to tell of once they are committed.
         self.recorded: list[Mapping[str, Any]] = []
+        #: By how much the revisions of all nodes have grown together.
+        self.raised = 0
         self._touched: set[str] = set()
 
     def insert(self, statement: Insert, values: Mapping[str, Any] | None = None) -> int:
@@ -133,6 +135,7 @@ class Change:
         return revision
 
     def _write_revision(self, node: str, revision: int) -> None:
+        self.raised += 1
         self.connection.execute(_RAISE, {"node": node, "to": revision})
 
 

@@ -34,7 +34,11 @@ def changing(site: Site, now: datetime) -> Iterator[Change]:
         if change.grown is not None:
             serve_waitlist(change, *change.grown)
     if change.revisions != cached.revisions:
-        known.calendars.adopt(CachedCalendar(change.calendar, change.revisions, cached.origin))
+        nodes, total = cached.version
+        version = nodes, total + change.raised
+        known.calendars.adopt(
+            CachedCalendar(change.calendar, change.revisions, version, cached.origin)
+        )
     if log.isEnabledFor(logging.INFO):
         for values in change.recorded:
             _log(values)

@@ -84,8 +84,7 @@ def free_windows(
     latest = now + site.cluster.policy.horizon
     after = max(not_before or now, now)
     found: list[FreeWindow] = []
-    with site.database.snapshot() as connection:
-        calendar = site.calendars.fresh(connection, now).calendar.fork()
+    calendar = site.calendars.current(site.database, now).fork()
     # What is hidden below is nothing that other searches should have to take back.
     calendar.board = calendar.board.apart()
     while len(found) < limit:

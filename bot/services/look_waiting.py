@@ -84,8 +84,7 @@ def preemptions_by(site: Site, booking_id: int) -> tuple[Preemption, ...]:
 
 def is_free(site: Site, booking: Booking, window: Window, *, now: datetime) -> bool:
     """Whether the booking's GPUs are free during `window`, such as one after its end."""
-    with site.database.snapshot() as connection:
-        calendar = site.calendars.fresh(connection, now).calendar
+    calendar = site.calendars.current(site.database, now)
     return all(calendar.free(share.node, window) >= share.gpus for share in booking.shares)
 
 

@@ -11,20 +11,28 @@ import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, CursorResult, Select, or_, select
 from sqlmodel import col
 
-from bot.domain.calendar import Calendar, Claim, Lattice
+from bot.domain.calendar import Calendar, Claim
 from bot.domain.cluster import Cluster
+from bot.domain.lattice import Lattice
 from bot.store import models
+from bot.store.database import Database
 
 #: How far behind `now` the calendar begins; it is loaded anew when it lags by a day more.
 PAST = timedelta(days=1)
 
-#: What tells a cache whether it is behind; read at the beginning of everything.
+#: What tells a cache whether it is behind; read at the beginning of everything. Revisions only
+#: grow and rows of nodes are never deleted, so where both numbers are the same all revisions are.
+VERSION = "SELECT count(*), sum(revision) FROM node"
+#: What tells it where it is behind.
 REVISIONS = "SELECT name, revision FROM node"
+
+#: What VERSION gives: how many nodes there are, and the sum of their revisions.
+Version = tuple[int, int]
 
 #: id, node, start, end, GPUs; what `Calendar.load` reads by the hundred thousand.
 ClaimRow = tuple[int, str, int, int, int]
@@ -36,11 +44,19 @@ class CachedCalendar:
 
     calendar: Calendar
     revisions: Mapping[str, int]
+    version: Version
     origin: datetime
 
     def covers(self, now: datetime) -> bool:
         """Whether windows around `now` lie within it."""
         return self.origin <= now < self.origin + 2 * PAST
+
+
+class _Seen(NamedTuple):
+    """Where the books stand in a transaction: the revisions of the cluster's nodes, and of all."""
+
+    revisions: Mapping[str, int]
+    version: Version
 
 
 class CalendarCache:
@@ -54,17 +70,28 @@ class CalendarCache:
 
     def fresh(self, connection: Connection, now: datetime) -> CachedCalendar:
         """The calendar as `connection`'s transaction sees it; callers fork before changing it."""
-        revisions = self._revisions(connection)
+        cached = self._cached if self._cached and self._cached.covers(now) else None
+        (version,) = plain_rows(connection.exec_driver_sql(VERSION))
+        if cached is not None and cached.version == version:
+            return cached
+        seen = self._seen(connection)
+        if cached is not None and _is_ahead(seen.revisions, cached.revisions):
+            return self.adopt(self._catch_up(connection, cached, seen))
+        if cached is not None and cached.revisions.keys() == seen.revisions.keys():
+            # This snapshot is older than the cache; serve it without going backwards.
+            return self._load(connection, seen, now)
+        return self.adopt(self._load(connection, seen, now))
+
+    def current(self, database: Database, now: datetime) -> Calendar:
+        """The calendar as it is at the call, for whoever asks the database nothing else.
+
+        Where nothing has changed that takes one statement and no transaction.
+        """
         cached = self._cached
-        if cached is not None and cached.covers(now):
-            if cached.revisions == revisions:
-                return cached
-            if _is_ahead(revisions, cached.revisions):
-                return self.adopt(self._catch_up(connection, cached, revisions))
-            if cached.revisions.keys() == revisions.keys():
-                # This snapshot is older than the cache; serve it without going backwards.
-                return self._load(connection, revisions, now)
-        return self.adopt(self._load(connection, revisions, now))
+        if cached and cached.covers(now) and database.peek(VERSION) == cached.version:
+            return cached.calendar
+        with database.snapshot() as connection:
+            return self.fresh(connection, now).calendar
 
     def adopt(self, candidate: CachedCalendar) -> CachedCalendar:
         """Make `candidate` the shared calendar unless a newer one is already there."""
@@ -78,16 +105,17 @@ class CalendarCache:
                 self._cached = candidate
         return candidate
 
-    def _revisions(self, connection: Connection) -> dict[str, int]:
-        known = self._names
+    def _seen(self, connection: Connection) -> _Seen:
+        """Where the books stand, by the one statement that says it all."""
         rows = plain_rows(connection.exec_driver_sql(REVISIONS))
-        return {name: revision for name, revision in rows if name in known}
+        revisions = {name: revision for name, revision in rows if name in self._names}
+        return _Seen(revisions, (len(rows), sum(revision for _, revision in rows)))
 
     def _catch_up(
-        self, connection: Connection, cached: CachedCalendar, revisions: dict[str, int]
+        self, connection: Connection, cached: CachedCalendar, seen: _Seen
     ) -> CachedCalendar:
         calendar = cached.calendar.fork()
-        for node, revision in revisions.items():
+        for node, revision in seen.revisions.items():
             if revision != (known := cached.revisions[node]):
                 for row in connection.execute(_changes_since(node, known)):
                     claim = Claim(row.id, row.node, row.start_s, row.end_s, row.gpus)
@@ -95,11 +123,9 @@ class CalendarCache:
                         calendar.remove(claim)
                     elif row.gone is None:
                         calendar.add(claim)
-        return CachedCalendar(calendar, revisions, cached.origin)
+        return CachedCalendar(calendar, *seen, cached.origin)
 
-    def _load(
-        self, connection: Connection, revisions: dict[str, int], now: datetime
-    ) -> CachedCalendar:
+    def _load(self, connection: Connection, seen: _Seen, now: datetime) -> CachedCalendar:
         policy = self._cluster.policy
         grid = self._cluster.grid
         origin = grid.floor(now - PAST)
@@ -116,7 +142,7 @@ class CalendarCache:
         calendar = Calendar.load(
             self._cluster.nodes, rows, Lattice.build(grid, origin, now + reach)
         )
-        return CachedCalendar(calendar, revisions, origin)
+        return CachedCalendar(calendar, *seen, origin)
 
 
 def plain_rows(result: CursorResult[*tuple[Any, ...]]) -> Sequence[Any]:

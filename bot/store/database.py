@@ -16,9 +16,9 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from functools import partial
-from typing import Protocol
+from typing import Any, Protocol
 
 from sqlalchemy import Connection, event
 from sqlalchemy.engine import URL, Engine, make_url
@@ -141,6 +141,27 @@ class Database:
         deadline = time.monotonic() + LOCK_WAIT_MS / 1000
         with self._our_own_errors(), ExitStack() as stack:
             yield self._begun(stack, deadline, self._kind.begin_reading)
+
+    def peek(self, statement: str) -> tuple[Any, ...] | None:
+        """The first row of one reading statement, which needs no transaction around it.
+
+        By the driver itself: that takes a third of the time of a snapshot. None when there is no
+        row, or none could be had; a snapshot waits for a server that is away, and says so.
+        """
+        failure = self.engine.dialect.loaded_dbapi.Error
+        with self._our_own_errors():
+            try:
+                connection = self.engine.raw_connection()
+            except failure:
+                return None
+            with closing(connection):
+                try:
+                    cursor = connection.cursor()
+                    cursor.execute(statement)
+                    return cursor.fetchone()
+                except failure as error:
+                    connection.invalidate(error)
+                    return None
 
     def on_commit(self, listener: Callable[[], None]) -> None:
         """Call `listener` after each committed writing transaction of this process."""

@@ -14,8 +14,9 @@ from hypothesis import settings
 from hypothesis import strategies as st
 
 from bot.domain.booking import Shape
-from bot.domain.calendar import Calendar, Claim, Lattice
+from bot.domain.calendar import Calendar, Claim
 from bot.domain.cluster import Node
+from bot.domain.lattice import Lattice
 from bot.domain.window import Grid, Window
 
 HOUR = timedelta(hours=1)

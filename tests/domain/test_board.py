@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from recount import unhurried
 
-from bot.domain.board import LANE, Board, at_least
+from bot.domain.board import Board, each
+from bot.domain.cluster import Node
 
 CELLS = 30
 
@@ -30,16 +31,19 @@ rows = st.builds(
 clusters = st.lists(rows, min_size=1, max_size=40)
 
 
-def names(count: int) -> list[str]:
-    return [f"gpu-{number}" for number in range(count)]
+def board_of(cluster: list[Row]) -> Board:
+    nodes = [Node(f"gpu-{p}", row.capacity, "V100") for p, row in enumerate(cluster)]
+    return Board(nodes, CELLS)
 
 
 def check(board: Board, cluster: list[Row], gpus: int) -> None:
-    mask = board.blocked(cluster, gpus)
-    for place, row in enumerate(cluster):
-        if row.capacity >= gpus:
-            bits = [mask >> (cell * board.stride + place) & 1 for cell in range(CELLS)]
-            assert sum(bit << cell for cell, bit in enumerate(bits)) == row.blocked(gpus)
+    for first, last in ((0, CELLS), (3, 4), (7, 20), (5, 5)):
+        lacking = {
+            place
+            for place, row in enumerate(cluster)
+            if any(row.capacity - taken < gpus for taken in row.taken[first:last])
+        }
+        assert set(each(board.lacking(tuple(cluster), gpus, first, last))) == lacking
 
 
 @unhurried
@@ -47,11 +51,13 @@ def check(board: Board, cluster: list[Row], gpus: int) -> None:
 def test_a_board_shows_what_each_track_does_also_after_changes(
     cluster: list[Row], data: st.DataObject
 ) -> None:
-    board = Board(names(len(cluster)), CELLS)
+    board = board_of(cluster)
     check(board, cluster, 2)
     for _ in range(3):
         for place in data.draw(st.sets(st.integers(0, len(cluster) - 1))):
-            cluster[place] = data.draw(rows)
+            cluster[place] = data.draw(
+                rows.filter(lambda row, p=place: row.capacity == cluster[p].capacity)
+            )
         check(board, cluster, data.draw(st.sampled_from((1, 2, 8))))
 
 
@@ -60,7 +66,7 @@ def test_a_board_shows_what_each_track_does_also_after_changes(
 def test_what_a_board_apart_learns_is_nothing_that_the_first_one_shows(
     cluster: list[Row], others: list[Row]
 ) -> None:
-    board = Board(names(len(cluster)), CELLS)
+    board = board_of(cluster)
     check(board, cluster, 1)
     apart = board.apart()
     changed = (others * len(cluster))[: len(cluster)]
@@ -68,24 +74,23 @@ def test_what_a_board_apart_learns_is_nothing_that_the_first_one_shows(
     check(board, cluster, 1)
 
 
-@unhurried
-@given(
-    st.lists(st.sets(st.integers(0, 19)), min_size=1, max_size=CELLS),
-    st.integers(0, 21),
-)
-def test_the_nodes_of_each_cell_are_counted(cells: list[set[int]], count: int) -> None:
-    board = Board(names(20), CELLS)
-    mask = sum(1 << (cell * board.stride + p) for cell, held in enumerate(cells) for p in held)
-    found = at_least(board.counts(mask, len(cells)), count, len(cells))
-    enough = {cell for cell, held in enumerate(cells) if len(held) >= count}
-    assert {cell for cell in range(len(cells)) if found >> ((cell + 1) * LANE - 1) & 1} == enough
+def test_an_answer_is_kept_for_as_long_as_the_tracks_are_the_same() -> None:
+    row, other = Row(4, (0,) * CELLS), Row(4, (0,) * CELLS)
+    board = board_of([row, row])
+    assert board.answer("room", (row, row), lambda: 1) == 1
+    assert board.answer("room", (row, row), lambda: 2) == 1
+    assert board.answer("more room", (row, row), lambda: 3) == 3
+    assert board.answer("room", (row, other), lambda: 4) == 4
+    assert board.answer("room", (row, row), lambda: 5) == 5
 
 
-@unhurried
-@given(st.integers(0, (1 << CELLS) - 1), st.sets(st.integers(0, 19)))
-def test_some_nodes_are_spread_over_some_cells(starts: int, places: set[int]) -> None:
-    board = Board(names(20), CELLS)
-    bits = board.bits(f"gpu-{place}" for place in places)
-    mask = board.spread(starts, CELLS, bits)
-    for cell in range(CELLS):
-        assert board.in_cell(mask, cell) == (bits if starts >> cell & 1 else 0)
+def test_the_nodes_of_a_name_and_a_model_are_in_the_order_of_the_configuration() -> None:
+    nodes = [Node("a", 4, "V100"), Node("b", 8, "A100"), Node("c", 8, "V100")]
+    board = Board(nodes, CELLS)
+    found = board.eligible(None, "V100")
+    assert (found.nodes, found.bits, found.largest) == ((nodes[0], nodes[2]), 0b101, 8)
+    assert found.sizes == {"V100": {4: 0b001, 8: 0b100}}
+    assert board.eligible("b", None).nodes == (nodes[1],)
+    assert board.eligible(None, None).nodes == tuple(nodes)
+    nobody = board.eligible("b", "V100")
+    assert (nobody.nodes, nobody.bits, nobody.largest) == ((), 0, 0)

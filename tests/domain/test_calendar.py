@@ -20,8 +20,9 @@ from recount import (
 )
 
 from bot.domain.booking import Placement, Share
-from bot.domain.calendar import Calendar, Claim, Lattice, Track, span
+from bot.domain.calendar import Calendar, Claim, Track, span
 from bot.domain.cluster import Node
+from bot.domain.lattice import Lattice
 from bot.domain.window import Grid, Window
 
 SHANGHAI = Grid(2 * HOUR, ZoneInfo("Asia/Shanghai"))
@@ -101,8 +102,8 @@ def test_a_window_takes_as_many_cells_as_rounding_its_end_says(world: World, slo
     lattice = world.lattice
     length = slots * world.grid.slot
     found = {
-        (start, cells)
-        for cells, starts in lattice.spans(length)
+        (start, 1 + sum(steps))
+        for steps, starts in lattice.spans(length)
         for start in range(lattice.cells)
         if starts >> start & 1
     }

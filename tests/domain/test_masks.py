@@ -6,7 +6,9 @@ from hypothesis import strategies as st
 from recount import unhurried
 
 from bot.domain.masks import (
+    at_least,
     doubling,
+    folded,
     highest,
     levels,
     lowered,
@@ -14,6 +16,7 @@ from bot.domain.masks import (
     ones,
     raised,
     reaching,
+    tally,
 )
 
 CELLS = 40
@@ -50,6 +53,21 @@ def test_a_run_reaches_a_blocked_cell_when_any_of_its_cells_is_blocked(
 def test_a_week_of_slots_takes_seven_shifts() -> None:
     assert len(doubling(84)) == 7
     assert doubling(1) == ()
+
+
+@unhurried
+@given(st.lists(masks, max_size=20), st.integers(1, 22))
+def test_a_tally_says_which_cells_are_in_so_many_masks(found: list[int], count: int) -> None:
+    enough = {c for c in range(CELLS) if sum(mask >> c & 1 for mask in found) >= count}
+    assert cells_of(at_least(tally(found), count)) == enough
+
+
+@unhurried
+@given(st.lists(st.integers(0, 15), max_size=20))
+def test_folding_finds_the_bits_that_any_field_has(fields: list[int]) -> None:
+    mask = sum(field << 4 * place for place, field in enumerate(fields))
+    bits = {bit for field in fields for bit in cells_of(field)}
+    assert cells_of(folded(mask, 4, len(fields))) == bits
 
 
 @unhurried

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from unittest.mock import patch
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -10,7 +9,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from recount import HOUR, Days, World, second, shapes_of, unhurried, utc, windows_of, worlds
 
-from bot.domain import starts
 from bot.domain.booking import Placement, Shape, Share
 from bot.domain.calendar import Claim
 from bot.domain.cluster import Node
@@ -239,12 +237,11 @@ def test_nothing_starts_before_now_even_when_that_is_asked_for() -> None:
 
 
 @pytest.mark.parametrize("line", range(2, 50, 2))
-def test_a_single_gap_is_found_wherever_the_stretches_of_the_search_meet(line: int) -> None:
+def test_a_single_gap_is_found_wherever_it_is(line: int) -> None:
     busy = world(V1, taken=[(V1, 0, line, 4), (V1, line + 4, 144, 4)])
     ask = (busy.calendar, Shape(1), 4 * HOUR)
-    with patch.object(starts, "FIRST_STRETCH", 1):
-        assert first(busy, Shape(1), 2, hour(0)) == hours(line, line + 4)
-        placed = latest(*ask, before=hour(60), now=hour(0))
+    assert first(busy, Shape(1), 2, hour(0)) == hours(line, line + 4)
+    placed = latest(*ask, before=hour(60), now=hour(0))
     assert placed is not None
     assert placed.window == hours(line, line + 4)
 
@@ -287,13 +284,10 @@ def searches(draw: st.DrawFn) -> tuple[World, Shape, timedelta, datetime, dateti
     return world, draw(shapes_of(world)), length, min(now, other), max(now, other)
 
 
-stretches = st.sampled_from((1, 3, 256))
-
-
 @unhurried
-@given(searches(), stretches, st.booleans())
+@given(searches(), st.booleans())
 def test_the_earliest_window_is_the_first_start_that_fits(
-    search: tuple[World, Shape, timedelta, datetime, datetime], stretch: int, from_now: bool
+    search: tuple[World, Shape, timedelta, datetime, datetime], from_now: bool
 ) -> None:
     world, shape, length, now, other = search
     not_before, latest_start = (now, other) if from_now else (other, world.limit)
@@ -303,20 +297,19 @@ def test_the_earliest_window_is_the_first_start_that_fits(
         if not_before <= start <= latest_start and (start != now or not_before == now)
         if world.fits(shape, window := world.window(start, length))
     ]
-    with patch.object(starts, "FIRST_STRETCH", stretch):
-        placed = earliest(
-            world.calendar, shape, length,
-            not_before=not_before, latest_start=latest_start, now=now,
-        )  # fmt: skip
+    placed = earliest(
+        world.calendar, shape, length,
+        not_before=not_before, latest_start=latest_start, now=now,
+    )  # fmt: skip
     assert (placed and placed.window) == next(iter(possible), None)
     if placed is not None:
         assert_keeps_the_rules(world, shape, placed)
 
 
 @unhurried
-@given(searches(), stretches)
+@given(searches())
 def test_the_latest_window_before_an_instant_is_the_last_start_that_fits(
-    search: tuple[World, Shape, timedelta, datetime, datetime], stretch: int
+    search: tuple[World, Shape, timedelta, datetime, datetime],
 ) -> None:
     world, shape, length, now, before = search
     possible = [
@@ -324,8 +317,7 @@ def test_the_latest_window_before_an_instant_is_the_last_start_that_fits(
         for start in world.starts(now)
         if start < before and world.fits(shape, window := world.window(start, length))
     ]
-    with patch.object(starts, "FIRST_STRETCH", stretch):
-        placed = latest(world.calendar, shape, length, before=before, now=now)
+    placed = latest(world.calendar, shape, length, before=before, now=now)
     assert (placed and placed.window) == (possible[-1] if possible else None)
     if placed is not None:
         assert_keeps_the_rules(world, shape, placed)

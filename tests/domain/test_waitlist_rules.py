@@ -7,8 +7,9 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from bot.domain.booking import Priority, Shape
-from bot.domain.calendar import Calendar, Claim, Lattice
+from bot.domain.calendar import Calendar, Claim
 from bot.domain.cluster import Node
+from bot.domain.lattice import Lattice
 from bot.domain.waitlist import (
     EntryKind,
     EntryState,

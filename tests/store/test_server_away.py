@@ -90,6 +90,21 @@ def test_while_it_is_away_people_are_told_so(server: PostgresServer, database: D
     count(database)
 
 
+def test_a_look_says_nothing_while_it_is_away_and_works_again_afterwards(
+    server: PostgresServer, database: Database
+) -> None:
+    look = "SELECT count(*) FROM memory"
+    before = database.peek(look)
+    assert before == (count(database),)
+    server.stop()
+    try:
+        assert database.peek(look) is None
+        assert database.peek(look) is None
+    finally:
+        server.start()
+    assert database.peek(look) == before
+
+
 def test_a_connection_lost_in_a_transaction_has_changed_nothing(
     server: PostgresServer, database: Database
 ) -> None:

@@ -1,0 +1,86 @@
+"""The calendar in memory, next to one that is loaded afresh, whoever wrote last."""
+
+from __future__ import annotations
+
+import random
+from contextlib import suppress
+from datetime import timedelta
+
+from builders import ADMIN, NODES, NOW, actor, cluster, request
+from sqlalchemy import event
+
+from bot.domain.cluster import Node
+from bot.domain.errors import BookingError
+from bot.services.cancel import cancel
+from bot.services.drain import drain
+from bot.services.reserve import reserve
+from bot.services.site import Site
+from bot.store.calendars import VERSION
+
+HOUR = timedelta(hours=1)
+
+
+def loaded(site):
+    """The calendar as a process that has just started reads it."""
+    with site.database.snapshot() as connection:
+        return Site.open(site.database, site.cluster).calendars.fresh(connection, NOW).calendar
+
+
+def current(site):
+    return site.calendars.current(site.database, NOW)
+
+
+def site_version(site):
+    return site.database.peek(VERSION)
+
+
+def change_something(site, rng):
+    start = site.cluster.grid.ceil(NOW) + rng.randrange(24) * 2 * HOUR
+    if rng.random() < 0.7:
+        reserve(site, actor(ADMIN), request(rng.choice((1, 2, 4)), start, 4, team="nlp"), now=NOW)
+    else:
+        cancel(site, actor(ADMIN), rng.randrange(1, 9), reason="r", now=NOW)
+
+
+def test_each_of_two_processes_sees_at_once_what_the_other_wrote(open_site):
+    rng = random.Random(1)
+    ours, theirs = open_site(cluster()), open_site(cluster())
+    for _ in range(25):
+        with suppress(BookingError):
+            change_something(rng.choice((ours, theirs)), rng)
+        reader = rng.choice((ours, theirs))
+        assert current(reader).tracks == loaded(reader).tracks
+    nodes, changes = site_version(ours)
+    assert nodes == len(NODES)
+    assert changes > 10
+
+
+def test_where_nothing_changed_nothing_is_read_again(open_site):
+    site = open_site(cluster())
+    reserve(site, actor(ADMIN), request(2, team="nlp"), now=NOW)
+    before, statements = current(site), []
+    event.listen(site.database.engine, "before_cursor_execute", lambda *a: statements.append(a[2]))
+    assert current(site) is before
+    assert statements == []
+
+
+def test_a_snapshot_from_before_the_last_change_is_served_as_it_was(open_site):
+    ours, theirs = open_site(cluster()), open_site(cluster())
+    before = current(ours)
+    with ours.database.snapshot() as connection:
+        assert ours.calendars.fresh(connection, NOW).calendar is before
+        reserve(theirs, actor(ADMIN), request(2, team="nlp"), now=NOW)
+        after = current(ours)
+        assert ours.calendars.fresh(connection, NOW).calendar.tracks == before.tracks
+    assert after.tracks != before.tracks
+    assert current(ours) is after
+
+
+def test_a_process_that_knows_more_nodes_and_one_that_knows_fewer_see_the_same(open_site):
+    few = open_site(cluster())
+    more = open_site(cluster(nodes=(*NODES, Node("gpu-04", 8, "H100"))))
+    drain(more, actor(ADMIN), "gpu-04", until=None, reason="r", now=NOW)
+    reserve(more, actor(ADMIN), request(8, model="A100", team="nlp"), now=NOW)
+    for site in (few, more):
+        assert current(site).tracks == loaded(site).tracks
+        assert current(site) is current(site)
