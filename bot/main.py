@@ -11,12 +11,14 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime, timedelta
+from pathlib import Path
 from types import FrameType
 
 import uvicorn
 from fastapi import FastAPI
 from slack_bolt import App
 from sqlalchemy import text
+from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
 from bot.around import Around
@@ -26,6 +28,7 @@ from bot.config.problems import load_config
 from bot.config.settings import ConfigError, Settings
 from bot.domain.cluster import Cluster
 from bot.services import receipts
+from bot.services.audit_watch import AuditWatch
 from bot.services.delivery import Delivery
 from bot.services.digest import write_digests
 from bot.services.keep_time import keep_time
@@ -52,6 +55,7 @@ from bot.web.app import build_web
 from bot.web.events import end_streams
 from bot.web.metrics import Metrics, Sources, TickFigures
 from bot.web.open_id import OpenId
+from bot.web.own_metrics import audit_metrics, disk_metrics
 from bot.web.pages import warm_up
 from bot.web.sign_in import CALLBACK
 
@@ -108,6 +112,7 @@ class Bot:
         )  # fmt: skip
         self.site.database.on_commit(self._deliverer.wake)
         answers = Answers(interactive, self._workers, pictures)
+        self._audit = AuditWatch(self.site)
         self._metrics = Metrics(self.site, self._now, self._sources())
         app = build_app(
             settings,
@@ -195,6 +200,7 @@ class Bot:
             _tick("profiles", 30, self._refresh_profiles),
             _tick("receipts", 3600, lambda: receipts.forget(self.site, now=self._now())),
             _tick("slack", 30, self._probe.look),
+            _tick("audit", 60, lambda: self._audit.look(now=self._now())),
             *self._around.ticks(),
         )
 
@@ -206,8 +212,22 @@ class Bot:
             ],
             connected=lambda: self._slack_problem() is None,
             monitored=self._around.monitored,
-            more=self._around.metrics(),
+            more=(
+                lambda: audit_metrics(self._audit.is_whole),
+                disk_metrics(self._places()),
+                *self._around.metrics(),
+            ),
         )
+
+    def _places(self) -> dict[str, Path]:
+        """The folders that gpubot writes to, by what it keeps there."""
+        found = {} if self._edges.logs.s3 else {"logs": self._edges.logs.folder}
+        file = make_url(self.settings.database_url).database
+        if self.site.database.backend == "sqlite" and file:
+            found["database"] = Path(file).absolute().parent
+        if self._around.logs is not None:
+            found["runs"] = self._edges.runner.folder
+        return found
 
     def _slack_problem(self) -> str | None:
         """Why nothing reaches Slack, or comes from it; None when all is well."""

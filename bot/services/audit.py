@@ -49,7 +49,7 @@ def verify_in(database: Database) -> Verdict:
     count = 0
     for row in _rows(database, None):
         count += 1
-        why = _fault(row, count, previous)
+        why = fault(row, count, previous)
         if why:
             return Verdict(ok=False, records=count, first_bad=row.seq, why=why)
         previous = row.hash
@@ -89,7 +89,8 @@ def _rows(database: Database, since: datetime | None) -> Iterator[Row[Any]]:
         yield from rows
 
 
-def _fault(row: Row[Any], number: int, previous: str) -> str:
+def fault(row: Row[Any], number: int, previous: str) -> str:
+    """Why a record does not hold that should be the `number`th, after the hash `previous`."""
     if row.seq != number:
         return f"record {number} is missing"
     if row.previous_hash != previous:

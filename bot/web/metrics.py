@@ -19,10 +19,12 @@ from prometheus_client import CollectorRegistry, Histogram
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
+from sqlalchemy.exc import SQLAlchemyError
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from bot.services.figures import Figures, read_figures
 from bot.services.site import Site
+from bot.store.database import Busy
 from bot.web.problems import Problem
 
 #: Seconds for which the tables are not counted again.
@@ -143,11 +145,20 @@ class _Counted(Collector):
         self._figures: Figures | None = None
 
     def collect(self) -> Iterable[Metric]:
-        """All metrics but the histogram."""
-        yield from of_tables(self._fresh())
+        """All metrics but the histogram. Without the database, what can be told without it."""
+        is_up = True
+        try:
+            for more in self._sources.more:
+                yield from more()
+            if self._sources.monitored is not None:
+                said = "Whether Prometheus gives readings of the GPUs."
+                yield _gauge("gpubot_monitoring_up", said, self._sources.monitored())
+            yield from of_tables(self._fresh())
+        except (SQLAlchemyError, Busy):
+            # Whoever asks it once more waits for it once more.
+            is_up = False
+        yield _gauge("gpubot_database_up", "Whether the database answers.", is_up)
         yield from _of_process(self._sources)
-        for more in self._sources.more:
-            yield from more()
 
     def _fresh(self) -> Figures:
         with self._lock:
@@ -199,9 +210,6 @@ def _of_process(sources: Sources) -> Iterable[Metric]:
     if sources.connected is not None:
         connected = sources.connected()
         yield _gauge("gpubot_slack_connected", "Whether Slack is connected.", connected)
-    if sources.monitored is not None:
-        said = "Whether Prometheus gives readings of the GPUs."
-        yield _gauge("gpubot_monitoring_up", said, sources.monitored())
     build = GaugeMetricFamily("gpubot_build_info", "Which gpubot this is.", labels=["version"])
     build.add_metric([_version()], 1)
     yield build

@@ -18,6 +18,8 @@ from bot.domain.alert_notice import AlertNotice
 from bot.domain.gpu_health import HEALTH, Thresholds
 from bot.monitoring.dcgm import METRICS
 from bot.web.metrics import Metrics, Sources, TickFigures, metric_routes
+from bot.web.own_metrics import audit_metrics, disk_metrics
+from bot.web.runner_metrics import runner_metrics
 
 DASHBOARD = json.loads((ROOT / "deploy" / "grafana" / "gpubot.json").read_text())
 GROUPS = yaml.safe_load(RULES.read_text())["groups"]
@@ -33,9 +35,15 @@ def run(*command: str) -> None:
 @pytest.fixture(scope="module")
 def ours(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
     """The names of all series that gpubot shows."""
-    sources = Sources(lambda: [TickFigures("due", 0, 0)], lambda: True, lambda: True)
 
     def routes(site, now):
+        more = [
+            lambda: audit_metrics(True),
+            disk_metrics({"database": RULES.parent}),
+            lambda: runner_metrics(site, "local"),
+        ]
+        ticks = [TickFigures("due", 0, 0)]
+        sources = Sources(lambda: ticks, lambda: True, lambda: True, more)
         metrics = Metrics(site, now, sources)
         metrics.decided("command", 0.1)
         return metric_routes(metrics)
@@ -66,6 +74,7 @@ def test_the_routes_are_alertmanagers() -> None:
 def test_every_rule_says_what_to_do(rule: dict[str, Any]) -> None:
     assert len(rule["annotations"]["runbook"]) > 20
     assert rule["annotations"]["summary"]
+    assert rule["annotations"]["runbook_url"] == f"docs/runbook.md#{rule['alert'].lower()}"
     assert rule["labels"]["severity"] in ("warning", "critical")
 
 
@@ -73,7 +82,7 @@ def test_rules_and_panels_are_about_metrics_that_exist(ours: set[str]) -> None:
     known = ours | set(METRICS)
     for expression in [*queries(), *(rule["expr"] for rule in ALERTS)]:
         named = set(METRIC.findall(expression))
-        assert named or "up{" in expression, expression
+        assert named or "up{" in expression or "kube_deployment_" in expression, expression
         assert named <= known, expression
 
 
@@ -119,6 +128,9 @@ def test_the_rules_for_gpus_are_known_and_have_the_thresholds_of_the_configurati
 
 
 LABELS = 'Hostname="gpu-01", gpu="3"'
+OURS = '{namespace="gpubot", deployment="gpubot"}'
+AVAILABLE = f"kube_deployment_status_replicas_available{OURS}"
+WANTED = f"kube_deployment_spec_replicas{OURS}"
 CASES = f"""
 rule_files: ["{RULES}"]
 evaluation_interval: 1m
@@ -143,6 +155,7 @@ tests:
         exp_alerts:
           - exp_labels: {{severity: warning, gpubot_kind: temperature, Hostname: gpu-01, gpu: "3"}}
             exp_annotations:
+              runbook_url: docs/runbook.md#gputemperature
               summary: "GPU 3 of gpu-01 is at 91 °C"
               value: "91"
               runbook: >-
@@ -183,6 +196,20 @@ tests:
         values: '0+1x20'
       - series: 'gpubot_monitoring_up'
         values: '0x20'
+      - series: 'gpubot_database_up'
+        values: '0x20'
+      - series: 'gpubot_audit_whole'
+        values: '1 0x20'
+      - series: 'gpubot_disk_free_ratio{{place="database"}}'
+        values: '0.05x20'
+      - series: 'gpubot_disk_free_ratio{{place="logs"}}'
+        values: '0.5x20'
+      - series: 'gpubot_runner_up{{runner="slurm"}}'
+        values: '0x20'
+      - series: '{AVAILABLE}'
+        values: '1x20'
+      - series: '{WANTED}'
+        values: '2x20'
       - series: 'up{{job="gpubot"}}'
         values: '0x20'
       - series: 'up{{job="dcgm-exporter", instance="gpu-01:9400"}}'
@@ -198,9 +225,42 @@ tests:
         eval_time: 16m
         exp_samples:
 {{firing}}
+  - interval: 1m
+    input_series:
+      - series: 'up{{job="gpubot"}}'
+        values: '1x20'
+      - series: 'gpubot_slack_connected'
+        values: '1 0 0 1x20'
+      - series: 'gpubot_database_up'
+        values: '1x20'
+      - series: 'gpubot_audit_whole'
+        values: '1x20'
+      - series: 'gpubot_disk_free_ratio{{place="database"}}'
+        values: '0.5x20'
+      - series: 'gpubot_runner_up{{runner="slurm"}}'
+        values: '1x20'
+      - series: '{AVAILABLE}'
+        values: '2x20'
+      - series: '{WANTED}'
+        values: '2x20'
+    promql_expr_test:
+      - expr: count(ALERTS{{alertstate="firing"}})
+        eval_time: 16m
+  - interval: 1m
+    input_series:
+      - series: 'up{{job="another"}}'
+        values: '1x20'
+    promql_expr_test:
+      - expr: count by (alertname) (ALERTS{{alertstate="firing"}})
+        eval_time: 16m
+        exp_samples:
+          - labels: '{{alertname="GpubotAbsent"}}'
+            value: 1
 """
 FIRING = ("GpuMetricsMissing", "GpubotDown", "GpubotSlackDisconnected", "GpubotOutboxStuck",
-          "GpubotTickLate", "GpubotTickFailing", "GpubotSlow", "GpubotMonitoringDown")  # fmt: skip
+          "GpubotTickLate", "GpubotTickFailing", "GpubotSlow", "GpubotMonitoringDown",
+          "GpubotDatabaseDown", "GpubotAuditBroken", "GpubotDiskFull", "GpubotRunnerDown",
+          "GpubotReplicasMissing")  # fmt: skip
 
 
 def test_every_rule_fires_when_it_should_and_not_before(tmp_path: Path) -> None:

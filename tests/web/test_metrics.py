@@ -25,6 +25,7 @@ from bot.web.metrics import (
     is_private,
     metric_routes,
 )  # fmt: skip
+from bot.web.own_metrics import disk_metrics
 
 Numbers = dict[tuple[str, ...], float]
 
@@ -154,4 +155,30 @@ def test_the_web_side_alone_tells_of_its_tables(tmp_path: Path) -> None:
     with served(tmp_path, lambda site, now: metric_routes(Metrics(site, now, Sources()))) as made:
         found = numbers(made.web.get("/metrics").text)
     assert ("gpubot_slack_connected",) not in found
+    assert found["gpubot_database_up",] == 1
     assert found["gpubot_gpus",] == 16
+
+
+def test_without_its_database_it_tells_what_it_can(tmp_path: Path) -> None:
+    sources = Sources(
+        ticks=lambda: [TickFigures("due", 7.5, 2)], more=[disk_metrics({"x": tmp_path})]
+    )
+
+    def routes(site: Site, now):
+        with site.database.transaction() as connection:
+            connection.exec_driver_sql("DROP TABLE outbox")
+        return metric_routes(Metrics(site, now, sources))
+
+    with served(tmp_path, routes) as made:
+        answer = made.web.get("/metrics")
+    assert answer.status_code == 200
+    found = numbers(answer.text)
+    assert found["gpubot_database_up",] == 0
+    assert found["gpubot_tick_lag_seconds", "due"] == 7.5
+    assert 0 <= found["gpubot_disk_free_ratio", "x"] <= 1
+    assert ("gpubot_outbox_pending",) not in found
+
+
+def test_a_folder_that_is_not_there_has_no_room_to_tell_of(tmp_path: Path) -> None:
+    (metric,) = disk_metrics({"logs": tmp_path / "none", "runs": tmp_path})()
+    assert [sample.labels["place"] for sample in metric.samples] == ["runs"]

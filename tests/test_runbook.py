@@ -1,0 +1,107 @@
+"""The runbook: a section for whatever may wake somebody, and commands that can be pasted."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from pathlib import Path
+
+import builders
+import pytest
+import yaml
+from databases import new_database
+from sqlalchemy import create_engine, text
+
+from bot import logs
+from bot.config.settings import Settings
+from bot.main import Bot
+from bot.ticks.scheduler import Tick
+
+TOP = Path(__file__).parents[1]
+RUNBOOK = (TOP / "docs" / "runbook.md").read_text(encoding="utf-8")
+RULES = yaml.safe_load((TOP / "deploy" / "prometheus" / "gpubot-alerts.yml").read_text())
+ALERTS = [rule["alert"] for group in RULES["groups"] for rule in group["rules"]]
+SECTIONS = dict(re.findall(r"^### (.+)\n((?:(?!^#).*\n)*)", RUNBOOK, re.MULTILINE))
+QUERY = re.compile(r'gsql "([^"]+)"')
+FIELD = re.compile(r"\.([a-z]+)\b")
+
+
+@pytest.mark.parametrize("alert", ALERTS)
+def test_every_alert_has_a_section_that_says_what_to_do(alert: str) -> None:
+    body = SECTIONS[alert]
+    assert "**Means:**" in body
+    assert "**Do:**" in body
+    assert "**Worry" in body
+
+
+def test_every_section_is_about_something() -> None:
+    assert set(SECTIONS) - set(ALERTS) == {"database", "Slack", "Socket Mode", "scheduler"}
+
+
+def test_every_reason_not_to_be_ready_has_a_section(tmp_path: Path) -> None:
+    settings = Settings(
+        bot_token="xoxb-1",
+        app_token="xapp-1",
+        slack_api_url="http://127.0.0.1:9/api/",
+        database_url=new_database(tmp_path),
+        port=0,
+    )
+    bot = Bot(settings, builders.cluster())
+    try:
+        with bot.site.database.transaction() as connection:
+            connection.execute(text("DROP TABLE outbox"))
+        problems = bot.problems()
+    finally:
+        bot.stop()
+    kinds = {problem.partition(":")[0] for problem in problems}
+    assert len(kinds) == len(problems) == 4
+    assert kinds <= set(SECTIONS)
+
+
+def test_its_links_lead_somewhere() -> None:
+    for target in re.findall(r"\]\(([^)]*)\)", RUNBOOK):
+        file, _, anchor = target.partition("#")
+        page = (TOP / "docs" / file).read_text(encoding="utf-8") if file else RUNBOOK
+        titles = re.findall(r"^#+ (.+)$", page, re.MULTILINE)
+        assert anchor in {title.lower().replace(" ", "-") for title in titles}, target
+
+
+def test_its_commands_are_bash() -> None:
+    blocks = re.findall(r"^ *```sh\n(.*?)^ *```$", RUNBOOK, re.MULTILINE | re.DOTALL)
+    assert len(blocks) > 10
+    for block in blocks:
+        done = subprocess.run(
+            ["bash", "-n"], input=block, text=True, capture_output=True, check=False
+        )
+        assert done.returncode == 0, block + done.stderr
+
+
+def test_its_queries_are_of_tables_that_are_there(tmp_path: Path) -> None:
+    queries = QUERY.findall(RUNBOOK)
+    assert len(queries) >= 3
+    engine = create_engine(new_database(tmp_path))
+    with engine.connect() as connection:
+        for query in queries:
+            connection.execute(text(query))
+    engine.dispose()
+
+
+def test_the_fields_it_looks_for_are_those_of_log_lines() -> None:
+    known = {*logs.FIELDS, "time", "level", "logger", "message", "traceback"}
+    asked = {
+        field
+        for program in re.findall(r"jq (?:-\w+ )?'([^']*)'", RUNBOOK)
+        for field in FIELD.findall(program)
+    }
+    assert asked <= known
+    assert asked >= {"tick", "run", "booking", "incident", "request", "outbox"}
+    (described,) = re.findall(r"A log line has (.*?)\. *\n?`request`", RUNBOOK, re.DOTALL)
+    assert set(re.findall(r"`(\w+)`", described)) == known
+
+
+def test_the_ticks_it_names_are_ticks(tmp_path: Path) -> None:
+    settings = Settings(bot_token="xoxb-1", app_token="xapp-1", database_url=new_database(tmp_path))
+    bot = Bot(settings, builders.cluster())
+    bot.stop()
+    known = {tick.name for tick in bot._table() if isinstance(tick, Tick)}
+    assert set(re.findall(r"`(due|outbox)`", RUNBOOK)) <= known
