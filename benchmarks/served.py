@@ -40,8 +40,8 @@ def served(database: Path, cluster: Cluster) -> Iterator[Served]:
     """`gpubot serve` over a database file, for as long as the block runs."""
     config = database.with_suffix(".toml")
     config.write_text(written(cluster), encoding="utf-8")
-    port = _free_port()
-    with _slack() as api:
+    port = free_port()
+    with yes_slack() as api:
         environment = {
             **{name: value for name, value in os.environ.items() if not name.startswith("SLACK_")},
             "SLACK_BOT_TOKEN": "xoxb-benchmarks",
@@ -100,13 +100,14 @@ def _wait_until_ready(program: subprocess.Popen[bytes], port: int, deadline: flo
     raise RuntimeError("gpubot did not become ready")
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port of this machine that nobody listens at."""
     with closing(socket.create_server(("127.0.0.1", 0))) as server:
         return int(server.getsockname()[1])
 
 
 @contextmanager
-def _slack() -> Iterator[str]:
+def yes_slack() -> Iterator[str]:
     """The base of a Web API at which every method succeeds."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), _Yes)
     threading.Thread(target=server.serve_forever, daemon=True).start()

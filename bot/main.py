@@ -61,10 +61,15 @@ from bot.web.sign_in import CALLBACK
 
 log = logging.getLogger(__name__)
 
-#: Seconds for each part of a clean end: Socket Mode, web, ticks, replies, outbox. Together they
-#: stay under ten: whoever sent SIGTERM may send SIGKILL then (design, section 3: "Process").
+#: Seconds for each part of a clean end: what Slack has asked, by Socket Mode or the web side,
+#: ticks, replies, outbox. Together they stay under ten: whoever sent SIGTERM may send SIGKILL then
+#: (design, section 3: "Process").
 STOP_SOCKET_S, STOP_WEB_S, STOP_TICKS_S = 2.0, 1.5, 1.5
 STOP_REPLIES_S, STOP_OUTBOX_S = 1.5, 2.5
+#: Instead of the first two where Slack asks by HTTP: it waits 3 s for an answer.
+STOP_HTTP_S = 3.0
+#: Seconds less for the requests that are under way, so that the server ends by itself.
+STOP_MARGIN_S = 0.4
 #: How many profiles are read by one tick; users.info allows about 100 a minute.
 PROFILES_AT_ONCE = 10
 
@@ -125,7 +130,10 @@ class Bot:
         self._probe = Probe(background)
         self._due = self._due_by_the_clock()
         self._ticks = Ticks(self._table())
-        self._web = WebServer(self._web_side(app), settings.host, settings.port)
+        self._stop_web_s = STOP_WEB_S if self._socket else STOP_HTTP_S
+        self._web = WebServer(
+            self._web_side(app), settings.host, settings.port, self._stop_web_s - STOP_MARGIN_S
+        )
 
     @property
     def address(self) -> str:
@@ -151,7 +159,7 @@ class Bot:
         """End cleanly: no new requests, answers leave, rows not delivered stay for next time."""
         if self._socket is not None:
             self._socket.stop(STOP_SOCKET_S)
-        self._web.stop(STOP_WEB_S)
+        self._web.stop(self._stop_web_s)
         self._ticks.stop(STOP_TICKS_S)
         self._workers.stop(STOP_REPLIES_S)
         self._deliverer.stop(STOP_OUTBOX_S)
@@ -289,13 +297,17 @@ class Bot:
 class WebServer:
     """uvicorn on a thread of its own, so that the main thread stays free for signals."""
 
-    def __init__(self, app: Callable[..., object], host: str, port: int) -> None:
+    def __init__(
+        self, app: Callable[..., object], host: str, port: int, grace_s: float = 1.0
+    ) -> None:
+        """`grace_s`: how many seconds requests have that are under way at the end."""
         self._app, self._host, self._port = app, host, port
         config = uvicorn.Config(
             app,
             log_config=None,
             access_log=False,
-            timeout_graceful_shutdown=1,
+            # It says int, and waits for just this long.
+            timeout_graceful_shutdown=grace_s,  # type: ignore[arg-type]
             server_header=False,
         )
         self._server = uvicorn.Server(config)

@@ -50,8 +50,15 @@ class Profiles:
         self._names: dict[str, str] = {}
 
     def reader(self, user: str) -> Reader:
-        """`user` as a reader, by a profile no older than a day where Slack gives it."""
-        person = self._person(user)
+        """`user` as a reader, by a profile no older than a day where Slack gives it.
+
+        While the database is away nobody's profile is known: who asks is answered all the same.
+        """
+        try:
+            person = self._person(user)
+        except Busy as error:
+            log.info("the profile of %s cannot be looked up: %s", user, error)
+            person = None
         if person is None:
             return Reader.of_channel(self._site.cluster, user, known=False)
         self._names[user] = person.name

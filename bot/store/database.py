@@ -38,6 +38,9 @@ PATIENT_WAIT_MS = 60_000
 
 #: How often a server that is away is tried again.
 _AGAIN_S = 0.05
+#: For so many seconds after somebody has waited for it in vain nobody else does: an answer to
+#: Slack takes several transactions, and has no time to wait in each.
+_GIVEN_UP_S = 1.0
 
 _BEGIN = "gpubot_begin"
 
@@ -117,6 +120,8 @@ class Database:
         event.listen(self.engine, "begin", _begin)
         self._writers = threading.BoundedSemaphore(self._kind.WRITERS)
         self._listeners: list[Callable[[], None]] = []
+        #: When it was last waited for in vain, in monotonic seconds.
+        self._given_up_at = float("-inf")
 
     @contextmanager
     def transaction(self, *, exclusive: bool = True, patient: bool = False) -> Iterator[Connection]:
@@ -202,9 +207,16 @@ class Database:
             try:
                 return self._begun_at_once(stack, begin, left_ms)
             except DBAPIError as error:
-                if not self._kind.is_lost(error) or time.monotonic() >= deadline:
+                if not self._kind.is_lost(error) or self._has_no_hope(deadline):
                     raise
             time.sleep(_AGAIN_S)
+
+    def _has_no_hope(self, deadline: float) -> bool:
+        """Whether a server that is away is waited for no longer."""
+        now = time.monotonic()
+        if now >= deadline:
+            self._given_up_at = now
+        return now - self._given_up_at < _GIVEN_UP_S
 
     def _begun_at_once(self, stack: ExitStack, begin: Begin, wait_ms: int) -> Connection:
         with ExitStack() as tried:

@@ -7,10 +7,15 @@ import time
 from collections.abc import Iterator
 from contextlib import closing
 
+import builders
 import pytest
 from postgres import PostgresServer, postgres_server
-from sqlalchemy import text
+from slack_sdk import WebClient
+from sqlalchemy import event, text
 
+from bot.clock import SystemClock
+from bot.services.site import Site
+from bot.slack.profiles import Profiles
 from bot.store.database import Database, Uncertain, Unreachable
 from bot.store.migrate import upgrade
 
@@ -103,6 +108,37 @@ def test_a_look_says_nothing_while_it_is_away_and_works_again_afterwards(
     finally:
         server.start()
     assert database.peek(look) == before
+
+
+def test_once_it_was_waited_for_in_vain_the_next_is_told_at_once(
+    server: PostgresServer, database: Database
+) -> None:
+    tries: list[object] = []
+    event.listen(database.engine, "do_connect", lambda *_rest: tries.append(1))
+    server.stop()
+    try:
+        with pytest.raises(Unreachable):
+            count(database)
+        waited = len(tries)
+        with pytest.raises(Unreachable):
+            write(database, "away")
+        assert waited > 1
+        assert len(tries) == waited + 1
+    finally:
+        server.start()
+    count(database)
+
+
+def test_who_asks_while_it_is_away_is_answered_though_nobody_knows_them(
+    server: PostgresServer, database: Database
+) -> None:
+    site = Site.open(database, builders.cluster())
+    profiles = Profiles(site, WebClient(base_url="http://127.0.0.1:9/api/"), SystemClock())
+    server.stop()
+    try:
+        assert not profiles.reader(builders.ALICE).known
+    finally:
+        server.start()
 
 
 def test_a_connection_lost_in_a_transaction_has_changed_nothing(
