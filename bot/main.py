@@ -57,6 +57,7 @@ from bot.web.metrics import Metrics, Sources, TickFigures
 from bot.web.open_id import OpenId
 from bot.web.own_metrics import audit_metrics, disk_metrics
 from bot.web.pages import warm_up
+from bot.web.protocol import BoundedProtocol
 from bot.web.sign_in import CALLBACK
 
 log = logging.getLogger(__name__)
@@ -304,6 +305,7 @@ class WebServer:
         self._app, self._host, self._port = app, host, port
         config = uvicorn.Config(
             app,
+            http=BoundedProtocol,
             log_config=None,
             access_log=False,
             # It says int, and waits for just this long.

@@ -5,11 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
-from fastapi import APIRouter, FastAPI, Request, Response
-from fastapi.responses import JSONResponse
+from fastapi import FastAPI
 from slack_bolt import App as BoltApp
-from slack_bolt.request import BoltRequest
-from slack_bolt.response import BoltResponse
 
 from bot.services.site import Site
 from bot.web import problems as problem_details
@@ -17,7 +14,6 @@ from bot.web.access import Access
 from bot.web.alerts import alert_routes
 from bot.web.api import api_routes
 from bot.web.api.docs import docs_routes
-from bot.web.bodies import Body
 from bot.web.calendar import calendar_routes
 from bot.web.calendar_page import install_assets, page_routes
 from bot.web.events import events_routes
@@ -31,6 +27,7 @@ from bot.web.open_id import OpenId
 from bot.web.report import report_routes
 from bot.web.run_logs import ShownLogs, run_log_routes
 from bot.web.sign_in import sign_in_routes
+from bot.web.slack_requests import SlackRequests
 
 
 def _nobody(_user: str) -> None:
@@ -66,6 +63,7 @@ def build_web(
     access = Access(site, now)
     metrics = metrics or Metrics(site, now, Sources())
     web.add_middleware(Timed, decided=metrics.decided)
+    web.add_middleware(SlackRequests, bolt=bolt)
     web.include_router(notice_routes(site, access, now))
     web.include_router(api_routes(site, access, now))
     web.include_router(docs_routes(site, access))
@@ -80,33 +78,6 @@ def build_web(
     web.include_router(metric_routes(metrics))
     if logs is not None:
         web.include_router(run_log_routes(site, access, logs))
-    web.include_router(_slack_routes(bolt))
     web.include_router(health_routes(problems))
     install_assets(web)
     return web
-
-
-def _slack_routes(bolt: BoltApp | None) -> APIRouter:
-    router = APIRouter()
-
-    # A plain function runs in FastAPI's thread pool, so requests do not queue on the event loop.
-    @router.post("/slack/events")
-    def slack_events(request: Request, body: Body) -> Response:
-        if bolt is None:
-            return JSONResponse({"error": "no signing secret is configured"}, 401)
-        return _to_response(bolt.dispatch(_to_bolt(request, body)))
-
-    return router
-
-
-def _to_bolt(request: Request, body: str) -> BoltRequest:
-    headers: dict[str, str | Sequence[str]] = dict(request.headers)
-    return BoltRequest(body=body, query=request.url.query, headers=headers)
-
-
-def _to_response(answer: BoltResponse) -> Response:
-    response = Response(answer.body, answer.status)
-    for name, values in answer.headers.items():
-        for value in values:
-            response.headers.append(name, value)
-    return response

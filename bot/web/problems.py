@@ -95,6 +95,13 @@ def to_problem(error: BookingError, reader: Plain | None = None, **more: Any) ->
     return Problem(status, error.code, detail, headers=headers, **more)
 
 
+def of_http(error: HTTPException) -> Problem:
+    """What an error that has a status says."""
+    code = HTTPStatus(error.status_code).name.lower()
+    headers = dict(error.headers or {})
+    return Problem(error.status_code, code, str(error.detail), headers=headers)
+
+
 def install(web: FastAPI) -> None:
     """Have every error of `web` answered as a problem."""
 
@@ -120,9 +127,7 @@ def install(web: FastAPI) -> None:
 
     @web.exception_handler(HTTPException)
     def http(_request: Request, error: HTTPException) -> Response:
-        code = HTTPStatus(error.status_code).name.lower()
-        headers = dict(error.headers or {})
-        return Problem(error.status_code, code, str(error.detail), headers=headers).response()
+        return of_http(error).response()
 
     @web.exception_handler(Exception)
     def unknown(request: Request, error: Exception) -> Response:
