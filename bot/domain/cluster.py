@@ -144,7 +144,9 @@ class Cluster:
 
     def node(self, name: str) -> Node | None:
         """The node called `name`, in any case; None when there is none."""
-        return next((n for n in self.nodes if n.name.casefold() == name.casefold()), None)
+        # Most know how it is spelt; asking for each of a hundred nodes in any case takes a while.
+        exact = next((n for n in self.nodes if n.name == name), None)
+        return exact or next((n for n in self.nodes if n.name.casefold() == name.casefold()), None)
 
     def model(self, name: str) -> str | None:
         """The model called `name`, in any case, as the nodes spell it; None when there is none."""

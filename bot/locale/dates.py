@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from functools import lru_cache
 from math import ceil
 
 from babel.dates import format_date, format_datetime, get_day_names
@@ -44,9 +45,15 @@ def short_day(of: date, locale: str) -> str:
 
 def moment(local: datetime, locale: str) -> str:
     """As in "Thu 26 Nov 22:00", for a moment already in the reader's zone."""
-    style = _style(locale)
     # Without its zone it is written as it stands; Babel would turn it into UTC.
-    return format_datetime(local.replace(tzinfo=None), style.moment, locale=style.locale)
+    return _moment(local.replace(tzinfo=None), locale)
+
+
+@lru_cache(maxsize=8192)
+def _moment(local: datetime, locale: str) -> str:
+    # Most moments are lines of the slot grid: the same few thousand, over and over.
+    style = _style(locale)
+    return format_datetime(local, style.moment, locale=style.locale)
 
 
 def window(start: str, end: str, span: timedelta, locale: str) -> str:
@@ -68,6 +75,7 @@ def weekdays(locale: str) -> tuple[str, ...]:
     return tuple(str(names[number]) for number in range(7))
 
 
+@lru_cache(maxsize=1024)
 def length(span: timedelta, locale: str) -> str:
     """As in "20 h", "1 d 12 h", "90 min", "2 h 30 min".
 

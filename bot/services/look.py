@@ -196,30 +196,6 @@ def bookings_of(site: Site, user: str, *, now: datetime) -> tuple[Booking, ...]:
         return queries.open_bookings(connection, after=now, owner=user)
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
-    """Some of somebody's bookings, by start."""
-
-    bookings: tuple[Booking, ...]
-    #: The first page is 0.
-    number: int
-    pages: int
-    #: Over all pages.
-    total: int
-
-
-def page_of_bookings(site: Site, user: str, number: int, size: int, *, now: datetime) -> Page:
-    """One page of the bookings of `user` that are not over; the last one when there are fewer."""
-    with site.database.snapshot() as connection:
-        total = queries.count_open_bookings(connection, after=now, owner=user)
-        pages = -(-total // size)
-        number = max(min(number, pages - 1), 0)
-        found = queries.open_bookings(
-            connection, after=now, owner=user, limit=size, offset=number * size
-        )
-    return Page(found, number, pages, total)
-
-
 def team_bookings(site: Site, team: str, *, now: datetime, limit: int = 10) -> tuple[Booking, ...]:
     """The next bookings of `team` that are not over, by start."""
     with site.database.snapshot() as connection:

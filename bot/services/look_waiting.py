@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 
 from bot.domain.booking import Booking
@@ -13,6 +14,7 @@ from bot.services.preemption_rows import no_such_preemption
 from bot.services.site import Site
 from bot.services.wait_rows import no_such_entry, no_such_offer
 from bot.store import queries
+from bot.store.own_queries import warnings_of
 
 
 def get_entry(site: Site, entry_id: int) -> WaitlistEntry:
@@ -74,6 +76,12 @@ def preemption_of(site: Site, booking_id: int) -> Preemption | None:
     with site.database.snapshot() as connection:
         found = queries.preemptions_of(connection, preemptee=booking_id)
     return found[-1] if found else None
+
+
+def open_warnings(site: Site, running: Collection[int]) -> dict[int, Preemption]:
+    """The open warnings of those bookings that run, by booking."""
+    with site.database.snapshot() as connection:
+        return warnings_of(connection, running)
 
 
 def preemptions_by(site: Site, booking_id: int) -> tuple[Preemption, ...]:

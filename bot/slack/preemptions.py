@@ -17,7 +17,7 @@ from bot.domain.preemption_notice import Preemption, PreemptionState
 from bot.domain.request import BookingRequest
 from bot.domain.wait_request import WaitRequest, default_latest
 from bot.services.look import get_booking
-from bot.services.look_waiting import get_preemption, preemption_of
+from bot.services.look_waiting import get_preemption, open_warnings
 from bot.services.site import Site
 from bot.slack import phrases
 from bot.slack.blocks.bookings import give_up_form_button
@@ -90,12 +90,7 @@ def told_to_preemptee(row: Row, site: Site, now: datetime, reader: Reader) -> Me
 def warnings_of(site: Site, bookings: Iterable[Booking], now: datetime) -> dict[int, Preemption]:
     """The open warnings of those bookings that run, by booking."""
     running = [booking.id for booking in bookings if booking.is_running(now)]
-    found = {booking: preemption_of(site, booking) for booking in running}
-    return {
-        booking: preemption
-        for booking, preemption in found.items()
-        if preemption is not None and preemption.state is PreemptionState.WARNED
-    }
+    return open_warnings(site, running) if running else {}
 
 
 def time_left(reader: Reader, until: datetime, now: datetime) -> Mrkdwn:

@@ -1,7 +1,8 @@
 """Who reads: people's time zone, language and name, as their Slack profile says.
 
-A profile is kept in the database for a day. When it cannot be read, an older copy does; without
-one, the person is shown the cluster's zone and language, and `Reader.known` is False.
+A profile is kept in the database for a day, and in memory, because each answer needs one. When it
+cannot be read, an older copy does; without one, the person is shown the cluster's zone and
+language, and `Reader.known` is False.
 """
 
 from __future__ import annotations
@@ -47,7 +48,7 @@ class Profiles:
         self._clock = clock
         self._monotonic = monotonic
         self._unreadable: dict[str, float] = {}
-        self._names: dict[str, str] = {}
+        self._known: dict[str, Person] = {}
 
     def reader(self, user: str) -> Reader:
         """`user` as a reader, by a profile no older than a day where Slack gives it.
@@ -61,17 +62,12 @@ class Profiles:
             person = None
         if person is None:
             return Reader.of_channel(self._site.cluster, user, known=False)
-        self._names[user] = person.name
         return Reader.of_person(person, self.name_of)
 
     def name_of(self, user: str) -> str:
         """The name of `user` as far as it is known here; never asks Slack."""
-        if user not in self._names:
-            person = people.get_person(self._site, user)
-            if person is None:
-                return user
-            self._names[user] = person.name
-        return self._names[user]
+        person = self._known.get(user) or self._kept(user)
+        return user if person is None else person.name
 
     def refresh(self, users: frozenset[str], *, limit: int) -> int:
         """Read up to `limit` profiles that are missing or a day old; return how many were read.
@@ -83,13 +79,23 @@ class Profiles:
         return len(list(takewhile(bool, map(self._read, stale[:limit]))))
 
     def _is_due(self, user: str) -> bool:
-        return not self._is_fresh(people.get_person(self._site, user)) and self._may_ask(user)
+        return not self._is_fresh(self._kept(user)) and self._may_ask(user)
 
     def _person(self, user: str) -> Person | None:
-        kept = people.get_person(self._site, user)
+        kept = self._kept(user)
         if self._is_fresh(kept) or not self._may_ask(user):
             return kept
         return self._read(user) or kept
+
+    def _kept(self, user: str) -> Person | None:
+        """What is remembered; looked up again once it is no longer fresh."""
+        person = self._known.get(user)
+        if self._is_fresh(person):
+            return person
+        person = people.get_person(self._site, user)
+        if person is not None:
+            self._known[user] = person
+        return person
 
     def _is_fresh(self, person: Person | None) -> bool:
         return person is not None and self._clock.now() - person.refreshed_at < FRESH
@@ -105,7 +111,7 @@ class Profiles:
             log.warning("the profile of %s cannot be read: %s", user, error)
             self._unreadable[user] = self._monotonic() + LEAVE_ALONE_S
             return None
-        self._names[user] = person.name
+        self._known[user] = person
         try:
             people.remember_person(self._site, person)
         except Busy:

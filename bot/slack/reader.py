@@ -11,6 +11,7 @@ import gettext
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, tzinfo
+from functools import lru_cache
 from string import Formatter
 
 from bot.domain.actor import Person
@@ -36,6 +37,9 @@ class Channel(str):
 
     __slots__ = ()
 
+
+#: A template taken apart: text, the place after it, and whether that is inside backticks.
+Pieces = tuple[tuple[str, str | None, bool], ...]
 
 #: Slack's pattern for a day and a time of day, in words where the day is near.
 FULL = "{date_short_pretty} {time}"
@@ -102,22 +106,24 @@ class Reader:
 
     def text(self, template: str, **fields: object) -> Mrkdwn:
         """`template` in the reader's language as mrkdwn; fields are shown by their type."""
-        return Mrkdwn(_fill(self._words(template), fields, self._show, self._show_code))
+        return Mrkdwn(_fill(self._pieces(template), fields, self._show, self._show_code))
 
     def plain(self, template: str, **fields: object) -> str:
         """`template` in the reader's language for places without formatting, such as buttons."""
-        filled = _fill(self._words(template), fields, self._show_plain, self._show_plain)
+        filled = _fill(self._pieces(template), fields, self._show_plain, self._show_plain)
         return filled.replace("`", "")
 
     def many(self, one: str, more: str, number: int, **fields: object) -> Mrkdwn:
         """Like `text`, with the form of the sentence that `number` needs; `{n}` is the number."""
         template = self._catalogue.ngettext(one, more, number)
-        return Mrkdwn(_fill(template, {**fields, "n": number}, self._show, self._show_code))
+        fields["n"] = number
+        return Mrkdwn(_fill(_read(template), fields, self._show, self._show_code))
 
     def many_plain(self, one: str, more: str, number: int, **fields: object) -> str:
         """Like `plain`, with the form of the sentence that `number` needs."""
         template = self._catalogue.ngettext(one, more, number)
-        return _fill(template, {**fields, "n": number}, self._show_plain, self._show_plain)
+        fields["n"] = number
+        return _fill(_read(template), fields, self._show_plain, self._show_plain)
 
     def sentences(self, *said: Mrkdwn) -> Mrkdwn:
         """Sentences one after the other, with a space between them where the language has one."""
@@ -137,7 +143,7 @@ class Reader:
     def clock(self, instant: datetime, today: datetime) -> Mrkdwn:
         """`instant` as mrkdwn, without its day when it lies on the reader's day of `today`."""
         same = instant.astimezone(self.zone).date() == today.astimezone(self.zone).date()
-        return Mrkdwn(self._date_token(instant, "{time}" if same else self._words(INSIDE)))
+        return Mrkdwn(self._date_token(instant, "{time}" if same else _words(INSIDE, self.locale)))
 
     def length(self, length: timedelta) -> str:
         """`length` in words: "20 h", "1 d 12 h", "90 min"."""
@@ -147,9 +153,8 @@ class Reader:
     def _catalogue(self) -> gettext.NullTranslations:
         return translator(self.locale)
 
-    def _words(self, template: str) -> str:
-        # An empty message id is the catalogue's own header.
-        return self._catalogue.gettext(template) if template else ""
+    def _pieces(self, template: str) -> Pieces:
+        return _translated(template, self.locale)
 
     def _show(self, value: object) -> str:
         match value:
@@ -200,37 +205,65 @@ class Reader:
                 return self._window_plain(value)
 
     def _date_token(self, instant: datetime, style: str) -> str:
-        fallback = dates.moment(instant.astimezone(self.zone), self.locale)
-        return f"<!date^{int(instant.timestamp())}^{style}|{fallback}>"
+        return _date_token(instant, style, self.zone, self.locale)
 
     def _window(self, window: Window) -> str:
-        # In a channel, readers' zones differ: what is one day to one is two to another.
-        one_day = bool(self.user) and self._same_day(window)
-        end_style = "{time}" if one_day else FULL
-        start = self._date_token(window.start, FULL)
-        end = self._date_token(window.end, end_style)
-        return dates.window(start, end, window.length, self.locale)
+        return _window(window, self.zone, self.locale, bool(self.user))
 
     def _window_plain(self, window: Window) -> str:
         start, end = (at.astimezone(self.zone) for at in (window.start, window.end))
         return dates.local_window(start, end, window.length, self.locale)
 
-    def _same_day(self, window: Window) -> bool:
-        return window.start.astimezone(self.zone).date() == window.end.astimezone(self.zone).date()
+
+def _date_token(instant: datetime, style: str, zone: tzinfo, locale: str) -> str:
+    fallback = dates.moment(instant.astimezone(zone), locale)
+    return f"<!date^{int(instant.timestamp())}^{style}|{fallback}>"
+
+
+# A booking's window is shown again and again, in lists, cards and App Homes.
+@lru_cache(maxsize=8192)
+def _window(window: Window, zone: tzinfo, locale: str, personal: bool) -> str:  # noqa: FBT001
+    # In a channel, readers' zones differ: what is one day to one is two to another.
+    one_day = personal and _is_one_day(window, zone)
+    start = _date_token(window.start, FULL, zone, locale)
+    end = _date_token(window.end, "{time}" if one_day else FULL, zone, locale)
+    return dates.window(start, end, window.length, locale)
+
+
+def _is_one_day(window: Window, zone: tzinfo) -> bool:
+    return window.start.astimezone(zone).date() == window.end.astimezone(zone).date()
 
 
 def _fill(
-    template: str,
+    pieces: Pieces,
     fields: Mapping[str, object],
     show: Callable[[object], str],
     show_code: Callable[[object], str],
 ) -> str:
-    """Fill the places of `template`; inside backticks values are shown as code."""
+    """Fill the places of a template; inside backticks values are shown as code."""
     parts: list[str] = []
-    ticks = 0
-    for literal, name, _, _ in Formatter().parse(template):
-        ticks += literal.count("`")
+    for literal, name, is_code in pieces:
         parts.append(literal)
         if name is not None:
-            parts.append((show_code if ticks % 2 else show)(fields[name]))
+            parts.append((show_code if is_code else show)(fields[name]))
     return "".join(parts)
+
+
+# Taking a template apart takes longer than filling it.
+@lru_cache(maxsize=4096)
+def _translated(template: str, locale: str) -> Pieces:
+    return _read(_words(template, locale))
+
+
+def _words(template: str, locale: str) -> str:
+    # An empty message id is the catalogue's own header.
+    return translator(locale).gettext(template) if template else ""
+
+
+@lru_cache(maxsize=4096)
+def _read(template: str) -> Pieces:
+    read, ticks = [], 0
+    for literal, name, _, _ in Formatter().parse(template):
+        ticks += literal.count("`")
+        read.append((literal, name, ticks % 2 == 1))
+    return tuple(read)

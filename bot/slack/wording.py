@@ -21,6 +21,8 @@ def cleaned(text: str) -> str:
 
 def visible(text: str) -> str:
     """`text` without control and other invisible characters, which a paste may bring along."""
+    if text.isprintable():
+        return text
     return "".join(c for c in text if c == JOINER or _is_visible(c))
 
 
@@ -35,6 +37,8 @@ def escape(text: str) -> str:
 
 def _neutral_underscores(text: str) -> str:
     """Slack formats `_so_` only at the edges of words; inside a word `_` stays as typed."""
+    if "_" not in text:
+        return text
     last = len(text) - 1
     return "".join(
         "ˍ" if c == "_" and not (0 < i < last and text[i - 1].isalnum() and text[i + 1].isalnum())

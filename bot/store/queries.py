@@ -118,23 +118,6 @@ def open_bookings(
     return tuple(to_booking(row) for row in rows)
 
 
-def count_open_bookings(connection: Connection, *, after: datetime, owner: str) -> int:
-    """How many live bookings of `owner` end after `after`."""
-    return int(connection.execute(_OPEN_COUNT, {"owner": owner, "after": after}).scalar_one())
-
-
-_BOOKING = table_of(models.Booking)
-_OPEN_COUNT = (
-    select(func.count())
-    .select_from(_BOOKING)
-    .where(
-        _BOOKING.c.state.in_(LIVE),
-        _BOOKING.c.end_at > bindparam("after"),
-        _BOOKING.c.owner == bindparam("owner"),
-    )
-)
-
-
 def claims_overlapping(
     connection: Connection, nodes: Sequence[str], start_s: int, end_s: int
 ) -> Sequence[Row[Any]]:

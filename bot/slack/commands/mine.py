@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from bot.domain.errors import N_, NotUnderstood
-from bot.services.look import drained_nodes, page_of_bookings
+from bot.services.own_bookings import page_of_bookings
 from bot.slack.blocks.bookings import row
 from bot.slack.blocks.build import actions, button, message
 from bot.slack.commands.subscribe import subscribe_button
 from bot.slack.context import Call, Press, Reply
 from bot.slack.ids import ActionId
 from bot.slack.payload import pack_page, unpack_page
-from bot.slack.preemptions import warnings_of
 from bot.slack.registry import Group, action, verb
 
 #: Two blocks a booking leave room for the heading and the buttons within Slack's 50.
@@ -48,12 +47,11 @@ def mine_page(call: Call, page: int) -> Reply:
         return message(said, actions(start, free), replace=True, title=title)
     page, pages, shown = found.number, found.pages, found.bookings
     said = reader.many("*You have {n} booking.*", "*You have {n} bookings.*", found.total)
-    drains = drained_nodes(call.site)
-    warned, cluster = warnings_of(call.site, shown, call.now), call.site.cluster
+    cluster = call.site.cluster
     rows = [
         block
         for b in shown
-        for block in row(reader, cluster, b, drains, call.now, warned.get(b.id))
+        for block in row(reader, cluster, b, found.drains, call.now, found.warned.get(b.id))
     ]
     turn = [
         button(
