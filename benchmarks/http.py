@@ -3,24 +3,15 @@
 from __future__ import annotations
 
 import random
-import threading
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import datetime, timedelta
-from pathlib import Path
-
-from fastapi import FastAPI, Request, Response
-from slack_sdk.signature import SignatureVerifier
 
 from benchmarks import load
 from benchmarks.figures import Figure
-from benchmarks.laboratory import TEAMS, lab, opened, people
-from benchmarks.process import quiet_instant
-from benchmarks.reserve import bare_writer, connect
-from benchmarks.served import SECRET, served
+from benchmarks.laboratory import TEAMS, lab, people
+from benchmarks.process import processor_s, quiet_instant
+from benchmarks.served import SECRET, beside, served
 from benchmarks.sites import Sites
-from bot.main import WebServer
 
 GROUP = "http"
 CLIENTS = 16
@@ -36,9 +27,12 @@ def measure(sites: Sites, *, quick: bool) -> list[Figure]:
     with served(path, lab()) as program:
         load.run(program.port, SECRET, CLIENTS, 100, reserve, BOOKED)
         alone = load.run(program.port, SECRET, 1, few, reserve, BOOKED)
+        before = processor_s(program)
         crowd = load.run(program.port, SECRET, CLIENTS, many, reserve, BOOKED)
+        between = processor_s(program)
         reads = load.run(program.port, SECRET, CLIENTS, many, mine, MINE)
-    with _floor(path, now) as port:
+        after = processor_s(program)
+    with beside("benchmarks.floor", str(path), now.isoformat()) as port:
         floor = load.run(port, SECRET, CLIENTS, many, reserve, BOOKED)
         alone_floor = load.run(port, SECRET, 1, few, reserve, BOOKED)
     path.unlink()
@@ -50,7 +44,9 @@ def measure(sites: Sites, *, quick: bool) -> list[Figure]:
         Figure(GROUP, "booking, 16 clients, p99", crowd.times.p99, "ms", 50),
         Figure(GROUP, "booking, one client, p50", alone.times.p50, "ms", 2, p50),
         Figure(GROUP, "booking, one client, p99", alone.times.p99, "ms", 10),
+        Figure(GROUP, "booking, processor time", (between - before) / many * 1000, "ms"),
         Figure(GROUP, "`mine`, 16 clients", reads.per_second, "/s", 1000, more=True),
+        Figure(GROUP, "`mine`, processor time", (after - between) / many * 1000, "ms"),
     ]
 
 
@@ -73,29 +69,3 @@ def _looking() -> Callable[[int], tuple[str, str]]:
 
 def _somebody(rng: random.Random) -> str:
     return rng.choice(people(rng.randrange(TEAMS)))
-
-
-@contextmanager
-def _floor(path: Path, now: datetime) -> Iterator[int]:
-    """The same server with the least that can be: the signature, and the bare driver's commit."""
-    verifier, lock = SignatureVerifier(SECRET), threading.Lock()
-    with opened(path, lab(), now) as site:
-        driver = connect(site)
-        write = bare_writer(driver)
-        web = FastAPI(openapi_url=None)
-
-        @web.post("/slack/events")
-        async def events(request: Request) -> Response:
-            body = await request.body()
-            if not verifier.is_valid_request(body, dict(request.headers)):
-                return Response(status_code=401)
-            with lock:
-                write()
-            return Response('{"text":"Booked"}', media_type="application/json")
-
-        server = WebServer(web, "127.0.0.1", 0)
-        server.start()
-        time.sleep(0.5)
-        yield int(server.address.rpartition(":")[2])
-        server.stop(5)
-        driver.close()

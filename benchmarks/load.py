@@ -7,7 +7,7 @@ import hashlib
 import hmac
 import itertools
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
@@ -49,31 +49,82 @@ async def _run(
     command: Callable[[int], tuple[str, str]],
     wanted: str,
 ) -> Load:
-    numbers, took, others = iter(range(requests)), [], 0
-
-    async def client() -> None:
-        nonlocal others
-        reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        for number in numbers:
-            request = signed(secret, *command(number))
-            began = time.perf_counter()
-            writer.write(request)
-            status, body = await _answer(reader)
-            took.append((time.perf_counter() - began) * 1000)
-            others += status != 200 or wanted.encode() not in body
-        writer.close()
-        await writer.wait_closed()
-
+    load = _Clients(secret, iter(range(requests)), command, wanted.encode())
+    loop = asyncio.get_running_loop()
     began = time.perf_counter()
-    await asyncio.gather(*(client() for _ in range(clients)))
-    return Load(Times(tuple(took)), requests / (time.perf_counter() - began), others)
+    for _ in range(clients):
+        await loop.create_connection(lambda: _Client(load), "127.0.0.1", port)
+    await load.done
+    took = time.perf_counter() - began
+    if load.broken:
+        raise ConnectionError("the program closed a connection")
+    return Load(Times(tuple(load.took)), requests / took, load.others)
 
 
-async def _answer(reader: asyncio.StreamReader) -> tuple[int, bytes]:
-    head = await reader.readuntil(b"\r\n\r\n")
-    lines = head.decode("latin-1").split("\r\n")
-    lengths = (line.partition(":")[2] for line in lines if line.lower().startswith("content-len"))
-    return int(lines[0].split()[1]), await reader.readexactly(int(next(lengths, "0")))
+class _Clients:
+    """What all clients of one load share."""
+
+    def __init__(
+        self,
+        secret: str,
+        numbers: Iterator[int],
+        command: Callable[[int], tuple[str, str]],
+        wanted: bytes,
+    ) -> None:
+        self.secret, self.numbers, self.command, self.wanted = secret, numbers, command, wanted
+        self.took: list[float] = []
+        self.others = self.connected = 0
+        self.broken = False
+        self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+
+class _Client(asyncio.Protocol):
+    """Sends a command, waits for its answer, and sends the next.
+
+    A protocol, because streams take longer than some of what is measured.
+    """
+
+    def __init__(self, load: _Clients) -> None:
+        self._load = load
+        self._got = b""
+        self._began: float | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+        self._load.connected += 1
+        self._send()
+
+    def data_received(self, data: bytes) -> None:
+        self._got += data
+        head, found, body = self._got.partition(b"\r\n\r\n")
+        if not found or len(body) < _length(head):
+            return
+        assert self._began is not None
+        self._load.took.append((time.perf_counter() - self._began) * 1000)
+        self._load.others += b" 200 " not in head[:16] or self._load.wanted not in body
+        self._got, self._began = b"", None
+        self._send()
+
+    def connection_lost(self, _error: Exception | None) -> None:
+        self._load.broken |= self._began is not None
+        self._load.connected -= 1
+        if not self._load.connected and not self._load.done.done():
+            self._load.done.set_result(None)
+
+    def _send(self) -> None:
+        number = next(self._load.numbers, None)
+        if number is None:
+            self._transport.close()
+            return
+        request = signed(self._load.secret, *self._load.command(number))
+        self._began = time.perf_counter()
+        self._transport.write(request)
+
+
+def _length(head: bytes) -> int:
+    lines = (line.partition(b":") for line in head.lower().split(b"\r\n"))
+    return next((int(value) for name, _, value in lines if name == b"content-length"), 0)
 
 
 def signed(secret: str, user: str, text: str) -> bytes:

@@ -67,12 +67,13 @@ def _memory_mib(program: Served) -> float:
 
 def _busy_percent(program: Served, seconds: float) -> float:
     """Processor time in a while, as a percentage of one processor."""
-    before = _processor_s(program)
+    before = processor_s(program)
     time.sleep(seconds)
-    return (_processor_s(program) - before) / seconds * 100
+    return (processor_s(program) - before) / seconds * 100
 
 
-def _processor_s(program: Served) -> float:
+def processor_s(program: Served) -> float:
+    """Seconds that the program has had of a processor."""
     fields = (
         Path(f"/proc/{program.pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
     )

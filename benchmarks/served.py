@@ -7,14 +7,12 @@ import os
 import socket
 import subprocess
 import sys
-import threading
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 from benchmarks.laboratory import ZONE
@@ -109,27 +107,18 @@ def free_port() -> int:
 @contextmanager
 def yes_slack() -> Iterator[str]:
     """The base of a Web API at which every method succeeds."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _Yes)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_address[1]}/api/"
-    server.shutdown()
-    server.server_close()
+    with beside("benchmarks.slack_api") as port:
+        yield f"http://127.0.0.1:{port}/api/"
 
 
-class _Yes(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
+@contextmanager
+def beside(module: str, *arguments: str) -> Iterator[int]:
+    """The port of a module's server in a process of its own, which ends when the block does.
 
-    def do_POST(self) -> None:
-        self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        answer = {"ok": True, "channel": "C0", "ts": f"{time.time():.6f}", "team_id": "T0"}
-        body = json.dumps(answer).encode()
-        self.send_response(200)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    do_GET = do_POST  # noqa: N815 - the base class's name
-
-    def log_message(self, *_parts: object) -> None:
-        """Nobody reads it."""
+    A server in this process would share its interpreter with the clients that take the time.
+    """
+    command = [sys.executable, "-m", module, *arguments]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe) as server:  # noqa: S603
+        assert server.stdout is not None
+        yield int(server.stdout.readline())

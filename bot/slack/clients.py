@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from functools import cache
 from http.client import HTTPException
+from ssl import SSLContext, create_default_context
 
 from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError, SlackClientError
@@ -36,13 +38,21 @@ def error_code(error: Exception) -> str:
     return named or type(error).__name__
 
 
+@cache
+def _trusting() -> SSLContext:
+    """Whom to trust, as the system says; without it each call reads all of that anew."""
+    return create_default_context()
+
+
 def _client(settings: Settings, timeout: int) -> WebClient:
+    nearby = is_loopback(settings.slack_api_url)
     client = WebClient(
         token=settings.bot_token,
         base_url=settings.slack_api_url,
         timeout=timeout,
+        ssl=None if nearby else _trusting(),
         retry_handlers=[],
     )
-    if is_loopback(settings.slack_api_url):
+    if nearby:
         client.proxy = None
     return client

@@ -60,6 +60,9 @@ LATE = timedelta(minutes=15)
 SETTLE_TRIES, SETTLE_PAUSE_S = 10, 2.0
 #: How long the loop sleeps when nothing wakes it.
 IDLE = timedelta(seconds=5)
+#: How often within the pace due rows are looked for: every commit wakes the loop, and the answer to
+#: whoever caused it should have left before their message is prepared.
+LOOKS_A_PACE = 20
 #: How often somebody who waits for an idle outbox looks again when nobody tells them, in seconds.
 LOOK_AGAIN_S = 0.05
 
@@ -332,6 +335,7 @@ class Deliverer:
             except Exception:
                 log.exception("the outbox cannot be read; trying again")
             self._awake.wait(max(pause.total_seconds(), 0.05))
+            self._stopping.wait(self.pace.total_seconds() / LOOKS_A_PACE)
 
     def _hand_out(self, recipient: str) -> None:
         with self._lock:
