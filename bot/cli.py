@@ -120,6 +120,30 @@ def _db_copy(parsed: argparse.Namespace) -> int:
     return _tell_verdict(verdict)
 
 
+def _db_backup(parsed: argparse.Namespace) -> int:
+    from contextlib import closing
+
+    from bot.services import audit
+    from bot.store.backup import CannotBackUp, backed_up
+    from bot.store.database import Database
+
+    target: Path = parsed.target
+    if target.is_dir():
+        target /= f"gpubot-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.db"
+    try:
+        with (
+            backed_up(_settings().database_url, target) as part,
+            closing(Database(f"sqlite:///{part}")) as database,
+        ):
+            verdict = audit.verify_in(database)
+    except CannotBackUp as error:
+        print(f"gpubot: there is no backup: {error}", file=sys.stderr)
+        return 1
+    print(f"{target}: {target.stat().st_size} bytes")
+    # Kept all the same: it may be needed to find out what happened.
+    return _tell_verdict(verdict)
+
+
 def _audit_export(parsed: argparse.Namespace) -> int:
     from bot.services import audit
 
@@ -237,12 +261,16 @@ if TYPE_CHECKING:
 
 
 def _add_db(commands: Commands) -> None:
-    db = _add(commands, "db", "take bookings to another database", None)
+    db = _add(commands, "db", "take bookings to another database, or into a backup", None)
     kinds = db.add_subparsers(metavar="WHAT", required=True)
     copy = _add(kinds, "copy", "copy everything into an empty database", _db_copy)
     copy.add_argument("source", metavar="SOURCE", help="URL of the database to read")
     copy.add_argument(
         "target", metavar="TARGET", nargs="?", help="URL to copy to (default: GPUBOT_DATABASE_URL)"
+    )
+    backup = _add(kinds, "backup", "copy a SQLite database while it is in use", _db_backup)
+    backup.add_argument(
+        "target", type=Path, metavar="TARGET", help="a new file, or the folder to make one in"
     )
 
 

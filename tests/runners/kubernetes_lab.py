@@ -18,7 +18,7 @@ from bot.domain.job import Job
 from bot.runners.kubernetes.runner import KubernetesRunner, kubernetes_runner
 from bot.runners.kubernetes.settings import KubernetesSettings
 
-RIGHTS = Path(__file__).parents[2] / "deploy" / "kubernetes" / "rights.yaml"
+RIGHTS = Path(__file__).parents[2] / "deploy" / "kubernetes" / "base" / "rights.yaml"
 
 
 def shipped_rights() -> set[Call]:

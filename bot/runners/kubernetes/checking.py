@@ -17,6 +17,8 @@ from bot.runners.kubernetes.settings import KubernetesSettings
 from bot.runners.protocol import Unreachable
 
 _FEW = {"limit": "1"}
+#: Where they are given.
+RIGHTS = "deploy/kubernetes/base/rights.yaml"
 
 
 def look_at_kubernetes(
@@ -33,7 +35,10 @@ def look_at_kubernetes(
         found = seen_nodes(api.get(names.NODES).get("items") or (), settings)
         yield from _nodes(found, () if settings.learns_nodes else nodes)
     except Denied as error:
-        yield False, f"Kubernetes: {error}; deploy/kubernetes/rights.yaml has the rights needed"
+        yield (
+            False,
+            f"Kubernetes: {error}; deploy/kubernetes/base/rights.yaml has the rights needed",
+        )
     except Unreachable as error:
         yield False, f"Kubernetes: {error}"
     finally:
