@@ -5,21 +5,25 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
 from itertools import islice
 from typing import Any
 
 from sqlalchemy import Connection, func, insert, select, update
 from sqlmodel import SQLModel, col
+from sqlmodel.sql.sqltypes import UTCDateTime
 
 from benchmarks.laboratory import ADMIN, TEAMS, ZONE, people
+from bot.services.receipts import KEPT
 from bot.services.record import FIRST_HASH, record_hash
 from bot.services.site import Site
-from bot.store import models
+from bot.store import models, queries
 
 #: Bookings in one insert.
-AT_ONCE = 20_000
+AT_ONCE = 10_000
 SOON = timedelta(hours=2)
 
 Row = dict[str, Any]
@@ -69,15 +73,16 @@ class _Writer:
             _claim(row, one, revisions[one.node]) for row, one in zip(bookings, part, strict=True)
         ]
         audits = list(self._audits(bookings))
-        cards = [self._card(row) for row in bookings]
+        recent = self._now - KEPT
         for model, rows in (
             (models.Booking, bookings),
             (models.Claim, claims),
             (models.Audit, audits),
-            (models.Outbox, [message for message, _ in cards]),
-            (models.Posted, [posted for _, posted in cards]),
+            (models.Outbox, [message for row in bookings for message in self._messages(row)]),
+            (models.Posted, [self._posted(row) for row in bookings]),
+            (models.Receipt, [_receipt(row) for row in bookings if row["created_at"] > recent]),
         ):
-            self._connection.execute(insert(model), rows)
+            _insert(self._connection, model, rows)
 
     def _booking(self, number: int, one: Made) -> Row:
         start = self._origin + one.begin * self._slot
@@ -116,21 +121,39 @@ class _Writer:
                 previous = values["hash"] = record_hash(values)
                 yield values
 
-    def _card(self, row: Row) -> tuple[Row, Row]:
-        """The card in the team's channel, as it was sent and as it stands there."""
+    def _messages(self, row: Row) -> Iterator[Row]:
+        """What was sent: the card in the team's channel at each change, and reminders."""
         channel, subject = self._channels[row["team"]], f"booking:{row['id']}"
-        message = {
-            "dedupe_key": f"card:{row['id']}:{row['revision']}:{channel}", "topic": "card",
-            "recipient": channel, "subject": subject, "data": "{}",
-            "created_at": row["created_at"], "state": "sent", "attempts": 1,
-            "settled_at": row["created_at"],
-        }  # fmt: skip
-        posted = {
+        for revision, (_, _, _, at) in enumerate(_story(row), 1):
+            key = f"card:{row['id']}:{revision}:{channel}"
+            yield _sent(key, "card", channel, subject, at)
+        subject = f"reminder:{row['id']}"
+        for which in ("start", "end"):
+            if (at := row[f"reminded_{which}"]) is not None:
+                key = f"{subject}:{which}:{int(at.timestamp())}:{row['owner']}"
+                yield _sent(key, "reminder", row["owner"], subject, min(at, self._now))
+
+    def _posted(self, row: Row) -> Row:
+        """Where the card stands."""
+        channel, subject = self._channels[row["team"]], f"booking:{row['id']}"
+        return {
             "subject": subject, "recipient": channel, "channel": channel,
             "ts": f"{int(row['created_at'].timestamp())}.{row['id']:06}",
             "digest": hashlib.sha256(subject.encode()).hexdigest(),
         }  # fmt: skip
-        return message, posted
+
+
+def _sent(key: str, topic: str, recipient: str, subject: str, at: datetime) -> Row:
+    return {
+        "dedupe_key": key, "topic": topic, "recipient": recipient, "subject": subject,
+        "data": "{}", "created_at": at, "state": "sent", "attempts": 1, "settled_at": at,
+    }  # fmt: skip
+
+
+def _receipt(row: Row) -> Row:
+    """That the request which made it was carried out."""
+    key = f"{row['owner']}:reserve::{row['id']}"
+    return {"key": key, "at": row["created_at"], "result": str(row["id"])}
 
 
 def _claim(row: Row, one: Made, revision: int) -> Row:
@@ -151,16 +174,65 @@ def _story(row: Row) -> Iterator[tuple[str, str, str, datetime]]:
 
 
 def _described(row: Row, state: str) -> str:
-    """The booking as `bot.services.record.describe` writes it."""
-    described = {
-        "owner": row["owner"], "team": row["team"], "start": row["start_at"].isoformat(),
-        "end": row["end_at"].isoformat(), "gpus": row["gpus"], "shares": json.loads(row["shares"]),
-        "priority": row["priority"], "preemptible": row["preemptible"],
-        "purpose": row["purpose"], "state": state,
-    }  # fmt: skip
-    if state != "reserved":
-        described["gpu_ids"] = json.loads(row["gpu_ids"])
-    return json.dumps(described, ensure_ascii=False, sort_keys=True)
+    """The booking as `bot.services.record.describe` writes it: JSON with its keys sorted.
+
+    Put together by hand: five times as fast, of a million bookings three times each.
+    """
+    ids = "" if state == "reserved" else f'"gpu_ids": {row["gpu_ids"]}, '
+    return (
+        f'{{"end": "{row["end_at"].isoformat()}", {ids}"gpus": {row["gpus"]}, '
+        f'"owner": "{row["owner"]}", "preemptible": {json.dumps(row["preemptible"])}, '
+        f'"priority": {row["priority"]}, "purpose": "{row["purpose"]}", '
+        f'"shares": {row["shares"]}, "start": "{row["start_at"].isoformat()}", '
+        f'"state": "{state}", "team": "{row["team"]}"}}'
+    )
+
+
+def _insert(connection: Connection, model: type[SQLModel], rows: Sequence[Row]) -> None:
+    """Insert rows that all have the same columns.
+
+    SQLite's driver gets them itself: what SQLAlchemy does for each takes twice the time.
+    """
+    if not rows:
+        return
+    if connection.dialect.name != "sqlite":
+        connection.execute(insert(model), rows)
+        return
+    names, first = ", ".join(rows[0]), rows[0]
+    places = ", ".join(f":{name}" for name in first)
+    columns = queries.table_of(model).columns
+    instants = [name for name in first if isinstance(columns[name].type, UTCDateTime)]
+    for row in rows:
+        for name in instants:
+            row[name] = _stored(row[name])
+    driver = connection.connection.driver_connection
+    assert driver is not None
+    statement = f"INSERT INTO {model.__tablename__} ({names}) VALUES ({places})"  # noqa: S608
+    driver.executemany(statement, rows)
+
+
+@lru_cache(maxsize=100_000)
+def _stored(instant: datetime | None) -> str | None:
+    """An instant as SQLAlchemy has SQLite keep it."""
+    return None if instant is None else f"{instant:%Y-%m-%d %H:%M:%S.%f}"
+
+
+@contextmanager
+def unindexed(site: Site) -> Iterator[None]:
+    """While the block runs the tables have no indexes; afterwards those that they had before.
+
+    Sorting a million keys at the end takes a fraction of putting each in its place.
+    """
+    with site.database.transaction() as connection:
+        found = connection.exec_driver_sql(
+            "SELECT name, sql FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL"
+        ).all()
+        for name, _ in found:
+            connection.exec_driver_sql(f'DROP INDEX "{name}"')
+    yield
+    with site.database.transaction() as connection:
+        for _, sql in found:
+            connection.exec_driver_sql(sql)
 
 
 def write_people(site: Site, *, now: datetime) -> None:

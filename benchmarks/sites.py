@@ -10,6 +10,7 @@ from datetime import datetime
 from pathlib import Path
 
 from benchmarks.laboratory import NOW, lab, opened
+from benchmarks.rows import unindexed
 from benchmarks.workload import fill, fill_past
 from bot.domain.cluster import Cluster
 from bot.services.site import Site
@@ -39,7 +40,7 @@ class Sites:
         made = self.folder / f"{name}.db"
         if not made.exists():
             begun = self.folder / "begun.db"
-            with opened(begun, lab(gpus), now) as site:
+            with opened(begun, lab(gpus), now) as site, unindexed(site):
                 if ended:
                     fill_past(site, ended, now=now)
                 fill(site, live, now=now)
