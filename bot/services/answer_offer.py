@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import cache
 
-from sqlalchemy import Select
+from sqlalchemy import Connection, Select
 from sqlmodel import col
 
 from bot.domain import policy
@@ -109,13 +109,15 @@ def decline_offer(
 
 def expire_offers(site: Site, *, now: datetime) -> int:
     """Pass on the offers that nobody answered in time; return how many."""
-    with site.database.snapshot() as connection:
-        if connection.execute(_due(), {"now": now}).first() is None:
-            return 0
     with changing(site, now) as change:
         rows = change.connection.execute(_due(), {"now": change.now})
         due = [queries.to_offer(row) for row in rows]
         return sum(_expire(change, offer) for offer in due)
+
+
+def offers_expire(_site: Site, connection: Connection, now: datetime) -> bool:
+    """Whether there are such."""
+    return connection.execute(_due(), {"now": now}).first() is not None
 
 
 @cache

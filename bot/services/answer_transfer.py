@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from functools import cache
 
-from sqlalchemy import Select
+from sqlalchemy import Connection, Select
 from sqlmodel import col
 
 from bot.domain import policy
@@ -108,15 +108,17 @@ def withdraw_transfer(
 
 def expire_transfers(site: Site, *, now: datetime) -> int:
     """Close offers that nobody answered in time; return how many."""
-    with site.database.snapshot() as connection:
-        if connection.execute(_due(), {"now": now}).first() is None:
-            return 0
     with changing(site, now) as change:
-        rows = change.connection.execute(_due(), {"now": now})
+        rows = change.connection.execute(_due(), {"now": change.now})
         expired = [queries.to_transfer(row) for row in rows]
         for found in expired:
             _record_end(change, GPUBOT, found, TransferState.EXPIRED, N_("nobody answered in time"))
         return len(expired)
+
+
+def transfers_expire(_site: Site, connection: Connection, now: datetime) -> bool:
+    """Whether there are such."""
+    return connection.execute(_due(), {"now": now}).first() is not None
 
 
 @cache

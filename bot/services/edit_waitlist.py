@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from sqlalchemy import Connection
+
 from bot.domain import policy
 from bot.domain.actor import GPUBOT, Actor
 from bot.domain.cluster import Cluster
@@ -100,15 +102,17 @@ def leave_waitlist(
 
 def expire_entries(site: Site, *, now: datetime) -> int:
     """Close the wishes whose time has passed, with a word to their owners; return how many."""
-    with site.database.snapshot() as connection:
-        if not queries.waiting_in_vain(connection, now):
-            return 0
     with changing(site, now) as change:
         past = queries.waiting_in_vain(change.connection, change.now)
         for entry in past:
             after = end_entry(change, GPUBOT, entry, EntryState.EXPIRED)
             tell_entry(change, after)
         return len(past)
+
+
+def entries_expire(_site: Site, connection: Connection, now: datetime) -> bool:
+    """Whether there are such."""
+    return bool(queries.waiting_in_vain(connection, now))
 
 
 def end_entry(

@@ -6,7 +6,17 @@ from datetime import datetime
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, not_, or_, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    Select,
+    func,
+    literal_column,
+    not_,
+    or_,
+    update,
+)
 from sqlmodel import col
 
 from bot.domain import policy
@@ -27,6 +37,9 @@ from bot.services.timely import later_if_undelivered
 from bot.services.withdraw import let_go
 from bot.store import models, queries, run_queries
 
+#: Written out, as in the indexes that are made for these statements.
+_ACTIVE: ColumnElement[str] = literal_column(f"'{BookingState.ACTIVE.value}'")
+
 #: Nobody is asked oftener about one booking (design: "Calm").
 ASKED_AT_MOST = 2
 
@@ -37,11 +50,6 @@ def ask_idle(site: Site, *, now: datetime) -> int:
     With the policy "release" they are released without a question.
     """
     rule = site.cluster.policy.no_show
-    if rule is NoShow.OFF or _is_just_back(site, now):
-        return 0
-    with site.database.snapshot() as connection:
-        if not _to_ask(site, connection, now):
-            return 0
     with changing(site, now) as change:
         found = _to_ask(site, change.connection, change.now)
         for row in found:
@@ -57,11 +65,6 @@ def ask_idle(site: Site, *, now: datetime) -> int:
 
 def release_unused(site: Site, *, now: datetime) -> int:
     """Release the bookings whose owners did not answer the question; return how many."""
-    if site.cluster.policy.no_show is NoShow.OFF:
-        return 0
-    with site.database.snapshot() as connection:
-        if not _to_release(site, connection, now):
-            return 0
     with changing(site, now) as change:
         period = site.cluster.policy.no_show_after
         found = 0
@@ -91,37 +94,50 @@ def still_needed(site: Site, actor: Actor, booking_id: int, *, now: datetime) ->
         return after
 
 
+def seem_unused(site: Site, connection: Connection, now: datetime) -> bool:
+    """Whether there are bookings to ask about."""
+    return bool(_to_ask(site, connection, now))
+
+
+def stay_unanswered(site: Site, connection: Connection, now: datetime) -> bool:
+    """Whether there are bookings to release, or to leave alone a little longer."""
+    return bool(_to_release(site, connection, now))
+
+
 def _to_ask(site: Site, connection: Connection, now: datetime) -> list[Row[Any]]:
-    rows = connection.execute(_silent(), _instants(site, now)).all()
+    if site.cluster.policy.no_show is NoShow.OFF or _is_just_back(site, connection, now):
+        return []
+    since = now - site.cluster.policy.no_show_after
+    found = connection.execute(_silent(), {"since": since})
+    rows = [row for row in found if row.start_at <= since and row.end_at > now]
     return only_idle(connection, rows, site.cluster.policy, now)
 
 
 def _to_release(site: Site, connection: Connection, now: datetime) -> list[Row[Any]]:
-    rows = connection.execute(_unanswered(), _instants(site, now)).all()
+    if site.cluster.policy.no_show is NoShow.OFF:
+        return []
+    since = now - site.cluster.policy.no_show_after
+    rows = connection.execute(_unanswered(), {"now": now, "since": since}).all()
     return still_idle(connection, rows, now)
 
 
-def _is_just_back(site: Site, now: datetime) -> bool:
+def _is_just_back(site: Site, connection: Connection, now: datetime) -> bool:
     """Whether signs of use may have been missed: nobody could give any while gpubot was away."""
-    with site.database.snapshot() as connection:
-        back = back_since(connection)
+    back = back_since(connection)
     return back is not None and back <= now < back + site.cluster.policy.no_show_after
-
-
-def _instants(site: Site, now: datetime) -> dict[str, datetime]:
-    return {"now": now, "since": now - site.cluster.policy.no_show_after}
 
 
 @cache
 def _silent() -> Select[tuple[object, ...]]:
     """Active bookings without a sign of use since their start, or since long ago."""
-    table, now, since = models.Booking, queries.instant("now"), queries.instant("since")
+    table, since = models.Booking, queries.instant("since")
     return (
         queries.columns(table)
         .where(
-            col(table.state) == BookingState.ACTIVE.value,
-            col(table.start_at) <= since,
-            col(table.end_at) > now,
+            col(table.state) == _ACTIVE,
+            # Their windows are looked at afterwards: if they were named here by themselves, SQLite
+            # would go by them, and through everything that runs.
+            func.coalesce(col(table.used_at), col(table.start_at)) <= since,
             col(table.asked_at).is_(None),
             col(table.asked) < ASKED_AT_MOST,
             col(table.queued).is_(False),
@@ -140,7 +156,7 @@ def _unanswered() -> Select[tuple[object, ...]]:
     return (
         queries.columns(table)
         .where(
-            col(table.state) == BookingState.ACTIVE.value,
+            col(table.state) == _ACTIVE,
             col(table.asked_at) <= since,
             col(table.end_at) > now,
             not_(run_queries.has_open_run()),

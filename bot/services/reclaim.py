@@ -6,7 +6,7 @@ import logging
 from datetime import datetime, timedelta
 from functools import cache
 
-from sqlalchemy import Select
+from sqlalchemy import Connection, Select
 from sqlmodel import col
 
 from bot.domain import policy
@@ -167,6 +167,11 @@ def postpone_unwarned(site: Site, *, now: datetime) -> int:
             # Everything is as it was; it is tried again, or the time of the warning passes.
             log.warning("no more time for an unwarned holder: %s", error)
     return postponed
+
+
+def reclaims_are_due(_site: Site, connection: Connection, now: datetime) -> bool:
+    """Whether GPUs are to be reclaimed, with a full warning or without."""
+    return connection.execute(_due(), {"now": now}).first() is not None
 
 
 def _postpone_unwarned(change: Change, preemption: Preemption) -> bool:

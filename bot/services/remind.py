@@ -28,10 +28,6 @@ def remind(site: Site, *, now: datetime) -> int:
 
     Also those whose GPUs are reclaimed soon and who were told of it long ago.
     """
-    with site.database.snapshot() as connection:
-        nudges = _to_nudge(connection, site, now)
-        if connection.execute(_due(), _instants(now)).first() is None and not nudges:
-            return 0
     with changing(site, now) as change:
         due = change.connection.execute(_due(), _instants(change.now)).all()
         for row in due:
@@ -39,6 +35,13 @@ def remind(site: Site, *, now: datetime) -> int:
         for preemption in _to_nudge(change.connection, site, change.now):
             update_preemption(change, preemption, nudged=True)
         return len(due)
+
+
+def reminders_are_due(site: Site, connection: Connection, now: datetime) -> bool:
+    """Whether there is somebody to remind."""
+    if connection.execute(_due(), _instants(now)).first() is not None:
+        return True
+    return bool(_to_nudge(connection, site, now))
 
 
 def _instants(now: datetime) -> dict[str, datetime]:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
 
-from sqlalchemy import update
+from sqlalchemy import Connection, update
 from sqlmodel import col
 
 from bot.domain import policy
@@ -49,14 +49,16 @@ def resume(
 
 def expire_drains(site: Site, *, now: datetime) -> int:
     """Close drains whose time has passed; return how many. Their claims have ended already."""
-    with site.database.snapshot() as connection:
-        if not _due(queries.open_drains(connection).values(), now):
-            return 0
     with changing(site, now) as change:
         due = _due(queries.open_drains(change.connection).values(), now)
         for found in due:
             _end(change, GPUBOT, found, N_("its time has passed"))
         return len(due)
+
+
+def drains_expire(_site: Site, connection: Connection, now: datetime) -> bool:
+    """Whether there are such."""
+    return bool(_due(queries.open_drains(connection).values(), now))
 
 
 def _open_drain(change: Change, node: str) -> Drain:

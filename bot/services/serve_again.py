@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from sqlalchemy import Connection
 from sqlmodel import col
 
 from bot.domain.waitlist import EntryKind, find_room
@@ -20,15 +21,17 @@ def serve_again(site: Site, *, now: datetime) -> int:
 
     Without quotas whoever waits has been offered what became free when it did.
     """
-    rules, table = site.cluster.policy, models.WaitlistEntry
-    if not (rules.user_quota.is_set or rules.team_quota.is_set):
-        return 0
-    for_a_window = col(table.kind) == EntryKind.WINDOW.value
-    in_time = col(table.last_start_at) >= now - GRACE
-    with site.database.snapshot() as connection:
-        waiting = [queries.to_entry(r) for r in queries.waiting(connection, for_a_window, in_time)]
-        calendar = site.calendars.fresh(connection, now).calendar
-    if not any(find_room(calendar, entry, now=now) for entry in waiting):
-        return 0
     with changing(site, now) as change:
         return serve_waitlist(change, int(change.now.timestamp()), OPEN_END)
+
+
+def quotas_may_have_room(site: Site, connection: Connection, now: datetime) -> bool:
+    """Whether somebody waits for what is free."""
+    rules, table = site.cluster.policy, models.WaitlistEntry
+    if not (rules.user_quota.is_set or rules.team_quota.is_set):
+        return False
+    for_a_window = col(table.kind) == EntryKind.WINDOW.value
+    in_time = col(table.last_start_at) >= now - GRACE
+    waiting = [queries.to_entry(r) for r in queries.waiting(connection, for_a_window, in_time)]
+    calendar = site.calendars.fresh(connection, now).calendar
+    return any(find_room(calendar, entry, now=now) for entry in waiting)

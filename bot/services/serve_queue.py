@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from sqlalchemy import Connection
+
 from bot.domain.waitlist import find_room
 from bot.services.changing import changing
 from bot.services.serve_waitlist import serve
@@ -13,12 +15,14 @@ from bot.store import queries
 
 def serve_queue(site: Site, *, now: datetime) -> int:
     """Begin or offer the queue runs that a gap fits now, in their order; return how many."""
-    with site.database.snapshot() as connection:
-        queued = queries.waiting_for_a_gap(connection)
-        if not queued:
-            return 0
-        calendar = site.calendars.fresh(connection, now).calendar
-        if not any(find_room(calendar, entry, now=now) for entry in queued):
-            return 0
     with changing(site, now) as change:
         return sum(serve(change, entry) for entry in queries.waiting_for_a_gap(change.connection))
+
+
+def gaps_have_come(site: Site, connection: Connection, now: datetime) -> bool:
+    """Whether a gap fits somebody who waits for one."""
+    queued = queries.waiting_for_a_gap(connection)
+    if not queued:
+        return False
+    calendar = site.calendars.fresh(connection, now).calendar
+    return any(find_room(calendar, entry, now=now) for entry in queued)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from functools import cache
 
-from sqlalchemy import Select, or_
+from sqlalchemy import Connection, Select, or_
 from sqlmodel import col
 
 from bot.domain.actor import GPUBOT
@@ -46,9 +46,6 @@ def turn_over(site: Site, *, now: datetime) -> int:
     Those that end come first: at one instant GPUs pass from one booking to the next. Doing it
     twice, or late, changes nothing more: what is due is read again inside the transaction.
     """
-    with site.database.snapshot() as connection:
-        if connection.execute(_due(), {"now": now}).first() is None:
-            return 0
     with changing(site, now) as change:
         rows = change.connection.execute(_due(), {"now": change.now})
         found = [queries.to_booking(row) for row in rows]
@@ -59,6 +56,11 @@ def turn_over(site: Site, *, now: datetime) -> int:
         for booking in begun:
             _begin(change, booking)
         return len(found)
+
+
+def turn_over_is_due(_site: Site, connection: Connection, now: datetime) -> bool:
+    """Whether there are such."""
+    return connection.execute(_due(), {"now": now}).first() is not None
 
 
 @cache

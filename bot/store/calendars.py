@@ -136,7 +136,10 @@ class CalendarCache:
             col(claims.gpus),
         )  # fmt: skip
         counting = counting.where(
-            col(claims.gone).is_(None), col(claims.end_s) > int(origin.timestamp())
+            # Of each node, so that the index leads past what is over, which may be years of it.
+            col(claims.node).in_(select(col(models.Node.name))),
+            col(claims.gone).is_(None),
+            col(claims.end_s) > int(origin.timestamp()),
         )
         rows: Sequence[ClaimRow] = plain_rows(connection.execute(counting))
         calendar = Calendar.load(

@@ -95,6 +95,24 @@ class Booking(SQLModel, table=True):
         # What is due to begin or end.
         Index("booking_state_start", "state", "start_at"),
         Index("booking_state_end", "state", "end_at"),
+        # Those that run and are about to be asked, or were asked, whether they are needed. The
+        # statements must say `'active'` as it stands here: planners do not look into parameters.
+        # `state` leads SQLite's planner past the indexes above.
+        Index(
+            "booking_silent",
+            "state",
+            "used_at",
+            "start_at",
+            sqlite_where=text("state = 'active' AND asked_at IS NULL"),
+            postgresql_where=text("state = 'active' AND asked_at IS NULL"),
+        ),
+        Index(
+            "booking_asked",
+            "state",
+            "asked_at",
+            sqlite_where=text("state = 'active' AND asked_at IS NOT NULL"),
+            postgresql_where=text("state = 'active' AND asked_at IS NOT NULL"),
+        ),
     )
 
 
@@ -131,6 +149,8 @@ class Claim(SQLModel, table=True):
             "node",
             "end_s",
             "start_s",
+            # With it the calendar is loaded from the index alone.
+            "gpus",
             sqlite_where=text("gone IS NULL"),
             postgresql_where=text("gone IS NULL"),
         ),
@@ -148,7 +168,7 @@ class Drain(SQLModel, table=True):
     reason: str = Field(sa_type=Text)
     actor: str
     #: "draining" or "resumed"
-    state: str
+    state: str = Field(index=True)
 
 
 class Transfer(SQLModel, table=True):

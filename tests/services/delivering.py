@@ -8,7 +8,7 @@ from sqlalchemy import text
 
 from bot.services import delivery
 from bot.services.delivery import Outcome
-from bot.services.keep_time import keep_time
+from bot.services.keep_time import STEPS, keep_time
 from bot.services.site import Site
 
 LEASE = timedelta(minutes=1)
@@ -25,8 +25,18 @@ def tick(site: Site, now: datetime) -> int:
     """What happens at `now` in a healthy process: what is due is done, and told."""
     deliver(site, now)
     done = keep_time(site, now=now)
+    _check_that_nothing_was_left(site, now)
     deliver(site, now)
     return done
+
+
+def _check_that_nothing_was_left(site: Site, now: datetime) -> None:
+    """A step that says that nothing is due has nothing to do."""
+    for step in STEPS:
+        with site.database.snapshot() as connection:
+            is_due = step.is_due(site, connection, now)
+        if not is_due:
+            assert step.run(site, now=now) == 0, step.run.__name__
 
 
 def told(site: Site, topic: str, since: int = 0) -> list[str]:

@@ -12,8 +12,9 @@ from bot.domain.booking import BookingState
 from bot.services import look
 from bot.services.activity import saw_use
 from bot.services.extend import extend
-from bot.services.keep_time import keep_time
+from bot.services.keep_time import Step, keep_time
 from bot.services.release import release
+from bot.services.remind import remind
 from bot.services.reserve import reserve
 
 END = TONIGHT + 8 * HOUR
@@ -160,8 +161,23 @@ def test_a_step_that_fails_holds_up_no_other(site, monkeypatch):
     def fails(site, *, now):
         raise RuntimeError("disk full")
 
-    monkeypatch.setattr(module, "STEPS", (fails, *module.STEPS))
+    monkeypatch.setattr(module, "STEPS", (Step(lambda *_: True, fails), *module.STEPS))
     with pytest.raises(RuntimeError, match="disk full"):
+        keep_time(site, now=TONIGHT)
+    assert look.get_booking(site, booking.id).state is BookingState.ACTIVE
+
+
+def test_a_question_that_fails_holds_up_no_other_step(site, monkeypatch):
+    import sys
+
+    booking = book(site, 8)
+    module = sys.modules["bot.services.keep_time"]
+
+    def fails(*_):
+        raise RuntimeError("no such column")
+
+    monkeypatch.setattr(module, "STEPS", (Step(fails, remind), *module.STEPS))
+    with pytest.raises(RuntimeError, match="no such column"):
         keep_time(site, now=TONIGHT)
     assert look.get_booking(site, booking.id).state is BookingState.ACTIVE
 
