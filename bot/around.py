@@ -21,6 +21,7 @@ from bot.services.gpu_activity import forget_nodes
 from bot.services.gpu_watch import is_up
 from bot.services.learn_nodes import recall_nodes
 from bot.services.site import Site
+from bot.ticks.claims import Claims
 from bot.ticks.cluster_nodes import ClusterNodes
 from bot.ticks.directory import Directories
 from bot.ticks.monitoring import watch_gpus
@@ -45,9 +46,14 @@ class Around:
         settings: Settings,
         client: WebClient,
         now: Callable[[], datetime],
+        claims: Claims,
     ) -> None:
-        """`client` asks Slack about its user groups; `now` is the bot's clock, aware UTC."""
+        """`client` asks Slack about its user groups; `now` is the bot's clock, aware UTC.
+
+        `claims` say which of several processes asks the servers.
+        """
         self._site, self._edges, self._now = site, edges, now
+        self._claims = claims
         self._directories = Directories(
             site,
             Configured(site.cluster, edges.directories.grants),
@@ -55,6 +61,7 @@ class Around:
             client,
             settings.ldap_password,
             now,
+            claims.has,
         )
         self._directories.adopt()
         self._running = make_running(site, edges, now)
@@ -90,7 +97,7 @@ class Around:
         """What follows the bot's clock, after the bookings themselves."""
         if self._running is None:
             return ()
-        return (Tick("runs", RUNS_EVERY, self._running.keeper.tick),)
+        return (self._claims.shared(Tick("runs", RUNS_EVERY, self._running.keeper.tick)),)
 
     def ticks(self) -> tuple[Tick, ...]:
         """What is asked again and again."""
@@ -132,13 +139,20 @@ class Around:
             settings.interval,
             lambda: watch_gpus(self._site, prometheus, settings, now=self._now()),
         )
-        return (look,)
+        return (self._claims.shared(look),)
 
     def _looks_at_nodes(self) -> tuple[Tick, ...]:
         nodes = self._nodes
         if nodes is None:
             return ()
-        return (Tick("nodes", NODES_EVERY, lambda: nodes.look(now=self._now())),)
+
+        def look() -> None:
+            if self._claims.has("nodes", NODES_EVERY):
+                nodes.look(now=self._now())
+            else:
+                nodes.follow()
+
+        return (Tick("nodes", NODES_EVERY, look),)
 
     def _keeps_promises_known(self) -> tuple[Tick, ...]:
         """The runner's own scheduler knows what is booked; logs are kept no longer than wanted."""
@@ -146,7 +160,8 @@ class Around:
         if running is None:
             return ()
         keep = self._edges.logs.keep
-        return (
+        ticks = (
             Tick("holds", HOLDS_EVERY, lambda: running.keeper.hold(running.holds_ahead)),
             Tick("logs", LOGS_EXPIRE_EVERY, lambda: running.archive.expire(self._now() - keep)),
         )
+        return tuple(map(self._claims.shared, ticks))

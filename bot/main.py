@@ -50,6 +50,7 @@ from bot.slack.socket import SocketLink
 from bot.slack.workers import Workers
 from bot.store.database import Busy, Database
 from bot.store.migrate import upgrade
+from bot.ticks.claims import Claims
 from bot.ticks.scheduler import Tick, Ticks
 from bot.web.app import build_web
 from bot.web.events import end_streams
@@ -102,7 +103,8 @@ class Bot:
             open_id=settings.open_id,
         )
         interactive, background = interactive_client(settings), background_client(settings)
-        self._around = Around(self.site, self._edges, settings, background, self._now)
+        self._claims = Claims(self.site, SystemClock().now)
+        self._around = Around(self.site, self._edges, settings, background, self._now, self._claims)
         sync_nodes(self.site, now=self._now())
         recover(self.site, now=self._now())
         self._workers = Workers("replies", threads=4, capacity=200)
@@ -162,6 +164,7 @@ class Bot:
             self._socket.stop(STOP_SOCKET_S)
         self._web.stop(self._stop_web_s)
         self._ticks.stop(STOP_TICKS_S)
+        self._claims.close()
         self._workers.stop(STOP_REPLIES_S)
         self._deliverer.stop(STOP_OUTBOX_S)
         self._around.close()
@@ -205,12 +208,13 @@ class Bot:
             *self._due,
             _tick("alive", 30, lambda: note_alive(self.site, now=self._now())),
             _tick("homes", 3, self._homes.refresh),
-            _tick("slots", 5, self._homes.new_slot),
-            _tick("profiles", 30, self._refresh_profiles),
+            self._claims.shared(_tick("slots", 5, self._homes.new_slot)),
+            self._claims.shared(_tick("profiles", 30, self._refresh_profiles)),
             _tick("receipts", 3600, lambda: receipts.forget(self.site, now=self._now())),
             _tick("slack", 30, self._probe.look),
             _tick("audit", 60, lambda: self._audit.look(now=self._now())),
             *self._around.ticks(),
+            *self._claims.ticks(),
         )
 
     def _sources(self) -> Sources:

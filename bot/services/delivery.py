@@ -16,7 +16,18 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, delete, func, insert, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    bindparam,
+    delete,
+    func,
+    insert,
+    or_,
+    select,
+    text,
+    update,
+)
 from sqlmodel import col
 
 from bot.services.site import Site
@@ -30,6 +41,19 @@ LIVING_TOPICS = frozenset({
 })  # fmt: skip
 
 PENDING = "pending"
+
+_NOTE_CALL = text("""
+    INSERT INTO called (recipient, at) VALUES (:recipient, :at)
+    ON CONFLICT (recipient) DO UPDATE SET at = excluded.at WHERE called.at < excluded.at
+""").bindparams(bindparam("at", type_=queries.table_of(models.Called).c.at.type))
+
+
+class TooSoon(Exception):
+    """Slack was called about this recipient at `at`, by whichever process; nothing was claimed."""
+
+    def __init__(self, at: datetime) -> None:
+        super().__init__(at)
+        self.at = at
 
 
 class Outcome(StrEnum):
@@ -81,12 +105,19 @@ def heads(site: Site, *, now: datetime) -> dict[str, datetime | None]:
 
 
 def claim(
-    site: Site, recipient: str, *, now: datetime, wall: datetime, lease: timedelta
+    site: Site,
+    recipient: str,
+    *,
+    now: datetime,
+    wall: datetime,
+    lease: timedelta,
+    pace: timedelta = timedelta(0),
 ) -> Delivery | None:
     """Claim the head of a recipient's queue; None when it is not due or somebody else has it.
 
     A living message does for all pending rows of its subject, also for those held back: it
-    already shows what they would tell.
+    already shows what they would tell. Raises TooSoon when Slack was called about the
+    recipient less than `pace` ago.
     """
     box = models.Outbox
     pending = (
@@ -100,10 +131,17 @@ def claim(
             return None
         # Of several processes one gets the row's lock; to the others it is as if it were gone.
         # What has become of the row meanwhile is read with the lock.
-        locked = pending.where(col(box.id) == first.id).with_for_update(skip_locked=True)
+        locked = (
+            pending.add_columns(_CALLED_AT)
+            .where(col(box.id) == first.id)
+            .with_for_update(skip_locked=True, of=box)
+        )
         head = connection.execute(locked).one_or_none()
         if head is None or (head.retry_at is not None and head.retry_at > wall):
             return None
+        # Another machine's clock may be ahead of ours: what was called later than now is no news.
+        if head.called_at is not None and wall - pace < head.called_at <= wall:
+            raise TooSoon(head.called_at)
         rows = [head]
         if head.topic in LIVING_TOPICS:
             same = (col(box.topic) == head.topic, col(box.subject) == head.subject)
@@ -129,9 +167,11 @@ def settle(
     now: datetime,
     error: str | None = None,
     place: Place | None = None,
+    called_at: datetime | None = None,
 ) -> None:
     """Note what became of a delivery; `place` is where its living message stands now.
 
+    `called_at` is when Slack was last called about its recipient, real time; None: unknown.
     What was sent, or refused for good, is settled as of `now`; what was skipped never was.
     """
     box = models.Outbox
@@ -144,6 +184,8 @@ def settle(
         )
         if place is not None:
             _remember_place(connection, delivery, place)
+        if called_at is not None:
+            connection.execute(_NOTE_CALL, {"recipient": delivery.recipient, "at": called_at})
 
 
 def postpone(site: Site, delivery: Delivery, *, until: datetime, error: str) -> None:
@@ -164,6 +206,14 @@ def place_of(site: Site, subject: str, recipient: str) -> Place | None:
     with site.database.snapshot() as connection:
         row = connection.execute(statement).one_or_none()
     return None if row is None else Place(*row)
+
+
+_CALLED_AT = (
+    select(col(models.Called.at))
+    .where(col(models.Called.recipient) == col(models.Outbox.recipient))
+    .scalar_subquery()
+    .label("called_at")
+)
 
 
 def _is_not_held(now: datetime) -> ColumnElement[bool]:

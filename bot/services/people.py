@@ -46,12 +46,18 @@ def home_opened(site: Site, user: str, *, now: datetime) -> None:
     _set_home(site, user, home_opened_at=now, home_stale=False)
 
 
-def home_published(site: Site, user: str) -> None:
-    """Note that the App Home of `user` shows the present state.
+def home_published(site: Site, user: str) -> bool:
+    """Note that the App Home of `user` shows the present state; False when it did before.
 
-    Call it before drawing: a change that comes while the home is drawn marks it stale again.
+    Call it before drawing: a change that comes while the home is drawn marks it stale again. Of
+    several processes that are about to draw it one gets True.
     """
-    _set_home(site, user, home_stale=False)
+    table = models.Person
+    stale = (col(table.user) == user, col(table.home_stale).is_(True))
+    with site.database.transaction(exclusive=False) as connection:
+        return bool(
+            connection.execute(update(table).where(*stale).values(home_stale=False)).rowcount
+        )
 
 
 def stale_homes(site: Site, *, limit: int = 20) -> tuple[str, ...]:

@@ -85,11 +85,11 @@ class Homes:
         Stops at the first that Slack does not take: the others wait for the next tick.
         """
         now = time.monotonic()
-        again = [user for user, at in list(self._again.items()) if at <= now]
+        again = {user for user, at in list(self._again.items()) if at <= now}
         for user in dict.fromkeys([*people.stale_homes(self._site, limit=AT_ONCE), *again]):
             # Marked fresh before drawing, so that a change meanwhile marks it stale again.
-            people.home_published(self._site, user)
-            if not self._publish(user):
+            is_ours = people.home_published(self._site, user)
+            if (is_ours or user in again) and not self._publish(user):
                 return
 
     def _open(self, user: str) -> None:

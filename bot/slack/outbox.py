@@ -165,8 +165,13 @@ class Deliverer:
         """Try the head of one recipient's queue; False when there was nothing to try."""
         try:
             delivery = box.claim(
-                self._site, recipient, now=self._clock.now(), wall=self._wall(), lease=LEASE
-            )
+                self._site, recipient, now=self._clock.now(), wall=self._wall(), lease=LEASE,
+                pace=self.pace,
+            )  # fmt: skip
+        except box.TooSoon as early:
+            with self._lock:
+                self._called_at[recipient] = early.at
+            return False
         except (OperationalError, Busy) as error:
             log.warning("outbox to %s: the database did not answer: %s", recipient, error)
             return False
@@ -219,16 +224,18 @@ class Deliverer:
     def _settle(self, delivery: Delivery, outcome: Outcome, place: Place | None = None) -> None:
         """Note what became of a delivery; what Slack has taken must not be sent once more."""
         now = self._clock.now()
+        # Nobody need know where nobody has to wait for it.
+        called_at = self._called_at.get(delivery.recipient) if self.pace else None
         for _ in range(SETTLE_TRIES - 1):
             try:
-                box.settle(self._site, delivery, outcome, now=now, place=place)
+                box.settle(self._site, delivery, outcome, now=now, place=place, called_at=called_at)
             except (OperationalError, Busy) as error:
                 log.warning("outbox %s: the database did not answer: %s", delivery.ids, error)
                 self._stopping.wait(SETTLE_PAUSE_S)
             else:
                 log.debug("%s to %s", outcome, delivery.recipient)
                 return
-        box.settle(self._site, delivery, outcome, now=now, place=place)
+        box.settle(self._site, delivery, outcome, now=now, place=place, called_at=called_at)
 
     def _fail(self, delivery: Delivery, error: str) -> None:
         box.settle(self._site, delivery, Outcome.FAILED, now=self._clock.now(), error=error)

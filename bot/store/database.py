@@ -123,6 +123,11 @@ class Database:
         #: When it was last waited for in vain, in monotonic seconds.
         self._given_up_at = float("-inf")
 
+    @property
+    def is_of_one_process(self) -> bool:
+        """Whether no second process is to work on it."""
+        return self.backend == "sqlite"
+
     @contextmanager
     def transaction(self, *, exclusive: bool = True, patient: bool = False) -> Iterator[Connection]:
         """A writing transaction: commits on success, rolls back on any exception.

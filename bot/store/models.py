@@ -330,6 +330,14 @@ class Outbox(SQLModel, table=True):
     )
 
 
+class Called(SQLModel, table=True):
+    """When Slack was last called about a recipient, by whichever process: it bounds how often."""
+
+    recipient: str = Field(primary_key=True)
+    #: Real time.
+    at: datetime
+
+
 class Posted(SQLModel, table=True):
     """Where a living message stands, so that it can be edited instead of posted again."""
 
@@ -550,3 +558,15 @@ class Run(SQLModel, table=True):
     settled_at: datetime | None = None
 
     __table_args__ = (Index("run_open", "settled_at"),)
+
+
+class TickClaim(SQLModel, table=True):
+    """Which process does a tick that need be done by one; see bot.services.tick_claims."""
+
+    __tablename__ = "tick_claim"
+
+    name: str = Field(primary_key=True)
+    #: A process, by a name that it made up at its start.
+    holder: str
+    #: Real time until which no other process may take it.
+    until: datetime

@@ -21,7 +21,7 @@ from bot.runners.kubernetes.nodes import SeenNode
 from bot.runners.protocol import Unreachable
 from bot.services import look
 from bot.services.drain import drain
-from bot.services.learn_nodes import learn_nodes, nodes_in_use
+from bot.services.learn_nodes import learn_nodes, nodes_in_use, recall_nodes
 from bot.services.resume import resume
 from bot.services.site import Site
 
@@ -68,6 +68,13 @@ class ClusterNodes:
         if self._learns and seen:
             learn_nodes(self._site, self._merged(seen, now), now=now)
         self._follow(self._troubles(seen), now)
+
+    def follow(self) -> None:
+        """Go on with the nodes that another process learns, which looks in this one's place."""
+        # What this one saw may have changed meanwhile: should its turn come, it is seen anew.
+        self._since.clear()
+        if self._learns:
+            recall_nodes(self._site)
 
     def _merged(self, seen: Iterable[SeenNode], now: datetime) -> tuple[Node, ...]:
         """The nodes as they are to be known: what shows no GPUs, or went, is not forgotten."""

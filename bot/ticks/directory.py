@@ -1,7 +1,7 @@
 """Reading the directories by the clock: network first, then one transaction with what it gave.
 
-Every process reads, and every process makes known what the store holds, whoever read it. What
-one has read whole lately the others do not read again.
+One process reads, and every process makes known what the store holds, whoever read it. What
+was read whole lately is not read again.
 """
 
 from __future__ import annotations
@@ -31,9 +31,17 @@ ADDRESSES_AT_ONCE = 8
 TURN = timedelta(seconds=15)
 
 
+def _always(_name: str, _every: timedelta) -> bool:
+    """There is no other process."""
+    return True
+
+
 @dataclass(frozen=True, slots=True)
 class Directories:
-    """The directories of one site. `password` is LDAP's; `client` asks Slack."""
+    """The directories of one site. `password` is LDAP's; `client` asks Slack.
+
+    `has` says whether it is this process that asks, by the name of a tick and its interval.
+    """
 
     site: Site
     configured: Configured
@@ -41,6 +49,7 @@ class Directories:
     client: WebClient
     password: str = field(repr=False)
     now: Callable[[], datetime]
+    has: Callable[[str, timedelta], bool] = _always
 
     def ticks(self) -> tuple[Tick, ...]:
         """What is to run by the clock; nothing where no group of any directory counts."""
@@ -64,6 +73,11 @@ class Directories:
 
     def match(self) -> None:
         """Ask Slack whose some of the addresses are, and make known what others have found."""
+        if self.has("addresses", TURN):
+            self._ask()
+        self.adopt()
+
+    def _ask(self) -> None:
         wanted = directory.addresses_to_ask(self.site, now=self.now(), limit=ADDRESSES_AT_ONCE)
         found: dict[str, str | None] = {}
         try:
@@ -72,10 +86,10 @@ class Directories:
         except DirectoryError as error:
             log.info("%s", error)
         directory.keep_users(self.site, self.configured, found, now=self.now())
-        self.adopt()
 
     def _turn(self) -> None:
-        self.refresh()
+        if self.has("directories", self.settings.refresh):
+            self.refresh()
         self.match()
 
     def _is_fresh(self, source: Source, groups: Sequence[str]) -> bool:

@@ -107,6 +107,41 @@ def test_one_recipient_gets_about_one_call_a_second(post: Post) -> None:
     assert tried == [2, 0, 1, 0]
 
 
+def test_one_recipient_gets_about_one_call_a_second_from_all_processes_together(
+    post: Post,
+) -> None:
+    for number in range(3):
+        post.write("C0VISION", str(number))
+    one, other = post.deliverer(pace=SECOND), post.deliverer(pace=SECOND)
+    tried = []
+    for deliverer in (one, other, other, one, other, one):
+        tried.append(deliverer.run_once())
+        post.wall.advance(seconds=0.5)
+    assert tried == [1, 0, 1, 0, 1, 0]
+    assert post.texts("C0VISION") == ["0", "1", "2"]
+
+
+def test_what_was_skipped_holds_up_nobody(post: Post) -> None:
+    post.write("C0VISION", "out of date")
+    post.write("C0VISION", "news")
+
+    def render(delivery: Delivery, now: datetime) -> Message | None:
+        message = say_what_it_is_about(delivery, now)
+        return None if message and message.text == "out of date" else message
+
+    post.render = render
+    assert [post.deliverer(pace=SECOND).run_once() for _ in range(2)] == [1, 1]
+    assert post.states() == ["skipped", "sent"]
+
+
+def test_a_process_whose_clock_is_behind_waits_for_no_others(post: Post) -> None:
+    post.write("C0VISION", "first")
+    post.write("C0VISION", "second")
+    post.deliverer(pace=SECOND).run_once()
+    post.wall.advance(hours=-1)
+    assert post.deliverer(pace=SECOND).run_once() == 1
+
+
 def test_a_commit_wakes_the_deliverer_in_the_background(post: Post) -> None:
     deliverer = post.deliverer()
     post.site.database.on_commit(deliverer.wake)
