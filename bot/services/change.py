@@ -6,9 +6,8 @@ runs, preemptors. It refuses what does not fit, so no use-case can forget to che
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import Connection, Insert, bindparam, select, update
 from sqlmodel import col
@@ -19,13 +18,17 @@ from bot.domain.cluster import Cluster, Node
 from bot.domain.window import Window
 from bot.store import models, queries
 from bot.store.calendars import CachedCalendar
+from bot.store.prepared import Inserting, Prepared
 
 #: End of a claim that lasts until further notice, in epoch seconds (31 December 9999).
 OPEN_END = 253_402_214_400
 
 
 _NODE = queries.table_of(models.Node)
-_RAISE = update(_NODE).where(_NODE.c.name == bindparam("node")).values(revision=bindparam("to"))
+_RAISE = Prepared(
+    update(_NODE).where(_NODE.c.name == bindparam("node")).values(revision=bindparam("to"))
+)
+_CLAIM = Inserting(models.Claim, number="id")
 
 
 class DoesNotFit(Exception):
@@ -52,9 +55,9 @@ class Change:
         self.raised = 0
         self._touched: set[str] = set()
 
-    def insert(self, statement: Insert, values: Mapping[str, Any] | None = None) -> int:
-        """Insert one row; return the id it got. `values` where the statement has none."""
-        key = self.connection.execute(statement, values).inserted_primary_key
+    def insert(self, statement: Insert) -> int:
+        """Insert one row; return the id it got."""
+        key = self.connection.execute(statement).inserted_primary_key
         assert key is not None, "one row inserted has one key"
         return int(key[0])
 
@@ -103,7 +106,7 @@ class Change:
             "holder": holder,
             "born": self._touch(share.node),
         }
-        claim_id = self.insert(queries.inserting(models.Claim), values)
+        claim_id = _CLAIM.insert(self.connection, values)
         if share.node in self.revisions:
             self.calendar.add(Claim(claim_id, share.node, start_s, end_s, share.gpus))
 
@@ -136,7 +139,7 @@ class Change:
 
     def _write_revision(self, node: str, revision: int) -> None:
         self.raised += 1
-        self.connection.execute(_RAISE, {"node": node, "to": revision})
+        _RAISE.run(self.connection, {"node": node, "to": revision})
 
 
 def claims_of(connection: Connection, kind: str, holder: int | None) -> list[Claim]:

@@ -9,7 +9,7 @@ from functools import cache
 from operator import attrgetter
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, bindparam, select
+from sqlalchemy import Connection, Row, bindparam, or_, select
 from sqlmodel import col
 
 from bot.domain.actor import Actor
@@ -24,6 +24,7 @@ from bot.domain.window import Window
 from bot.services.change import OPEN_END, claims_of
 from bot.services.site import Site
 from bot.store import models, queries
+from bot.store.prepared import Prepared
 
 #: How many holders a reply names; more would hide the alternatives below them.
 NAMED_BLOCKERS = 3
@@ -90,21 +91,21 @@ def hints_for(connection: Connection, team: str, window: Window) -> Hints:
     keeps the query's cost constant however much the team has booked.
     """
     instants = {"start": window.start, "end": window.end, "until": window.end + HINT_REACH}
-    rows = connection.execute(_near(), {"team": team, **instants})
-    return Hints(frozenset(node for row in rows for node, _gpus in json.loads(row.shares)))
+    found = {shares for (shares,) in _near().rows(connection, {"team": team, **instants})}
+    return Hints(frozenset(node for shares in found for node, _gpus in json.loads(shares)))
 
 
 @cache
-def _near() -> Select[Any]:
+def _near() -> Prepared:
     booking, start, end = models.Booking, queries.instant("start"), queries.instant("end")
-    return (
+    return Prepared(
         select(col(booking.shares))
         .where(
             col(booking.team) == bindparam("team"),
             col(booking.end_at) >= start,
             col(booking.end_at) <= queries.instant("until"),
             col(booking.start_at) <= end,
-            col(booking.state).in_(queries.LIVE),
+            or_(*(col(booking.state) == state for state in queries.LIVE)),
         )
         .order_by(col(booking.end_at))
         .limit(HINT_SAMPLE)

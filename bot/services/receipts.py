@@ -17,13 +17,15 @@ from bot.domain.actor import Actor
 from bot.services.change import Change
 from bot.services.site import Site
 from bot.store import models, queries
+from bot.store.prepared import Inserting, Prepared
 
 #: How long a receipt is kept. Slack's retries come within hours; buttons live on in old messages.
 KEPT = timedelta(days=30)
 
 
 _RECEIPT = queries.table_of(models.Receipt)
-_RESULT = select(_RECEIPT.c.result).where(_RECEIPT.c.key == bindparam("of"))
+_RESULT = Prepared(select(_RECEIPT.c.result).where(_RECEIPT.c.key == bindparam("of")))
+_KEEP = Inserting(models.Receipt)
 
 
 def scoped(key: str | None, actor: Actor, verb: str, subject: object = "") -> str | None:
@@ -35,15 +37,15 @@ def find(change: Change, key: str | None) -> Any | None:
     """What the request with that key led to, as it was given to `keep`; None: it is new."""
     if key is None:
         return None
-    found = change.connection.execute(_RESULT, {"of": key}).scalar_one_or_none()
-    return None if found is None else json.loads(found)
+    found = _RESULT.rows(change.connection, {"of": key})
+    return json.loads(found[0][0]) if found else None
 
 
 def keep(change: Change, key: str | None, result: object) -> None:
     """Remember what the request with that key led to."""
     if key is not None:
         values = {"key": key, "at": change.now, "result": json.dumps(result)}
-        change.connection.execute(queries.inserting(models.Receipt), values)
+        _KEEP.run(change.connection, values)
 
 
 def forget(site: Site, *, now: datetime) -> int:

@@ -24,6 +24,7 @@ from bot.domain.transfer import Transfer
 from bot.services.change import Change
 from bot.services.quiet import held_until
 from bot.store import models, queries
+from bot.store.prepared import Inserting, Prepared
 
 #: The hash that the first record follows.
 FIRST_HASH = "0" * 64
@@ -35,12 +36,14 @@ CAN_WAIT = frozenset({"notice", "entry", "left_team"})
 HOME_KEPT_FRESH = timedelta(days=30)
 
 
-_AUDIT, _OUTBOX = queries.table_of(models.Audit), queries.table_of(models.Outbox)
-_PERSON = queries.table_of(models.Person)
-_LAST = select(_AUDIT.c.seq, _AUDIT.c.hash).order_by(_AUDIT.c.seq.desc()).limit(1)
-_WRITTEN = select(_OUTBOX.c.id).where(_OUTBOX.c.dedupe_key == bindparam("key"))
-_DRAW_AGAIN = (
-    update(_PERSON).where(_PERSON.c.home_opened_at > bindparam("since")).values(home_stale=True)
+_AUDIT, _PERSON = queries.table_of(models.Audit), queries.table_of(models.Person)
+_LAST = Prepared(select(_AUDIT.c.seq, _AUDIT.c.hash).order_by(_AUDIT.c.seq.desc()).limit(1))
+_APPEND = Inserting(models.Audit)
+_POST = Inserting(models.Outbox, number="id", unless="dedupe_key")
+_DRAW_AGAIN = Prepared(
+    update(_PERSON)
+    .where(_PERSON.c.home_opened_at > bindparam("since"), _PERSON.c.home_stale.is_(False))
+    .values(home_stale=True)
 )
 
 
@@ -77,9 +80,10 @@ def record(
     """
     if actor.via:
         after = {**(after or {}), "via": actor.via}
-    last = change.connection.execute(_LAST).one_or_none()
+    last = next(iter(_LAST.rows(change.connection)), None)
+    last_seq, last_hash = last or (0, FIRST_HASH)
     values: dict[str, Any] = {
-        "seq": 1 if last is None else last.seq + 1,
+        "seq": last_seq + 1,
         "at": change.now,
         "actor": actor.name,
         "action": action,
@@ -88,10 +92,10 @@ def record(
         "reason": reason,
         "before": _as_json(before),
         "after": _as_json(after),
-        "previous_hash": FIRST_HASH if last is None else last.hash,
+        "previous_hash": last_hash,
     }
     values["hash"] = record_hash(values)
-    change.connection.execute(queries.inserting(models.Audit), values)
+    _APPEND.run(change.connection, values)
     change.recorded.append(values)
     return int(values["seq"])
 
@@ -207,8 +211,6 @@ def post(
 
     What was written before, by its `dedupe_key`, is not written again.
     """
-    if change.connection.execute(_WRITTEN, {"key": dedupe_key}).first() is not None:
-        return
     values = {
         "dedupe_key": dedupe_key,
         "topic": topic,
@@ -218,7 +220,7 @@ def post(
         "created_at": change.now,
         "held_until": held_until(change, recipient) if topic in CAN_WAIT else None,
     }
-    change.connection.execute(queries.inserting(models.Outbox), values)
+    _POST.run(change.connection, values)
 
 
 def announce(change: Change, topic: str, subject: str, state: str, team: str, user: str) -> None:
@@ -284,7 +286,7 @@ def _refresh_private(change: Change, booking: Booking, seq: int) -> None:
 
 def mark_homes_stale(change: Change) -> None:
     """Have the App Homes that were open lately drawn again."""
-    change.connection.execute(_DRAW_AGAIN, {"since": change.now - HOME_KEPT_FRESH})
+    _DRAW_AGAIN.run(change.connection, {"since": change.now - HOME_KEPT_FRESH})
 
 
 def to_record(row: Row[Any]) -> AuditRecord:

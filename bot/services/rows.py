@@ -18,6 +18,9 @@ from bot.domain.request import BookingRequest
 from bot.domain.transfer import Transfer, TransferState
 from bot.services.change import Change
 from bot.store import models, queries
+from bot.store.prepared import Inserting
+
+_BOOKING = Inserting(models.Booking, number="id")
 
 
 def insert_booking(
@@ -56,7 +59,7 @@ def insert_booking(
         "job": order_to_json(request.job),
         "continues": request.continues,
     }
-    booking_id = change.insert(queries.inserting(models.Booking), values)
+    booking_id = _BOOKING.insert(change.connection, values)
     return Booking(
         id=booking_id,
         owner=owner,
