@@ -49,8 +49,10 @@ def _read_half(text: str, at: int) -> tuple[Fraction, int] | None:
 
 def _read_parts(text: str, at: int) -> tuple[Fraction, int] | None:
     """Parts in falling units: `1d12h`, `1 day and 12 hours`, `1小时30分`."""
-    total, end, smallest = Fraction(0), at, math.inf
     match = _PART.match(text, at)
+    if match is None:
+        return None
+    total, end, smallest = Fraction(0), at, math.inf
     while match and (size := _SECONDS[_unit(match)]) < smallest:
         number = number_of(match["number"]) + (Fraction(1, 2) if match["half"] else 0)
         extra, end = _read_extra(text, match.end(), size, spaced=bool(match["space"]))

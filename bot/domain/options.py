@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from bot.domain.booking import Priority
 from bot.domain.cluster import Cluster
@@ -198,15 +199,25 @@ def _is_time(text: Text, match: re.Match[str], context: Context) -> bool:
 
 def _read_name(text: Text, at: int, known: Iterable[str]) -> tuple[str, int] | None:
     """The longest of the known names that stands at `at`, in any case, maybe in quotes."""
-    quoted = read_quoted(text, at)
-    for name in sorted(known, key=len, reverse=True):
-        if quoted and quoted[0].casefold() == name.casefold():
-            return name, quoted[1]
-        end = at + len(name)
-        same = text.plain[at:end].casefold() == name.casefold()
-        if same and not re.match(r"[A-Za-z0-9_-]", text.plain[end : end + 1]):
-            return name, end
-    return None
+    names, pattern = _names(tuple(known))
+    if quoted := read_quoted(text, at):
+        found, end = quoted
+    elif match := pattern.match(text.plain, at):
+        found, end = match[0], match.end()
+    else:
+        return None
+    name = names.get(found.casefold())
+    return (name, end) if name is not None else None
+
+
+@lru_cache(maxsize=64)
+def _names(known: tuple[str, ...]) -> tuple[dict[str, str], re.Pattern[str]]:
+    """The names by how they are compared, and what finds the longest of them."""
+    longest_first = sorted(known, key=len, reverse=True)
+    pattern = "|".join(map(re.escape, longest_first)) or "(?!)"
+    # Of names that differ only in case, the first is meant.
+    names = {name.casefold(): name for name in reversed(longest_first)}
+    return names, re.compile(rf"(?:{pattern})(?![A-Za-z0-9_-])", re.IGNORECASE)
 
 
 def _read_any_name(text: Text, at: int) -> tuple[str, int] | None:

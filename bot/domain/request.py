@@ -97,6 +97,8 @@ def parse_reserve(
 
 def _check_complete(said: Options, when: When) -> tuple[int, Moment]:
     """The count and the start; a missing part is asked for with the others as typed."""
+    if said.gpus is not None and when.start is not None and (when.length or when.end):
+        return said.gpus, when.start
     length = when.length_phrase or "20h"
     if when.end:
         length = f"until {said.when.end.phrase}"
@@ -105,6 +107,4 @@ def _check_complete(said: Options, when: When) -> tuple[int, Moment]:
         raise Missing(what=MISSING_COUNT, example=example, form_field="gpus")
     if when.start is None:
         raise Missing(what=MISSING_START, example=example, form_field="start")
-    if when.length is None and when.end is None:
-        raise Missing(what=MISSING_LENGTH, example=example, form_field="length")
-    return said.gpus, when.start
+    raise Missing(what=MISSING_LENGTH, example=example, form_field="length")

@@ -34,7 +34,8 @@ def check_shape(
     if not 1 <= gpus <= highest:
         where = chosen.name if chosen else named_model or cluster.name
         raise BadCount(gpus=gpus, highest=highest, where=where)
-    if not spread:
+    # What one node has fits into one model.
+    if not spread and gpus > max(node.gpus for node in nodes):
         _check_one_model(gpus, nodes)
         _check_whole_nodes(gpus, nodes)
     return Shape(gpus, chosen.name if chosen else None, named_model, spread)
@@ -85,7 +86,9 @@ def _check_one_node(node: Node, typed: str | None, model: str | None, *, spread:
 
 
 def _nodes_of(cluster: Cluster, model: str | None) -> tuple[Node, ...]:
-    return tuple(node for node in cluster.nodes if model in (None, node.model))
+    if model is None:
+        return cluster.nodes
+    return tuple(node for node in cluster.nodes if node.model == model)
 
 
 def _by_model(nodes: Iterable[Node]) -> Mapping[str, list[Node]]:

@@ -55,8 +55,13 @@ class When:
     length: timedelta | None
     end: Moment | None
     #: The words, for examples.
-    start_phrase: str = ""
     length_phrase: str = ""
+    start_words: Draft | None = field(default=None, repr=False, compare=False)
+
+    @property
+    def start_phrase(self) -> str:
+        """The words of the start, looked for only where an example needs them."""
+        return "" if self.start_words is None else self.start_words.phrase
 
     @property
     def notes(self) -> tuple[Note, ...]:
@@ -160,7 +165,7 @@ class WhenDraft:
         start = self._resolve_start(whole_day=whole_day) if self.start.words else None
         end = self._resolve_end(start) if self.end.words else None
         self._check_agree(start, end)
-        return When(start, self.length, end, self.start.phrase, self.length_word)
+        return When(start, self.length, end, self.length_word, self.start)
 
     def finish_moment(self, *, whole_day: bool = False) -> Moment:
         """The one moment meant, when nothing but a moment was said."""

@@ -16,6 +16,7 @@ GRACE = timedelta(minutes=5)
 #: Slot lengths the grid supports. They divide a day, so that every day has the same lines, and
 #: are no shorter than an hour, so that a daylight-saving change cannot run the lines backwards.
 SLOT_HOURS = (1, 2, 3, 4, 6, 8, 12, 24)
+_SLOTS = frozenset(timedelta(hours=hours) for hours in SLOT_HOURS)
 
 
 def check_aware(instant: datetime) -> datetime:
@@ -71,7 +72,7 @@ class Grid:
     zone: tzinfo
 
     def __post_init__(self) -> None:
-        if self.slot not in {timedelta(hours=hours) for hours in SLOT_HOURS}:
+        if self.slot not in _SLOTS:
             raise ValueError(f"slot of {self.slot} does not divide a day into whole hours")
 
     @property

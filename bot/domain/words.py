@@ -99,6 +99,8 @@ def read_quoted(text: Text, at: int) -> tuple[str, int] | None:
 
 def number_of(word: str) -> Fraction:
     """The number that `word` says: `12`, `1.5`, `1,5`, `two`, `两`, `二十四`."""
+    if word.isdecimal():
+        return Fraction(int(word))
     if word[0].isdigit():
         return Fraction(word.replace(",", "."))
     if tens := _CHINESE_TENS.fullmatch(word):

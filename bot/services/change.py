@@ -6,8 +6,9 @@ runs, preemptors. It refuses what does not fit, so no use-case can forget to che
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import Connection, Insert, bindparam, select, update
 from sqlmodel import col
