@@ -52,8 +52,8 @@ class Change:
         self.grown: tuple[int, int] | None = None
         #: Its audit records, for the log to tell of once they are committed.
         self.recorded: list[Mapping[str, Any]] = []
-        #: By how much the revisions of all nodes have grown together.
-        self.raised = 0
+        #: Where the books will stand; under the write lock nobody else moves them.
+        self.version = cached.version
         self._touched: set[str] = set()
 
     def insert(self, statement: Insert) -> int:
@@ -139,7 +139,7 @@ class Change:
         return revision
 
     def _write_revision(self, node: str, revision: int) -> None:
-        self.raised += 1
+        self.version = self.version._replace(raised=self.version.raised + 1)
         _RAISE.run(self.connection, {"node": node, "to": revision})
 
 

@@ -28,16 +28,14 @@ def changing(site: Site, now: datetime) -> Iterator[Change]:
     now = check_aware(now).replace(microsecond=0)
     with site.database.transaction() as connection:
         known = site.known
-        cached = known.calendars.fresh(connection, now)
+        cached = known.calendars.fresh(connection, now, latest=True)
         change = Change(known.cluster, connection, cached, now)
         yield change
         if change.grown is not None:
             serve_waitlist(change, *change.grown)
-    if change.revisions != cached.revisions:
-        nodes, total = cached.version
-        version = nodes, total + change.raised
+    if change.version != cached.version:
         known.calendars.adopt(
-            CachedCalendar(change.calendar, change.revisions, version, cached.origin)
+            CachedCalendar(change.calendar, change.revisions, change.version, cached.origin)
         )
     if log.isEnabledFor(logging.INFO):
         for values in change.recorded:

@@ -36,8 +36,7 @@ CAN_WAIT = frozenset({"notice", "entry", "left_team"})
 HOME_KEPT_FRESH = timedelta(days=30)
 
 
-_AUDIT, _PERSON = queries.table_of(models.Audit), queries.table_of(models.Person)
-_LAST = Prepared(select(_AUDIT.c.seq, _AUDIT.c.hash).order_by(_AUDIT.c.seq.desc()).limit(1))
+_PERSON = queries.table_of(models.Person)
 _APPEND = Inserting(models.Audit)
 _POST = Inserting(models.Outbox, number="id", unless="dedupe_key")
 _DRAW_AGAIN = Prepared(
@@ -80,10 +79,8 @@ def record(
     """
     if actor.via:
         after = {**(after or {}), "via": actor.via}
-    last = next(iter(_LAST.rows(change.connection)), None)
-    last_seq, last_hash = last or (0, FIRST_HASH)
     values: dict[str, Any] = {
-        "seq": last_seq + 1,
+        "seq": (change.version.seq or 0) + 1,
         "at": change.now,
         "actor": actor.name,
         "action": action,
@@ -92,10 +89,11 @@ def record(
         "reason": reason,
         "before": _as_json(before),
         "after": _as_json(after),
-        "previous_hash": last_hash,
+        "previous_hash": change.version.hash or FIRST_HASH,
     }
     values["hash"] = record_hash(values)
     _APPEND.run(change.connection, values)
+    change.version = change.version._replace(seq=values["seq"], hash=values["hash"])
     change.recorded.append(values)
     return int(values["seq"])
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, CursorResult, Select, or_, select
+from sqlalchemy import Connection, CursorResult, Select, bindparam, or_, select, text
 from sqlmodel import col
 
 from bot.domain.calendar import Calendar, Claim
@@ -21,21 +21,41 @@ from bot.domain.cluster import Cluster
 from bot.domain.lattice import Lattice
 from bot.store import models
 from bot.store.database import Database
+from bot.store.prepared import Prepared
+from bot.store.queries import table_of
 
 #: How far behind `now` the calendar begins; it is loaded anew when it lags by a day more.
 PAST = timedelta(days=1)
 
 #: What tells a cache whether it is behind; read at the beginning of everything. Revisions only
 #: grow and rows of nodes are never deleted, so where both numbers are the same all revisions are.
-VERSION = "SELECT count(*), sum(revision) FROM node"
+#: The hash of the last audit record stands for all that came before it: a crash of PostgreSQL may
+#: undo what was seen but not acknowledged, and then revisions grow again to the same numbers.
+VERSION = (
+    "SELECT count(*), sum(revision), (SELECT max(seq) FROM audit),"
+    " (SELECT hash FROM audit ORDER BY seq DESC LIMIT 1) FROM node"
+)
 #: What tells it where it is behind.
 REVISIONS = "SELECT name, revision FROM node"
 
-#: What VERSION gives: how many nodes there are, and the sum of their revisions.
-Version = tuple[int, int]
-
 #: id, node, start, end, GPUs; what `Calendar.load` reads by the hundred thousand.
 ClaimRow = tuple[int, str, int, int, int]
+
+
+_VERSION = Prepared(text(VERSION))
+_AUDIT = table_of(models.Audit)
+_HASH = Prepared(select(_AUDIT.c.hash).where(_AUDIT.c.seq == bindparam("of")))
+
+
+class Version(NamedTuple):
+    """What VERSION gives."""
+
+    nodes: int
+    #: The sum of their revisions.
+    raised: int
+    #: The last audit record and its hash; None: there is none.
+    seq: int | None = None
+    hash: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,13 +88,23 @@ class CalendarCache:
         self._lock = threading.Lock()
         self._cached: CachedCalendar | None = None
 
-    def fresh(self, connection: Connection, now: datetime) -> CachedCalendar:
-        """The calendar as `connection`'s transaction sees it; callers fork before changing it."""
+    def fresh(
+        self, connection: Connection, now: datetime, *, latest: bool = False
+    ) -> CachedCalendar:
+        """The calendar as `connection`'s transaction sees it; callers fork before changing it.
+
+        `latest`: nobody else can have written since, as inside of a writing transaction.
+        """
         cached = self._cached if self._cached and self._cached.covers(now) else None
-        (version,) = plain_rows(connection.exec_driver_sql(VERSION))
+        version = Version(*_VERSION.rows(connection)[0])
         if cached is not None and cached.version == version:
             return cached
-        seen = self._seen(connection)
+        seen = self._seen(connection, version)
+        if cached is not None and not _has_come_from(connection, cached.version):
+            found = self._load(connection, seen, now)
+            # Or else the snapshot may just be from before what the cache has seen.
+            is_undone = latest or (version.seq or 0) >= (cached.version.seq or 0)
+            return self.adopt(found, replaces=True) if is_undone else found
         if cached is not None and _is_ahead(seen.revisions, cached.revisions):
             return self.adopt(self._catch_up(connection, cached, seen))
         if cached is not None and cached.revisions.keys() == seen.revisions.keys():
@@ -93,23 +123,28 @@ class CalendarCache:
         with database.snapshot() as connection:
             return self.fresh(connection, now).calendar
 
-    def adopt(self, candidate: CachedCalendar) -> CachedCalendar:
-        """Make `candidate` the shared calendar unless a newer one is already there."""
+    def adopt(self, candidate: CachedCalendar, *, replaces: bool = False) -> CachedCalendar:
+        """Make `candidate` the shared calendar unless a newer one is already there.
+
+        `replaces`: what is there is not worth keeping.
+        """
         with self._lock:
             current = self._cached
             if (
                 current is None
+                or replaces
                 or current.origin != candidate.origin
                 or _is_ahead(candidate.revisions, current.revisions)
             ):
                 self._cached = candidate
         return candidate
 
-    def _seen(self, connection: Connection) -> _Seen:
+    def _seen(self, connection: Connection, version: Version) -> _Seen:
         """Where the books stand, by the one statement that says it all."""
         rows = plain_rows(connection.exec_driver_sql(REVISIONS))
         revisions = {name: revision for name, revision in rows if name in self._names}
-        return _Seen(revisions, (len(rows), sum(revision for _, revision in rows)))
+        raised = sum(revision for _, revision in rows)
+        return _Seen(revisions, version._replace(nodes=len(rows), raised=raised))
 
     def _catch_up(
         self, connection: Connection, cached: CachedCalendar, seen: _Seen
@@ -155,6 +190,11 @@ def plain_rows(result: CursorResult[*tuple[Any, ...]]) -> Sequence[Any]:
     """
     with result:
         return result.cursor.fetchall() if result.cursor is not None else ()
+
+
+def _has_come_from(connection: Connection, version: Version) -> bool:
+    """Whether the books, as the transaction sees them, go on from where they stood then."""
+    return version.seq is None or _HASH.rows(connection, {"of": version.seq}) == [(version.hash,)]
 
 
 def _is_ahead(new: Mapping[str, int], old: Mapping[str, int]) -> bool:

@@ -62,6 +62,9 @@ class Kind(Protocol):
     ) -> str:
         """The statement that begins a writing transaction."""
 
+    def make_durable(self, connection: Connection, *, exclusive: bool) -> None:
+        """Return when what `connection` has just committed outlives a crash."""
+
     def begin_reading(self, connection: Connection, wait_ms: int) -> str:
         """The statement that begins a snapshot."""
 
@@ -139,10 +142,14 @@ class Database:
         wait_ms = PATIENT_WAIT_MS if patient else LOCK_WAIT_MS
         deadline = time.monotonic() + wait_ms / 1000
         begin = partial(self._kind.begin_writing, exclusive=exclusive, patient=patient)
-        with self._in_line(exclusive=exclusive), self._our_own_errors(), ExitStack() as stack:
+        with self._our_own_errors(), ExitStack() as place, ExitStack() as stack:
+            place.enter_context(self._in_line(exclusive=exclusive))
             connection = self._begun(stack, deadline, begin)
             yield connection
             self._commit(connection)
+            # Where waiting for the disk is a step of its own, the next writer works meanwhile.
+            place.close()
+            self._make_durable(connection, exclusive=exclusive)
         self._tell_listeners()
 
     @contextmanager
@@ -242,6 +249,14 @@ class Database:
                 log.warning("the database went away during a commit: %s", error.orig)
                 raise Uncertain from error
             raise
+
+    def _make_durable(self, connection: Connection, *, exclusive: bool) -> None:
+        try:
+            self._kind.make_durable(connection, exclusive=exclusive)
+        except DBAPIError as error:
+            connection.invalidate()
+            log.warning("the database did not say that a commit is on disk: %s", error.orig)
+            raise Uncertain from error
 
     @contextmanager
     def _our_own_errors(self) -> Iterator[None]:

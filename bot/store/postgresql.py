@@ -7,6 +7,12 @@ node. It is taken before the first reading statement, and READ COMMITTED gives e
 view of its own, so what is read after it is what the writer before has committed. (REPEATABLE READ
 would keep the view from before the wait.)
 
+No disk is waited for with that lock: such a transaction commits with synchronous_commit off, which
+gives the lock to the next writer, and then waits until the log is on disk (`make_durable`). Several
+writers share that wait. Nothing is acknowledged before; what commits in the meantime lies behind it
+in the log, so nobody's durable change rests on one that a crash has undone. For that moment readers
+may see what a crash could still undo.
+
 The tables hold that nobody is promised what somebody else has, by constraints of their own: see
 the migration 0007_postgresql.
 """
@@ -15,9 +21,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, create_engine, event
+from sqlalchemy import Connection, create_engine, event, text
 from sqlalchemy.engine import URL, Engine
 from sqlalchemy.exc import DBAPIError
+
+from bot.store.prepared import Prepared
 
 if TYPE_CHECKING:
     import psycopg
@@ -88,7 +96,19 @@ def begin_writing(_connection: Connection, wait_ms: int, *, exclusive: bool, pat
     if exclusive:
         # The limit on statements is for what is done with the lock, not for waiting for it.
         begin += f" SET LOCAL statement_timeout = 0; SELECT pg_advisory_xact_lock({WRITING});"
+        begin += " SET LOCAL synchronous_commit = off;"
     return f"{begin} SET LOCAL statement_timeout = {statement_ms}"
+
+
+#: A transaction that writes to the log and nowhere else; its commit waits for the disk (or, where
+#: that is set up, for a standby), and with it for everything before it in the log.
+_TO_DISK = Prepared(text("SELECT pg_logical_emit_message(true, 'gpubot', '')"))
+
+
+def make_durable(connection: Connection, *, exclusive: bool) -> None:
+    """Return when what `connection` has just committed outlives a crash."""
+    if exclusive:
+        _TO_DISK.run(connection)
 
 
 def begin_reading(_connection: Connection, _wait_ms: int) -> str:

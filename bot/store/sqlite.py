@@ -39,6 +39,11 @@ def begin_writing(connection: Connection, wait_ms: int, *, exclusive: bool, pati
     return "BEGIN IMMEDIATE"
 
 
+def make_durable(_connection: Connection, *, exclusive: bool) -> None:
+    """Do nothing: with synchronous=FULL a commit has waited for the disk."""
+    del exclusive
+
+
 def begin_reading(connection: Connection, wait_ms: int) -> str:
     """The statement that begins a snapshot."""
     # A writer may have left this pooled connection with the little that was left to it.

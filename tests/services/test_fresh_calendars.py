@@ -6,11 +6,12 @@ import random
 from contextlib import suppress
 from datetime import timedelta
 
+import pytest
 from builders import ADMIN, NODES, NOW, actor, cluster, request
-from sqlalchemy import event
+from sqlalchemy import event, text
 
 from bot.domain.cluster import Node
-from bot.domain.errors import BookingError
+from bot.domain.errors import BookingError, Conflict
 from bot.services.cancel import cancel
 from bot.services.drain import drain
 from bot.services.reserve import reserve
@@ -50,7 +51,7 @@ def test_each_of_two_processes_sees_at_once_what_the_other_wrote(open_site):
             change_something(rng.choice((ours, theirs)), rng)
         reader = rng.choice((ours, theirs))
         assert current(reader).tracks == loaded(reader).tracks
-    nodes, changes = site_version(ours)
+    nodes, changes, *_ = site_version(ours)
     assert nodes == len(NODES)
     assert changes > 10
 
@@ -74,6 +75,42 @@ def test_a_snapshot_from_before_the_last_change_is_served_as_it_was(open_site):
         assert ours.calendars.fresh(connection, NOW).calendar.tracks == before.tracks
     assert after.tracks != before.tracks
     assert current(ours) is after
+
+
+def undo(site, booking):
+    """Take back the last booking as a crash of PostgreSQL may, before it was acknowledged."""
+    about = {"booking": booking.id, "node": booking.shares[0].node}
+    with site.database.transaction() as connection:
+        for statement in (
+            "DELETE FROM claim WHERE holder = :booking",
+            "DELETE FROM audit WHERE booking = :booking",
+            "UPDATE node SET revision = revision - 1 WHERE name = :node",
+        ):
+            connection.execute(text(statement), about)
+
+
+@pytest.mark.parametrize("before", [0, 1])
+def test_what_a_crash_has_undone_is_forgotten(open_site, before):
+    ours, theirs = open_site(cluster()), open_site(cluster())
+    for _ in range(before):
+        reserve(theirs, actor(ADMIN), request(1, node="gpu-01", team="nlp"), now=NOW)
+    undone = reserve(ours, actor(ADMIN), request(2, node="gpu-01", team="nlp"), now=NOW)
+    seen = site_version(ours)
+    undo(ours, undone)
+    theirs = open_site(cluster())
+    reserve(theirs, actor(ADMIN), request(3, node="gpu-01", team="nlp"), now=NOW)
+    assert site_version(ours)[:3] == seen[:3]
+    assert current(ours).tracks == loaded(ours).tracks
+    with pytest.raises(Conflict):
+        reserve(ours, actor(ADMIN), request(2, node="gpu-01", team="nlp"), now=NOW)
+
+
+def test_a_writer_forgets_at_once_what_a_crash_has_undone(open_site):
+    ours = open_site(cluster())
+    reserve(ours, actor(ADMIN), request(1, node="gpu-01", team="nlp"), now=NOW)
+    undo(ours, reserve(ours, actor(ADMIN), request(3, node="gpu-01", team="nlp"), now=NOW))
+    reserve(ours, actor(ADMIN), request(3, node="gpu-01", team="nlp"), now=NOW)
+    assert current(ours).tracks == loaded(ours).tracks
 
 
 def test_a_process_that_knows_more_nodes_and_one_that_knows_fewer_see_the_same(open_site):
