@@ -13,8 +13,8 @@ from benchmarks.sites import Sites
 
 #: Each a module with `measure(sites, quick=…)`, in the order in which they run.
 GROUPS = (
-    "search", "reserve", "http", "preemption", "waitlist", "ticks", "process", "calendar_data",
-    "report", "history",
+    "search", "reserve", "postgresql", "http", "preemption", "waitlist", "ticks", "process",
+    "calendar_data", "report", "history",
 )  # fmt: skip
 
 

@@ -26,6 +26,7 @@ def changing(site: Site, now: datetime) -> Iterator[Change]:
     gave up is offered to those who wait before it commits (design: "Waitlist").
     """
     now = check_aware(now).replace(microsecond=0)
+    site.calendars.prepare(site.database, now)
     with site.database.transaction() as connection:
         known = site.known
         cached = known.calendars.fresh(connection, now, latest=True)

@@ -123,6 +123,12 @@ class CalendarCache:
         with database.snapshot() as connection:
             return self.fresh(connection, now).calendar
 
+    def prepare(self, database: Database, now: datetime) -> None:
+        """Load a first calendar, if there is none: not while everybody waits for the write lock."""
+        if not (self._cached and self._cached.covers(now)):
+            with database.snapshot() as connection:
+                self.fresh(connection, now)
+
     def adopt(self, candidate: CachedCalendar, *, replaces: bool = False) -> CachedCalendar:
         """Make `candidate` the shared calendar unless a newer one is already there.
 
