@@ -80,9 +80,14 @@ def check_may_keep(cluster: Cluster, actor: Actor, booking: Booking) -> None:
     Whoever is in no team any more may give up what they have booked, and no more than that.
     """
     check_may_change(cluster, actor, booking)
+    check_in_a_team(cluster, actor, booking.team)
+
+
+def check_in_a_team(cluster: Cluster, actor: Actor, concerned: str) -> None:
+    """Raise NotAllowed, naming the leads of the team `concerned`, for people without any team."""
     if actor.is_bot or cluster.teams_of(actor.name) or cluster.is_admin(actor.name):
         return
-    team = cluster.team(booking.team)
+    team = cluster.team(concerned)
     able = {*(team.leads if team else ()), *cluster.admins}
     raise NotAllowed(
         rule=Note(

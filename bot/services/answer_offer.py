@@ -50,12 +50,14 @@ QUEUE_PAUSE = timedelta(minutes=30)
 def accept_offer(site: Site, actor: Actor, offer_id: int, *, now: datetime) -> Booking:
     """Turn an offer into a booking; accepting again gives the same booking.
 
-    Raises WrongState when it has expired or was answered otherwise, NotAllowed to strangers.
+    Raises WrongState when it has expired or was answered otherwise, NotAllowed to strangers and
+    to people who are in no team any more.
     """
     with changing(site, now) as change:
         offer = load_offer(change, offer_id)
         entry = load_entry(change, offer.entry)
         check_may_answer(change.cluster, actor, entry)
+        policy.check_in_a_team(change.cluster, actor, entry.team)
         if offer.state is OfferState.ACCEPTED and offer.booking is not None:
             return load_booking(change, offer.booking)
         _check_open(_fairly(change, offer), change.now)
