@@ -41,6 +41,7 @@ from bot.slack.app import Listeners, build_app
 from bot.slack.clients import background_client, interactive_client
 from bot.slack.context import Message, Picture, View
 from bot.slack.homes import Homes
+from bot.slack.incoming import Incoming
 from bot.slack.outbox import PACE, Deliverer
 from bot.slack.pictures import Pictures
 from bot.slack.probe import Probe
@@ -255,7 +256,7 @@ class Bot:
 
     def _web_side(self, app: App) -> FastAPI:
         return build_web(
-            app if self.settings.signing_secret else None,
+            Incoming(app, secret).answer if (secret := self.settings.signing_secret) else None,
             self.problems,
             self.site,
             self._now,

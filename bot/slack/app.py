@@ -27,6 +27,7 @@ from bot.slack import router
 from bot.slack.answers import Answers, to_body
 from bot.slack.context import Call, Form, FormErrors, FormUpdate, Press, Reply
 from bot.slack.profiles import Profiles
+from bot.slack.shapes import USER
 
 Body = Mapping[str, Any]
 
@@ -137,6 +138,8 @@ class Listeners:
         )
 
     def _common(self, user: str) -> dict[str, Any]:
+        if not USER.fullmatch(user):
+            raise ValueError(user[:40])
         logs.note(user=user)
         return {
             "site": self._site,

@@ -267,7 +267,7 @@ def unpack_page(value: str) -> tuple[int, datetime | None]:
 def _object(value: str) -> dict[str, Any]:
     try:
         fields = json.loads(value)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise StaleButton from error
     if not isinstance(fields, dict):
         raise StaleButton

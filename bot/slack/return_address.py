@@ -15,6 +15,8 @@ from bot.slack.context import Call, Form, Press
 
 #: What private_metadata may hold.
 METADATA = 3000
+#: No id is larger, in any database.
+LARGEST_ID = 2**31 - 1
 #: How the action_id of a button ends that is one of a list: what it leads to must not take the
 #: place of the whole list.
 IN_LIST = ":row"
@@ -44,9 +46,15 @@ def metadata(view: Mapping[str, Any]) -> dict[str, Any]:
     """What a window carries; empty when it carries nothing of ours."""
     try:
         kept = json.loads(view.get("private_metadata") or "{}")
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return kept if isinstance(kept, dict) else {}
+
+
+def id_kept(kept: Mapping[str, Any], name: str) -> int | None:
+    """The id that a window carries by that name; None: none that anything could have."""
+    value = kept.get(name)
+    return value if isinstance(value, int) and 0 < value <= LARGEST_ID else None
 
 
 def to_metadata(call: Call, data: Mapping[str, Any]) -> str:

@@ -27,7 +27,7 @@ from bot.slack.blocks import modal
 from bot.slack.blocks.build import context, message
 from bot.slack.commands.help import unknown
 from bot.slack.context import Call, Form, FormAnswer, FormUpdate, Press, Reply
-from bot.slack.ids import ActionId, CallbackId
+from bot.slack.ids import ActionId
 from bot.slack.payload import StaleButton
 from bot.slack.registry import ACTIONS, SUBMISSIONS, VERBS, verbs_like
 from bot.slack.return_address import ReturnAddress, return_address
@@ -75,7 +75,7 @@ def run_action(press: Press) -> Reply | None:
 def run_submission(form: Form) -> FormAnswer:
     """Answer a submitted form."""
     try:
-        answer = SUBMISSIONS[CallbackId(form.callback_id)](form)
+        answer = _run_form(form)
     except BookingError as error:
         answer = refusals.in_form(form, error)
     except Exception:
@@ -112,6 +112,13 @@ def _run_press(press: Press) -> Reply | None:
     if run is None:
         raise StaleButton
     return run(press)
+
+
+def _run_form(form: Form) -> FormAnswer:
+    run = next((run for name, run in SUBMISSIONS.items() if name == form.callback_id), None)
+    if run is None:
+        raise StaleButton
+    return run(form)
 
 
 def _unknown(call: Call, word: str, rest: str) -> Reply:

@@ -35,11 +35,14 @@ LONGEST_TEXT, LONGEST_LABEL, MOST_LABELS = 1000, 200, 40
 
 
 def _cut(value: object) -> object:
-    return value[:LONGEST_TEXT] if isinstance(value, str) else value
+    """Text of a bearable length that every database can keep: JSON may say what is no text."""
+    if not isinstance(value, str):
+        return value
+    return value[:LONGEST_TEXT].encode("utf-8", "replace").decode().replace("\0", "?")
 
 
 Text = Annotated[str, BeforeValidator(_cut)]
-Texts = Annotated[dict[str, Text], Field(max_length=200)]
+Texts = Annotated[dict[Text, Text], Field(max_length=200)]
 
 
 class Alert(BaseModel):

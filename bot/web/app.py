@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from fastapi import FastAPI
-from slack_bolt import App as BoltApp
 
 from bot.services.site import Site
 from bot.web import problems as problem_details
@@ -27,7 +26,7 @@ from bot.web.open_id import OpenId
 from bot.web.report import report_routes
 from bot.web.run_logs import ShownLogs, run_log_routes
 from bot.web.sign_in import sign_in_routes
-from bot.web.slack_requests import SlackRequests
+from bot.web.slack_requests import Slack, SlackRequests
 
 
 def _nobody(_user: str) -> None:
@@ -35,7 +34,7 @@ def _nobody(_user: str) -> None:
 
 
 def build_web(
-    bolt: BoltApp | None,
+    slack: Slack | None,
     problems: Callable[[], Sequence[str]],
     site: Site,
     now: Callable[[], datetime],
@@ -50,7 +49,7 @@ def build_web(
 ) -> FastAPI:
     """The web application.
 
-    `bolt` answers `/slack/events`; None refuses everything there, because without a signing
+    `slack` answers `/slack/events`; None refuses everything there, because without a signing
     secret nothing can be proved to come from Slack. `problems` says why gpubot is not ready;
     empty when it is. `now` is the bot's clock, aware UTC. `open_id` signs people in with Slack;
     None: only links do. `welcome` is told who signed in. `github_secret` proves that a webhook
@@ -63,7 +62,7 @@ def build_web(
     access = Access(site, now)
     metrics = metrics or Metrics(site, now, Sources())
     web.add_middleware(Timed, decided=metrics.decided)
-    web.add_middleware(SlackRequests, bolt=bolt)
+    web.add_middleware(SlackRequests, slack=slack)
     web.include_router(notice_routes(site, access, now))
     web.include_router(api_routes(site, access, now))
     web.include_router(docs_routes(site, access))

@@ -1,4 +1,4 @@
-"""`POST /slack/events`: what Slack sends over HTTP, answered by Bolt.
+"""`POST /slack/events`: what Slack sends over HTTP, answered elsewhere.
 
 It stands before FastAPI's routes: most of what gpubot is asked comes this way, and somebody waits
 for each answer. Finding the route, solving its dependencies and handing over to a thread took
@@ -9,14 +9,12 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from contextvars import Context, copy_context
 from dataclasses import dataclass
 from queue import SimpleQueue
 
-from slack_bolt import App
-from slack_bolt.request import BoltRequest
 from slack_bolt.response import BoltResponse
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
@@ -25,20 +23,22 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from bot.web.problems import of_http
 
 PATH = "/slack/events"
+#: Answers a request of Slack's, given its body, query and headers; it checks the signature.
+Slack = Callable[[str, str, Mapping[str, str]], BoltResponse]
 #: So many requests are answered at once. Most wait for nothing but the database; those that ask
 #: Slack for something may wait two seconds, and must not hold up the others.
 THREADS = 16
 
 
 class SlackRequests:
-    """ASGI: has `bolt` answer what comes to PATH, and passes everything else on to `app`.
+    """ASGI: has `slack` answer what comes to PATH, and passes everything else on to `app`.
 
-    `bolt` None: everything there is refused.
+    `slack` None: everything there is refused.
     """
 
-    def __init__(self, app: ASGIApp, bolt: App | None) -> None:
+    def __init__(self, app: ASGIApp, slack: Slack | None) -> None:
         self._app = app
-        self._answering = None if bolt is None else Answering(bolt)
+        self._answering = None if slack is None else Answering(slack)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer the request, or pass it on."""
@@ -55,12 +55,14 @@ class SlackRequests:
             return of_http(error).response()
         if self._answering is None:
             return JSONResponse({"error": "no signing secret is configured"}, 401)
-        return _to_response(await self._answering.answer(_to_bolt(scope, body)))
+        return _to_response(await self._answering.answer(scope, body))
 
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
-    request: BoltRequest
+    body: str
+    query: str
+    headers: Mapping[str, str]
     #: What lines of the log say of it.
     context: Context
     loop: asyncio.AbstractEventLoop
@@ -68,23 +70,24 @@ class _Asked:
 
 
 class Answering:
-    """Bolt on THREADS threads. They are daemons: a hanging one cannot keep the program from ending.
+    """`slack` on THREADS threads, all daemons: a hanging one cannot keep the program from ending.
 
     Threads of its own are handed a request in a tenth of the time that asyncio's or AnyIO's take.
     """
 
-    def __init__(self, bolt: App) -> None:
-        self._bolt = bolt
+    def __init__(self, slack: Slack) -> None:
+        self._slack = slack
         self._asked: SimpleQueue[_Asked] = SimpleQueue()
         self._threads: list[threading.Thread] = []
 
-    async def answer(self, request: BoltRequest) -> BoltResponse:
-        """What Bolt answers to `request`; raises what it raises."""
+    async def answer(self, scope: Scope, body: str) -> BoltResponse:
+        """What is answered to the request; raises what that raises."""
         loop = asyncio.get_running_loop()
         if not self._threads:
             self._start()
         future: asyncio.Future[BoltResponse] = loop.create_future()
-        self._asked.put(_Asked(request, copy_context(), loop, future))
+        query, headers = scope["query_string"].decode("latin-1"), _headers(scope)
+        self._asked.put(_Asked(body, query, headers, copy_context(), loop, future))
         return await future
 
     def _start(self) -> None:
@@ -100,7 +103,7 @@ class Answering:
             asked = self._asked.get()
             try:
                 answer: BoltResponse | BaseException = asked.context.run(
-                    self._bolt.dispatch, asked.request
+                    self._slack, asked.body, asked.query, asked.headers
                 )
             except BaseException as error:  # noqa: BLE001 - raised again where it is waited for
                 answer = error
@@ -132,11 +135,8 @@ async def _body(receive: Receive) -> str:
         raise HTTPException(400, "The body is not text.") from None
 
 
-def _to_bolt(scope: Scope, body: str) -> BoltRequest:
-    headers: dict[str, str | Sequence[str]] = {
-        name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]
-    }
-    return BoltRequest(body=body, query=scope["query_string"].decode("latin-1"), headers=headers)
+def _headers(scope: Scope) -> Mapping[str, str]:
+    return {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
 
 
 def _to_response(answer: BoltResponse) -> Response:

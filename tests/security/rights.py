@@ -79,9 +79,13 @@ class Attempt:
         return ACTIONS[action](press)
 
     def submits(
-        self, callback: CallbackId, opener: str | None, opening: Callable[[Attempt], object], **fields: Any
+        self,
+        callback: CallbackId,
+        opener: str | None,
+        opening: Callable[[Attempt], object],
+        **fields: Any,
     ) -> object:
-        """A form that was opened for `opener`, who may (None: this person); submitted by this one."""
+        """A form that was opened for `opener` (None: this person), submitted by this person."""
         other = Attempt(Talk(self.talk.site, opener or self.talk.user), self.things)
         opening(other)
         window = other.talk.window
@@ -122,7 +126,12 @@ def _button(action: ActionId, right: str, effect: Effect, value: object = "") ->
 
 
 def _form(
-    callback: CallbackId, right: str, opener: str | None, opening: Try, name: str = "", **fields: Any
+    callback: CallbackId,
+    right: str,
+    opener: str | None,
+    opening: Try,
+    name: str = "",
+    **fields: Any,
 ) -> Deed:
     return Deed(
         f"form {callback}{name}",
@@ -151,10 +160,9 @@ SHOWS, OPENS, CHANGES = Effect.SHOWS, Effect.OPENS, Effect.CHANGES
 A, C = ActionId, CallbackId
 REASON = {"reason": "the node is needed"}
 TONIGHT_S = int(TONIGHT.timestamp())
-ORDER = '{"n":1,"p":2,"w":[[%d,%d]]}' % (TONIGHT_S, TONIGHT_S + 7200)
-TAKEN = '{"n":8,"on":"bob-1","w":[[%d,%d]]}' % (TONIGHT_S, TONIGHT_S + 7200)
-WISH = '{"n":8,"p":2,"on":"bob-4","l":7200,"a":%d,"b":%d}' % (TONIGHT_S, TONIGHT_S + 14400)
-IN_TWO_HOURS = "2026-11-26T00:00+08:00"
+ORDER = f'{{"n":1,"p":2,"w":[[{TONIGHT_S},{TONIGHT_S + 7200}]]}}'
+TAKEN = f'{{"n":8,"on":"bob-1","w":[[{TONIGHT_S},{TONIGHT_S + 7200}]]}}'
+WISH = f'{{"n":8,"p":2,"on":"bob-4","l":7200,"a":{TONIGHT_S},"b":{TONIGHT_S + 14400}}}'
 
 
 def _reserve_field(attempt: Attempt) -> object:

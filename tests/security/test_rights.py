@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
@@ -10,13 +10,12 @@ import pytest
 from clients import client
 from rights import DEEDS, RIGHTS, Attempt, Deed, Effect
 from talk import Talk
-from town_of_roles import NOW, ROLES, Pristine, Things, Watch, build
+from town_of_roles import NOW, ROLES, Pristine, Watch, build
 
 from bot.domain.errors import BookingError, NotAllowed
 from bot.main import WebServer
 from bot.runners.archive import FolderArchive
 from bot.runners.run_logs import RunLogs
-from bot.services.site import Site
 from bot.slack.ids import ActionId, CallbackId
 from bot.slack.registry import VERBS
 from bot.web.app import build_web

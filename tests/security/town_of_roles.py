@@ -19,11 +19,12 @@ from databases import new_database
 from bot.domain.access import Scope, TokenKind
 from bot.domain.booking import Priority, Shape
 from bot.domain.cluster import Cluster, Node, Team
-from bot.services.drain import drain
-from bot.services.feed import FeedKind, FeedTarget
 from bot.domain.job import Job, JobOrder, JobTemplate
 from bot.domain.wait_request import WaitRequest
 from bot.services.cancel import cancel
+from bot.services.drain import drain
+from bot.services.feed import FeedKind, FeedTarget
+from bot.services.join_waitlist import join_waitlist
 from bot.services.keep_time import keep_time
 from bot.services.look_waiting import open_offer_of
 from bot.services.nodes import sync_nodes
@@ -35,7 +36,6 @@ from bot.services.site import Site
 from bot.services.subscribe import subscribe
 from bot.services.tokens import create_token
 from bot.services.transfer import offer_transfer
-from bot.services.join_waitlist import join_waitlist
 from bot.store.database import Database
 
 EVE, FINN, LENA, URSULA, BOT = "U0EVE", "U0FINN", "U0LENA", "U0URSULA", "U0GPUBOT"
@@ -152,9 +152,7 @@ def _over(site: Site, owner: str, node: str) -> int:
 
 def _things(site: Site, owner: str, nodes: str, over: int) -> Things:
     who, until = actor(owner), (TONIGHT - NOW) / HOURS
-    reserved = reserve(
-        site, who, replace(request(2, node=f"{nodes}-1"), job=JOB), now=NOW
-    )
+    reserved = reserve(site, who, replace(request(2, node=f"{nodes}-1"), job=JOB), now=NOW)
     active = reserve(
         site, who, replace(request(2, NOW, until, node=f"{nodes}-1"), job=JOB), now=NOW
     )

@@ -23,6 +23,7 @@ from bot.config.settings import Settings
 from bot.main import Bot, WebServer
 from bot.sandbox import Sandbox, SandboxChannel, SandboxUser
 from bot.services.site import Site
+from bot.slack.incoming import Incoming
 from bot.store.database import Database
 from bot.web.app import build_web
 from bot.web.headers import LARGEST_BODY
@@ -70,7 +71,8 @@ def served(
 ) -> Iterator[httpx.Client]:
     """A client of the web side, which listens on a free port."""
     site = Site.open(Database("sqlite:///never-opened.db"), builders.cluster())
-    server = WebServer(build_web(bolt, problems, site, lambda: builders.NOW), "127.0.0.1", 0)
+    slack = None if bolt is None else Incoming(bolt, SECRET).answer
+    server = WebServer(build_web(slack, problems, site, lambda: builders.NOW), "127.0.0.1", 0)
     server.start()
     try:
         with client(server.address) as made:

@@ -14,7 +14,7 @@ from bot.slack.blocks.build import option, section
 from bot.slack.context import Block, Call, Form
 from bot.slack.ids import BlockId
 from bot.slack.payload import unpack_id
-from bot.slack.return_address import metadata
+from bot.slack.return_address import id_kept, metadata
 
 #: Said where a menu cannot hold all of them.
 SOME = N_("Your next {n} are listed. Name another one by its id, as in `/gpu show B142`.")
@@ -61,8 +61,8 @@ def data_of(booking: Booking | None) -> dict[str, int]:
 
 def booking_of(form: Form) -> int:
     """The id of the booking that a submitted form is about. Raises Missing, StaleButton."""
-    kept = metadata(form.view).get("booking")
-    if isinstance(kept, int):
+    kept = id_kept(metadata(form.view), "booking")
+    if kept is not None:
         return kept
     chosen = forms.chosen(form.values, BlockId.BOOKING)
     if not chosen:

@@ -114,7 +114,7 @@ def submitted(form: Form) -> FormAnswer:
     done = drain(
         form.site,
         form.actor,
-        str(metadata(form.view)["node"]),
+        str(metadata(form.view).get("node", "")),
         until=forms.picked_moment(form.values, BlockId.UNTIL),
         reason=forms.typed(form.values, BlockId.REASON),
         now=form.now,

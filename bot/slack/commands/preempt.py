@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from bot.domain.booking import booking_label
 from bot.domain.errors import N_, Conflict, InputError, InThePast
 from bot.domain.policy import LONGEST_REASON
@@ -60,14 +63,14 @@ def press_preempt(press: Press) -> Reply | None:
 def submitted(form: Form) -> FormAnswer:
     """Take the GPUs as agreed; when others would have to go by now, show that first."""
     kept = metadata(form.view)
-    request, expected = _asked(form, str(kept.get("ask", ""))), kept.get("expected")
+    request, expected = _asked(form, str(kept.get("ask", ""))), _expected(kept)
     reason = forms.typed(form.values, BlockId.REASON)
     try:
         if not expected:
             return _book(form, request)
         done = preempt(
             form.site, form.actor, request,
-            reason=reason, expected=frozenset(expected), now=form.now, key=form.key,
+            reason=reason, expected=expected, now=form.now, key=form.key,
         )  # fmt: skip
     except PlanChanged as changed:
         return FormUpdate(preview_view(form, request, changed.preview, reason=reason, changed=True))
@@ -128,6 +131,13 @@ def _asked(call: Call, value: str) -> BookingRequest:
     if len(requests) != 1:
         raise StaleButton
     return requests[0]
+
+
+def _expected(kept: Mapping[str, Any]) -> frozenset[int]:
+    """Whose work the form said would go."""
+    found = kept.get("expected")
+    ids = found if isinstance(found, list) else []
+    return frozenset(one for one in ids if isinstance(one, int))
 
 
 def _book(form: Form, request: BookingRequest) -> FormAnswer:

@@ -22,8 +22,9 @@ from bot.slack.blocks.reserve_fields import reserve_fields
 from bot.slack.context import Block, Call, Form, FormAnswer, FormUpdate, Press, Reply, View
 from bot.slack.draft import Draft, first_draft, read_draft, to_request
 from bot.slack.ids import ActionId, BlockId, CallbackId
+from bot.slack.payload import StaleButton
 from bot.slack.registry import action, submission
-from bot.slack.return_address import metadata
+from bot.slack.return_address import id_kept, metadata
 
 
 def open_form(call: Call, draft: Draft | None = None) -> None:
@@ -38,8 +39,10 @@ def field_changed(press: Press) -> None:
     Slack sends a change when the typing rests, which may be after the form was submitted: what
     was said to that stays.
     """
-    assert press.view is not None
-    draft = _with_work(read_draft(press.view["state"]["values"]), press.view)
+    state = (press.view or {}).get("state")
+    if press.view is None or not state:
+        raise StaleButton
+    draft = _with_work(read_draft(state["values"]), press.view)
     view = modal.with_banner(reserve_view(press, draft), *modal.banner_of(press.view))
     press.update_view(press.view["id"], view, press.view.get("hash"))
 
@@ -58,8 +61,8 @@ def submitted(form: Form) -> FormAnswer:
 
 def _with_work(draft: Draft, view: Mapping[str, Any]) -> Draft:
     """The draft, with the booking whose work it goes on with, which no field shows."""
-    kept = metadata(view).get("continues")
-    return replace(draft, continues=kept) if isinstance(kept, int) else draft
+    kept = id_kept(metadata(view), "continues")
+    return draft if kept is None else replace(draft, continues=kept)
 
 
 def confirmed(call: Call, booked: Sequence[Booking], notes: Sequence[Note]) -> Reply:

@@ -29,7 +29,7 @@ from bot.slack.ids import ActionId, CallbackId
 from bot.slack.payload import pack_requests, pack_wish, unpack_id
 from bot.slack.reader import Mrkdwn
 from bot.slack.registry import action, submission
-from bot.slack.return_address import metadata
+from bot.slack.return_address import id_kept, metadata
 from bot.slack.wishes import WishDraft, at, earlier, read_wish, to_wish, wish_draft
 
 CLOSED = N_("is not on the waitlist any more.")
@@ -74,17 +74,16 @@ def press_change(press: Press) -> None:
 def submitted(form: Form) -> FormAnswer:
     """Join with the form's wish, or change the entry it is about."""
     kept = metadata(form.view)
-    entry_id, before = kept.get("entry"), kept.get("continues")
-    continues = before if isinstance(before, int) else None
+    entry_id, continues = id_kept(kept, "entry"), id_kept(kept, "continues")
     wish = to_wish(form, replace(read_wish(form.values), continues=continues))
     try:
-        if isinstance(entry_id, int):
+        if entry_id is not None:
             entry = change_entry(form.site, form.actor, entry_id, wish, now=form.now)
             return changed(form, entry, wish.notes)
         entry = join_waitlist(form.site, form.actor, wish, now=form.now, key=form.key)
         return joined(form, entry, wish.notes)
     except FreeAlready as free:
-        said, buttons = no_need(form, free, entry_id if isinstance(entry_id, int) else None)
+        said, buttons = no_need(form, free, entry_id)
         return FormUpdate(modal.with_banner(form.view, section(said), buttons))
 
 

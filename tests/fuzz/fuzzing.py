@@ -1,0 +1,195 @@
+"""A whole gpubot that is sent what nobody should send, and what it has to do about it.
+
+`corpus/` keeps what once broke something, or leads to a branch that little else leads to: a JSON
+file a case, replayed each time. `FUZZ_EXAMPLES=20000 pytest tests/fuzz` looks for more.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import logging
+import os
+import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from copy import deepcopy
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+import httpx
+from builders import ALICE, BOB, NOW, actor, cluster, request
+from clients import client
+from databases import new_database
+from hypothesis import Phase, settings
+from hypothesis import strategies as st
+
+from bot.config.settings import Settings
+from bot.domain.access import Scope, TokenKind
+from bot.main import Bot
+from bot.services.reserve import reserve
+from bot.services.tokens import create_token
+
+CORPUS = Path(__file__).parent / "corpus"
+#: How many cases are tried of each kind; the gate tries few, a night may try many.
+EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "30"))
+#: Making a case smaller takes longer than finding it: see the message, and keep it in the corpus.
+fuzz = settings(max_examples=EXAMPLES, phases=[Phase.generate])
+SIGNING, GITHUB, ALERTS = "s" * 32, "g" * 32, "a" * 32
+#: Answers that are right for what cannot be used; 503 where another writer was in the way.
+FINE = {200, 201, 202, 204, 303, 304, 400, 401, 403, 404, 405, 409, 413, 415, 422, 503}
+
+
+class At:
+    """A clock that stands still."""
+
+    def now(self) -> Any:
+        """That instant."""
+        return NOW
+
+
+@dataclass
+class Lab:
+    """A gpubot that listens, somebody who sends it things, and what it logs."""
+
+    bot: Bot
+    web: httpx.Client
+    token: str
+    folder: Path
+    troubles: list[str] = field(default_factory=list)
+
+    def slack(self, body: bytes, kind: str = "application/x-www-form-urlencoded") -> httpx.Response:
+        """A request that Slack signed."""
+        stamp = str(int(time.time()))
+        signature = hmac.new(SIGNING.encode(), f"v0:{stamp}:".encode() + body, hashlib.sha256)
+        headers = {
+            "Content-Type": kind,
+            "X-Slack-Request-Timestamp": stamp,
+            "X-Slack-Signature": f"v0={signature.hexdigest()}",
+        }
+        return self._checked(self.web.post("/slack/events", content=body, headers=headers))
+
+    def payload(self, payload: object) -> httpx.Response:
+        """An interaction, or a command, as Slack sends it."""
+        if isinstance(payload, dict) and "command" in payload:
+            text = {name: v if isinstance(v, str) else json.dumps(v) for name, v in payload.items()}
+            return self.slack(urlencode(text, errors="replace").encode())
+        if isinstance(payload, dict) and payload.get("type") == "event_callback":
+            return self.slack(json.dumps(payload).encode(), "application/json")
+        return self.slack(urlencode({"payload": json.dumps(payload)}).encode())
+
+    def github(self, body: bytes) -> httpx.Response:
+        """A delivery that GitHub signed."""
+        signature = hmac.new(GITHUB.encode(), body, hashlib.sha256).hexdigest()
+        headers = {"X-Hub-Signature-256": f"sha256={signature}", "X-GitHub-Event": "workflow_run"}
+        return self._checked(self.web.post("/hooks/github", content=body, headers=headers))
+
+    def alerts(self, body: bytes) -> httpx.Response:
+        """A webhook of Alertmanager's."""
+        headers = {"Authorization": f"Bearer {ALERTS}"}
+        return self._checked(self.web.post("/alerts", content=body, headers=headers))
+
+    def api(self, method: str, path: str, body: object = None, **query: Any) -> httpx.Response:
+        """A request of a program of Bob's."""
+        headers = {"Authorization": f"Bearer {self.token}"}
+        answer = self.web.request(method, path, json=body, params=query, headers=headers)
+        return self._checked(answer)
+
+    def rows(self) -> int:
+        """How many changes there have been."""
+        with sqlite3.connect(self.folder / "gpubot.db") as connection:
+            (count,) = connection.execute("SELECT count(*) FROM audit").fetchone()
+        return int(count)
+
+    def _checked(self, answer: httpx.Response) -> httpx.Response:
+        troubles, self.troubles[:] = self.troubles[:], []
+        assert answer.status_code in FINE, (answer.status_code, answer.text, troubles)
+        assert not troubles
+        return answer
+
+
+class _Listens(logging.Handler):
+    """Notes every traceback."""
+
+    def __init__(self, found: list[str]) -> None:
+        super().__init__()
+        self._found = found
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Note it."""
+        if record.exc_info:
+            self._found.append(logging.Formatter().format(record))
+
+
+@contextmanager
+def fuzzed(folder: Path) -> Iterator[Lab]:
+    """A lab in `folder`; Slack itself cannot be reached from it."""
+    settings = Settings(
+        bot_token="xoxb-1", signing_secret=SIGNING, slack_api_url="http://127.0.0.1:9/api/",
+        database_url=new_database(folder), port=0, base_url="", github_secret=GITHUB,
+        alerts_token=ALERTS,
+    )  # fmt: skip
+    bot = Bot(settings, cluster(), At())
+    for gpus, owner in ((4, BOB), (2, ALICE)):
+        reserve(bot.site, actor(owner), request(gpus), now=NOW)
+    scopes = [Scope.READ, Scope.BOOK, Scope.AUDIT, Scope.REPORT]
+    _, token = create_token(
+        bot.site, actor(BOB), kind=TokenKind.PERSON, name="fuzz", scopes=scopes, now=NOW
+    )
+    bot.start()
+    web = client(bot.address)
+    made = Lab(bot, web, token, folder)
+    listens = _Listens(made.troubles)
+    logging.getLogger().addHandler(listens)
+    try:
+        yield made
+    finally:
+        logging.getLogger().removeHandler(listens)
+        web.close()
+        bot.stop()
+
+
+def cases(folder: str) -> list[Path]:
+    """The kept cases of one kind."""
+    return sorted((CORPUS / folder).glob("*.json"))
+
+
+#: What stands in the place of what was sent.
+ODD = st.sampled_from([
+    None, True, 0, -1, 10**30, 1e308, "", "x" * 5000, "<!channel> <@U0BOB> <https://e.example|x>",
+    "\u202e\u200b\x00\x1b[31m", "é" * 300, "\ud7ff\uffff", "99999999999999999999", "B1", "1:2:3",
+    "-5", "gpubot", "../../etc/passwd", "{}", "[" * 1500, '{"n":1}', [], {}, [[]], {"": {}},
+    {"value": None}, ["x"] * 50, "U0BOB", "U" + "A" * 99,
+])  # fmt: skip
+
+
+@st.composite
+def mutated(draw: st.DrawFn, base: Any) -> Any:
+    """`base` with one to three of its parts gone or replaced by something odd."""
+    made = json.loads(json.dumps(base))
+    for _ in range(draw(st.integers(1, 3))):
+        paths = list(_paths(made))
+        if not paths:
+            break
+        *front, last = draw(st.sampled_from(paths))
+        place = made
+        for step in front:
+            place = place[step]
+        if draw(st.booleans()) and isinstance(place, dict):
+            del place[last]
+        else:
+            place[last] = deepcopy(draw(ODD))
+    return made
+
+
+def _paths(value: Any, before: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """Where something stands in nested JSON."""
+    if not isinstance(value, dict | list):
+        return
+    for step, inner in list(value.items() if isinstance(value, dict) else enumerate(value)):
+        yield (*before, step)
+        yield from _paths(inner, (*before, step))

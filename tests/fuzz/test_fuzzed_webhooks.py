@@ -1,0 +1,91 @@
+"""What GitHub and Alertmanager sign, or somebody who has their secret: odd, huge, nested."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from builders import BOB, NOW
+from fuzzing import Lab, cases, fuzz, fuzzed, mutated
+from hypothesis import given
+from hypothesis import strategies as st
+
+RUN: dict[str, Any] = {
+    "action": "completed",
+    "repository": {"full_name": "lab/yolo", "default_branch": "main"},
+    "workflow_run": {
+        "id": 7001, "name": "train", "path": ".github/workflows/train.yml", "head_branch": "main",
+        "head_repository": {"full_name": "lab/yolo"}, "run_number": 1, "run_attempt": 1,
+        "conclusion": "success", "updated_at": NOW.isoformat(),
+        "triggering_actor": {"login": "octocat"},
+    },
+}  # fmt: skip
+ALERT: dict[str, Any] = {
+    "version": "4", "status": "firing", "receiver": "gpubot",
+    "alerts": [{
+        "status": "firing", "fingerprint": "1bee20105924c1a2",
+        "labels": {"alertname": "GpuHot", "Hostname": "gpu-01", "gpu": "0", "severity": "warning"},
+        "annotations": {"summary": "hot", "description": "very", "value": "91", "runbook": "x"},
+        "startsAt": "2026-11-25T02:30:32.841Z", "endsAt": "0001-01-01T00:00:00Z",
+    }],
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    with fuzzed(tmp_path_factory.mktemp("hooks")) as made:
+        yield made
+
+
+@pytest.mark.parametrize("case", cases("webhooks"), ids=lambda path: path.stem)
+def test_a_kept_delivery_is_answered_without_a_traceback(lab: Lab, case: Path) -> None:
+    content = json.loads(case.read_text())
+    before = lab.rows()
+    body = content["raw"] * content.get("times", 1)
+    send = lab.github if content["to"] == "github" else lab.alerts
+    answer = send(body.encode())
+    assert answer.status_code == content["status"], answer.text
+    assert answer.is_success or lab.rows() == before
+
+
+@fuzz
+@given(data=st.data())
+def test_no_mutated_delivery_makes_it_fail(lab: Lab, data: st.DataObject) -> None:
+    lab.github(json.dumps(data.draw(mutated(RUN))).encode())
+    lab.alerts(json.dumps(data.draw(mutated(ALERT))).encode())
+
+
+@fuzz
+@given(data=st.data())
+def test_no_mutated_body_of_a_program_makes_it_fail(lab: Lab, data: st.DataObject) -> None:
+    order = {"gpus": 1, "start": "now", "length": "2h", "node": "gpu-01", "priority": "P2",
+             "preemptible": True, "team": "vision", "purpose": "x", "spread": False,
+             "job": {"template": "yolo-train", "parameters": {"data": "x"}}}  # fmt: skip
+    path, body = data.draw(st.sampled_from([
+        ("/api/v1/bookings", order), ("/api/v1/bookings/check", order),
+        ("/api/v1/bookings/together", {"orders": [order, order]}),
+        ("/api/v1/waitlist", {**order, "from": "now", "by": "fri 18:00"}),
+        ("/api/v1/bookings/B1/extend", {"length": "2h", "reason": "x"}),
+        ("/api/v1/bookings/B1/move", {"start": "2026-11-27T22:00+08:00", "reason": "x"}),
+        ("/api/v1/bookings/B1/release", {"gpus": 1, "reason": "x"}),
+    ]))  # fmt: skip
+    before = lab.rows()
+    answer = lab.api("POST", path, data.draw(mutated(body)))
+    assert answer.is_success or lab.rows() == before
+
+
+@fuzz
+@given(st.text(max_size=80), st.text(max_size=80))
+def test_no_address_makes_it_fail(lab: Lab, text: str, other: str) -> None:
+    for name in ("cursor", "limit", "state", "owner", "team", "at", "gpus", "length", "period"):
+        for path in ("bookings", "free", "waitlist", "audit", "reports", "calendar"):
+            if (len(text) + len(name)) % 6 == len(path) % 6:
+                lab.api("GET", f"/api/v1/{path}", **{name: text, "model": other})
+    lab.web.get("/calendar.ics", params={"token": text})
+    lab.web.get("/sign-in", params={"link": text, "next": other})
+    lab.web.get("/", params={"booking": text, "at": other})
+    assert lab.bot.site.cluster.team("vision") is not None
+    assert BOB in lab.bot.site.cluster.teams[0]
