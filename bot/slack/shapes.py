@@ -129,7 +129,7 @@ KINDS: Mapping[str, type[BaseModel]] = {
 def what_is_wrong(body: object) -> str:
     """Where a body is not what Slack sends; empty: nowhere. Says nothing of what it holds."""
     if not isinstance(body, dict) or not all(isinstance(name, str) for name in body):
-        return "no object"
+        return "body"
     try:
         _kind_of(body).model_validate(body)
         if isinstance(event := body.get("event"), dict) and event["type"] == "app_home_opened":
