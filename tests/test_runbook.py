@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 from pathlib import Path
@@ -22,6 +23,8 @@ RUNBOOK = (TOP / "docs" / "runbook.md").read_text(encoding="utf-8")
 RULES = yaml.safe_load((TOP / "deploy" / "prometheus" / "gpubot-alerts.yml").read_text())
 ALERTS = [rule["alert"] for group in RULES["groups"] for rule in group["rules"]]
 SECTIONS = dict(re.findall(r"^### (.+)\n((?:(?!^#).*\n)*)", RUNBOOK, re.MULTILINE))
+PAGES = [TOP / "docs" / "runbook.md", TOP / "docs" / "operations.md", TOP / "deploy" / "README.md"]
+each_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 QUERY = re.compile(r'gsql "([^"]+)"')
 FIELD = re.compile(r"\.([a-z]+)\b")
 
@@ -58,17 +61,23 @@ def test_every_reason_not_to_be_ready_has_a_section(tmp_path: Path) -> None:
     assert kinds <= set(SECTIONS)
 
 
-def test_its_links_lead_somewhere() -> None:
-    for target in re.findall(r"\]\(([^)]*)\)", RUNBOOK):
+@each_page
+def test_its_links_lead_somewhere(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    for target in re.findall(r"\]\(([^)]*)\)", text):
         file, _, anchor = target.partition("#")
-        page = (TOP / "docs" / file).read_text(encoding="utf-8") if file else RUNBOOK
-        titles = re.findall(r"^#+ (.+)$", page, re.MULTILINE)
-        assert anchor in {title.lower().replace(" ", "-") for title in titles}, target
+        path = page.parent / file if file else page
+        assert path.exists(), target
+        if anchor:
+            titles = re.findall(r"^#+ (.+)$", path.read_text(encoding="utf-8"), re.MULTILINE)
+            assert anchor in {title.lower().replace(" ", "-") for title in titles}, target
 
 
-def test_its_commands_are_bash() -> None:
-    blocks = re.findall(r"^ *```sh\n(.*?)^ *```$", RUNBOOK, re.MULTILINE | re.DOTALL)
-    assert len(blocks) > 10
+@each_page
+def test_its_commands_are_bash(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    blocks = re.findall(r"^ *```sh\n(.*?)^ *```$", text, re.MULTILINE | re.DOTALL)
+    assert blocks
     for block in blocks:
         done = subprocess.run(
             ["bash", "-n"], input=block, text=True, capture_output=True, check=False
@@ -105,3 +114,13 @@ def test_the_ticks_it_names_are_ticks(tmp_path: Path) -> None:
     bot.stop()
     known = {tick.name for tick in bot._table() if isinstance(tick, Tick)}
     assert set(re.findall(r"`(due|outbox)`", RUNBOOK)) <= known
+
+
+def test_the_line_and_the_fields_that_are_described_are_those_of_the_log() -> None:
+    page = (TOP / "docs" / "operations.md").read_text(encoding="utf-8")
+    (shown,) = re.findall(r"```json\n(.*?)```", page, re.DOTALL)
+    known = {*logs.FIELDS, "time", "level", "logger", "message", "traceback"}
+    assert set(json.loads(shown)) <= known
+    (table,) = re.findall(r"\| field \| \|\n\| --- \| --- \|\n((?:\|.*\n)+)", page)
+    first = [line.split("|")[1] for line in table.splitlines()]
+    assert {name for cell in first for name in re.findall(r"`(\w+)`", cell)} == known
