@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from bot.services.audit import Verdict
     from bot.services.site import Site
 
+log = logging.getLogger(__name__)
+
 Command = Callable[[argparse.Namespace], int]
 
 
@@ -43,14 +45,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return run(parsed)
     except ConfigError as error:
         for problem in error.problems:
-            print(f"gpubot: {problem}", file=sys.stderr)
+            _complain(problem)
     except (BookingError, OSError, SQLAlchemyError) as error:
-        print(f"gpubot: {error}", file=sys.stderr)
+        _complain(error)
         if isinstance(error.__cause__, SQLAlchemyError):
-            print(f"gpubot: {getattr(error.__cause__, 'orig', error.__cause__)}", file=sys.stderr)
+            _complain(getattr(error.__cause__, "orig", error.__cause__))
     except KeyboardInterrupt:
         return 130
+    except Exception:
+        if not logs.are_json():
+            raise
+        log.critical("gpubot has ended by an error", exc_info=True)
     return 1
+
+
+def _complain(problem: object) -> None:
+    """Say what is wrong, in the shape of the log where programs read that."""
+    if logs.are_json():
+        log.critical("gpubot: %s", problem)
+    else:
+        print(f"gpubot: {problem}", file=sys.stderr)
 
 
 # Commands import what they need themselves: `gpubot --help` should not wait for Slack's and the
@@ -60,10 +74,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _serve(_: argparse.Namespace) -> int:
     from bot.main import serve
 
-    settings = _settings()
     # Programs that collect logs read JSON, people at a terminal do not.
-    shown = settings.log_format or ("text" if sys.stderr.isatty() else "json")
-    logs.set_up(settings.log_level, as_json=shown == "json")
+    asked = os.environ.get("GPUBOT_LOG_FORMAT", "").strip().lower()
+    as_json = asked == "json" if asked else not sys.stderr.isatty()
+    logs.set_up("INFO", as_json=as_json)
+    settings = Settings.from_environment(os.environ)
+    logs.set_up(settings.log_level, as_json=as_json)
     with logs.catching_the_rest():
         serve(settings)
     return 0

@@ -146,6 +146,11 @@ def set_up(level: str, stream: TextIO | None = None, *, as_json: bool = False) -
         logging.getLogger(name).setLevel(max(quiet, logging.getLevelName(level)))
 
 
+def are_json() -> bool:
+    """Whether lines are JSON now."""
+    return any(isinstance(one.formatter, JsonLine) for one in logging.getLogger().handlers)
+
+
 @contextmanager
 def catching_the_rest() -> Iterator[None]:
     """Log what ends a thread, and what libraries warn of, like everything else; while it lasts."""

@@ -204,7 +204,7 @@ def test_serve_starts_without_slack_says_so_and_ends_cleanly(tmp_path: Path) -> 
     process.send_signal(signal.SIGTERM)
     _, rest = process.communicate(timeout=60)
     assert process.returncode == 0
-    assert "gpubot runs at http://127.0.0.1:" in log
+    assert "gpubot runs at http://127.0.0.1:" in log + rest
     assert rest.endswith("INFO bot.main gpubot has ended\n")
     assert all(line[:4].isdigit() for line in (log + rest).splitlines())
     assert "unused" not in log

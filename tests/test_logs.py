@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import logging
+import os
+import subprocess
+import sys
 import threading
 import warnings
 from collections.abc import Iterator
@@ -14,7 +17,7 @@ from typing import Any
 
 import builders
 import pytest
-from program import Program, running, workspace
+from program import ROOT, Program, running, workspace
 
 from bot import logs
 from bot.slack.workers import Workers
@@ -124,6 +127,28 @@ def test_the_last_line_is_json_as_well(tmp_path: Path) -> None:
         said = made.lines()
     assert said[-1]["message"] == "gpubot has ended"
     assert not [line for line in said if line["level"] == "DEBUG"]
+
+
+@pytest.mark.parametrize(
+    ("variables", "complaint"),
+    [({}, "SLACK_BOT_TOKEN is not set"), ({"GPUBOT_PORT": "x"}, "GPUBOT_PORT: found 'x'")],
+)
+def test_what_keeps_it_from_starting_is_json_as_well(
+    variables: dict[str, str], complaint: str, tmp_path: Path
+) -> None:
+    clean = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("SLACK_", "GPUBOT_"))
+    }
+    done = subprocess.run(
+        [sys.executable, "-m", "bot", "serve"], cwd=tmp_path, capture_output=True, check=False,
+        env={**clean, "PYTHONPATH": str(ROOT), **variables}, timeout=60,
+    )  # fmt: skip
+    assert done.returncode == 1
+    said = [json.loads(line) for line in done.stderr.splitlines()]
+    assert {line["level"] for line in said} == {"CRITICAL"}
+    assert any(complaint in line["message"] for line in said)
 
 
 def test_text_says_what_a_line_is_about_as_well() -> None:

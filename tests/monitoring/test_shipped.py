@@ -15,7 +15,7 @@ from servers import ROOT, ROUTES, RULES, needed
 from serving import served
 
 from bot.domain.alert_notice import AlertNotice
-from bot.domain.gpu_health import HEALTH, Thresholds
+from bot.domain.gpu_health import HARDWARE_XIDS, HEALTH, Thresholds
 from bot.monitoring.dcgm import METRICS
 from bot.web.metrics import Metrics, Sources, TickFigures, metric_routes
 from bot.web.own_metrics import audit_metrics, disk_metrics
@@ -114,6 +114,9 @@ def test_the_dashboards_queries_are_prometheus_queries(tmp_path: Path) -> None:
 def test_the_rules_for_gpus_are_known_and_have_the_thresholds_of_the_configuration() -> None:
     named = {rule["labels"].get("gpubot_kind"): rule for rule in ALERTS}
     assert {kind.value for kind in HEALTH} <= set(named)
+    for name in ("GpuXidHardware", "GpuXid"):
+        (rule,) = (rule for rule in ALERTS if rule["alert"] == name)
+        assert {int(xid) for xid in re.findall(r"== (\d+)", rule["expr"])} == HARDWARE_XIDS
     limits = Thresholds()
     assert f">= {limits.temperature:g} " in named["temperature"]["expr"]
     assert named["memory"]["expr"].endswith(f">= {limits.memory:g}")
