@@ -54,6 +54,8 @@ class Change:
         self.recorded: list[Mapping[str, Any]] = []
         #: Where the books will stand; under the write lock nobody else moves them.
         self.version = cached.version
+        #: Whether the App Homes are to be drawn again already.
+        self.homes_are_stale = False
         self._touched: set[str] = set()
 
     def insert(self, statement: Insert) -> int:
@@ -140,7 +142,7 @@ class Change:
 
     def _write_revision(self, node: str, revision: int) -> None:
         self.version = self.version._replace(raised=self.version.raised + 1)
-        _RAISE.run(self.connection, {"node": node, "to": revision})
+        _RAISE.later(self.connection, {"node": node, "to": revision})
 
 
 def claims_of(connection: Connection, kind: str, holder: int | None) -> list[Claim]:

@@ -54,7 +54,8 @@ def home_published(site: Site, user: str) -> bool:
     """
     table = models.Person
     stale = (col(table.user) == user, col(table.home_stale).is_(True))
-    with site.database.transaction(exclusive=False) as connection:
+    # With the lock of all writers: who changes something passes over homes that are stale already.
+    with site.database.transaction() as connection:
         return bool(
             connection.execute(update(table).where(*stale).values(home_stale=False)).rowcount
         )

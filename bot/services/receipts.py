@@ -45,7 +45,7 @@ def keep(change: Change, key: str | None, result: object) -> None:
     """Remember what the request with that key led to."""
     if key is not None:
         values = {"key": key, "at": change.now, "result": json.dumps(result)}
-        _KEEP.run(change.connection, values)
+        _KEEP.later(change.connection, values)
 
 
 def forget(site: Site, *, now: datetime) -> int:

@@ -92,7 +92,7 @@ def record(
         "previous_hash": change.version.hash or FIRST_HASH,
     }
     values["hash"] = record_hash(values)
-    _APPEND.run(change.connection, values)
+    _APPEND.later(change.connection, values)
     change.version = change.version._replace(seq=values["seq"], hash=values["hash"])
     change.recorded.append(values)
     return int(values["seq"])
@@ -218,7 +218,7 @@ def post(
         "created_at": change.now,
         "held_until": held_until(change, recipient) if topic in CAN_WAIT else None,
     }
-    _POST.run(change.connection, values)
+    _POST.later(change.connection, values)
 
 
 def announce(change: Change, topic: str, subject: str, state: str, team: str, user: str) -> None:
@@ -284,7 +284,9 @@ def _refresh_private(change: Change, booking: Booking, seq: int) -> None:
 
 def mark_homes_stale(change: Change) -> None:
     """Have the App Homes that were open lately drawn again."""
-    _DRAW_AGAIN.run(change.connection, {"since": change.now - HOME_KEPT_FRESH})
+    if not change.homes_are_stale:
+        change.homes_are_stale = True
+        _DRAW_AGAIN.later(change.connection, {"since": change.now - HOME_KEPT_FRESH})
 
 
 def to_record(row: Row[Any]) -> AuditRecord:

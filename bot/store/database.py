@@ -27,6 +27,7 @@ from sqlalchemy.exc import TimeoutError as NoConnectionFree
 
 from bot.domain.errors import N_, BookingError
 from bot.store import postgresql, sqlite
+from bot.store.prepared import forget_pending, write_pending
 
 log = logging.getLogger(__name__)
 
@@ -146,6 +147,7 @@ class Database:
             place.enter_context(self._in_line(exclusive=exclusive))
             connection = self._begun(stack, deadline, begin)
             yield connection
+            write_pending(connection)
             self._commit(connection)
             # Where waiting for the disk is a step of its own, the next writer works meanwhile.
             place.close()
@@ -286,4 +288,6 @@ def driver_says(error: BaseException) -> str:
 
 
 def _begin(connection: Connection) -> None:
+    # What a transaction left that was rolled back.
+    forget_pending(connection)
     connection.exec_driver_sql(connection.get_execution_options()[_BEGIN])

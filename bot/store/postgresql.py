@@ -25,7 +25,7 @@ from sqlalchemy import Connection, create_engine, event, text
 from sqlalchemy.engine import URL, Engine
 from sqlalchemy.exc import DBAPIError
 
-from bot.store.prepared import Prepared
+from bot.store.prepared import Prepared, write_pending
 
 if TYPE_CHECKING:
     import psycopg
@@ -81,6 +81,19 @@ def create(url: URL, lock_wait_ms: int) -> Engine:
             f"SET timezone = 'UTC'; SET statement_timeout = {READ_STATEMENT_MS};"
             f" SET lock_timeout = {lock_wait_ms}"
         ).close()
+
+    @event.listens_for(engine, "before_cursor_execute")
+    def write_first(
+        connection: Connection,
+        _cursor: Any,
+        _sql: str,
+        _values: Any,
+        context: Any,
+        _many: bool,  # noqa: FBT001
+    ) -> None:
+        # A statement of SQLAlchemy's: it may look at what is still to be written.
+        if context is not None:
+            write_pending(connection)
 
     return engine
 

@@ -4,12 +4,17 @@ Everything else is run by SQLAlchemy, which takes ten times as long as SQLite do
 A booking runs a dozen statements while others wait for the lock, so those come through here.
 Values are written as SQLAlchemy's types write them; rows are read as the driver gives them, so
 only text and numbers are read this way.
+
+What nothing is expected back from can be written `later`: PostgreSQL then gets several such
+statements as one, by the next look at the database or the commit, and is waited for once.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import ClauseElement, Column, Connection, insert
@@ -22,6 +27,9 @@ from sqlmodel import SQLModel
 from bot.store.queries import table_of
 
 _NOTHING: Mapping[str, Any] = {}
+#: Under what a connection keeps what it is to run later, and how much of that goes in one.
+_PENDING, _MOST_AT_ONCE = "gpubot_pending", 16
+_PARAMETER = re.compile(r"%\(")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,12 +44,17 @@ class _Compiled:
     #: How the values that are not written as they are get written, by name.
     writers: Mapping[str, Callable[[Any], Any]]
 
-    def parameters(self, values: Mapping[str, Any]) -> Mapping[str, Any] | Sequence[Any]:
-        """`values` as the driver takes them."""
+    def named(self, values: Mapping[str, Any]) -> Mapping[str, Any]:
+        """`values` as they are written, by name."""
         found = {**self.usual, **values}
         for name, write in self.writers.items():
             if (value := found[name]) is not None:
                 found[name] = write(value)
+        return found
+
+    def parameters(self, values: Mapping[str, Any]) -> Mapping[str, Any] | Sequence[Any]:
+        """`values` as the driver takes them."""
+        found = self.named(values)
         return found if self.order is None else [found[name] for name in self.order]
 
 
@@ -62,17 +75,19 @@ class Prepared:
 
     def run(self, connection: Connection, values: Mapping[str, Any] = _NOTHING) -> DBAPICursor:
         """Run it; return the driver's cursor. Raises DBAPIError, as SQLAlchemy does."""
-        compiled = self._compiled.get(connection.dialect.name) or self._compile(connection.dialect)
-        parameters = compiled.parameters(values)
-        cursor = connection.connection.cursor()
-        # Whoever watches statements sees these too.
-        for look in connection.dispatch.before_cursor_execute:
-            look(connection, cursor, compiled.sql, parameters, None, False)  # noqa: FBT003
-        try:
-            cursor.execute(compiled.sql, parameters)
-        except connection.dialect.loaded_dbapi.Error as error:
-            raise _translated(connection, cursor, compiled.sql, error) from error
-        return cursor
+        write_pending(connection)
+        compiled = self.compiled(connection.dialect)
+        return _run(connection, compiled.sql, compiled.parameters(values))
+
+    def later(self, connection: Connection, values: Mapping[str, Any] = _NOTHING) -> None:
+        """Run it at some time before anything else looks, or is committed.
+
+        Of two statements that are to change the same row, the second must not be run this way.
+        """
+        if connection.dialect.name == "sqlite":  # To which it is no way.
+            self.run(connection, values)
+        else:
+            connection.info.setdefault(_PENDING, []).append((self, values))
 
     def rows(
         self, connection: Connection, values: Mapping[str, Any] = _NOTHING
@@ -80,6 +95,10 @@ class Prepared:
         """Run it; return what it found, as the driver's own tuples."""
         found: Sequence[tuple[Any, ...]] = self.run(connection, values).fetchall()
         return found
+
+    def compiled(self, dialect: Dialect) -> _Compiled:
+        """The statement for that kind of database."""
+        return self._compiled.get(dialect.name) or self._compile(dialect)
 
     def _compile(self, dialect: Dialect) -> _Compiled:
         compiled = self._statement.compile(dialect=dialect)
@@ -120,8 +139,57 @@ class Inserting(Prepared):
         """Insert a row; return the number it got."""
         if connection.dialect.name == "sqlite":  # Which cannot return rows in old versions.
             return int(self.run(connection, values).lastrowid)
-        ((number,),) = self._numbering.rows(connection, values)
+        compiled = self._numbering.compiled(connection.dialect)
+        # What is pending may stay so: a new row depends on none of it.
+        cursor = _run(connection, compiled.sql, compiled.parameters(values))
+        ((number,),) = cursor.fetchall()
         return int(number)
+
+
+def write_pending(connection: Connection) -> None:
+    """Run what was to be run later."""
+    pending = connection.info.pop(_PENDING, ())
+    for first in range(0, len(pending), _MOST_AT_ONCE):
+        part = pending[first : first + _MOST_AT_ONCE]
+        dialect = connection.dialect
+        parameters = {
+            f"{number}_{name}": value
+            for number, (statement, values) in enumerate(part)
+            for name, value in statement.compiled(dialect).named(values).items()
+        }
+        _run(connection, _as_one(dialect, tuple(one for one, _ in part)), parameters)
+
+
+def forget_pending(connection: Connection) -> None:
+    """Do not run what was to be run later: the transaction was rolled back."""
+    connection.info.pop(_PENDING, None)
+
+
+@lru_cache(maxsize=256)
+def _as_one(dialect: Dialect, statements: tuple[Prepared, ...]) -> str:
+    """SQL that runs all of them; PostgreSQL runs what WITH names, whether or not it is asked for.
+
+    Their parameters have the statement's place before their names.
+    """
+    parts = (
+        f"_{number} AS ({_PARAMETER.sub(rf'%({number}_', statement.compiled(dialect).sql)})"
+        for number, statement in enumerate(statements)
+    )
+    return f"WITH {', '.join(parts)} SELECT"
+
+
+def _run(
+    connection: Connection, sql: str, parameters: Mapping[str, Any] | Sequence[Any]
+) -> DBAPICursor:
+    cursor = connection.connection.cursor()
+    # Whoever watches statements sees these too.
+    for look in connection.dispatch.before_cursor_execute:
+        look(connection, cursor, sql, parameters, None, False)  # noqa: FBT003
+    try:
+        cursor.execute(sql, parameters)
+    except connection.dialect.loaded_dbapi.Error as error:
+        raise _translated(connection, cursor, sql, error) from error
+    return cursor
 
 
 def _usual_in(column: Column[Any]) -> Any:
