@@ -14,7 +14,7 @@ from benchmarks.sites import Sites
 #: Each a module with `measure(sites, quick=…)`, in the order in which they run.
 GROUPS = (
     "search", "reserve", "postgresql", "http", "preemption", "waitlist", "ticks", "process",
-    "calendar_data", "report", "history",
+    "calendar_data", "report", "replicas", "history",
 )  # fmt: skip
 
 
@@ -26,8 +26,8 @@ def main() -> None:
     parser.add_argument(
         "--processor-time",
         action="store_true",
-        help="leave out waiting, also for the disk: for a machine that is not idle; http and "
-        "process are timed by the clock all the same",
+        help="leave out waiting, also for the disk: for a machine that is not idle; http, "
+        "process and replicas are timed by the clock all the same",
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
     parsed = parser.parse_args()

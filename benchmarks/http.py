@@ -23,7 +23,7 @@ def measure(sites: Sites, *, quick: bool) -> list[Figure]:
     many, few = (300, 100) if quick else (3000, 500)
     now = quiet_instant()
     path = sites.path(sites.large, now=now)
-    reserve, mine = _reserving(now), _looking()
+    reserve, mine = reserving(now), _looking()
     with served(path, lab()) as program:
         load.run(program.port, SECRET, CLIENTS, 100, reserve, BOOKED)
         alone = load.run(program.port, SECRET, 1, few, reserve, BOOKED)
@@ -50,7 +50,7 @@ def measure(sites: Sites, *, quick: bool) -> list[Figure]:
     ]
 
 
-def _reserving(now: datetime) -> Callable[[int], tuple[str, str]]:
+def reserving(now: datetime) -> Callable[[int], tuple[str, str]]:
     """Bookings in the half-year that is not full."""
     rng = random.Random(8)  # noqa: S311 - no secret
 
