@@ -11,6 +11,7 @@ from pathlib import Path
 
 from benchmarks.figures import Figure
 from benchmarks.laboratory import lab
+from benchmarks.replica_group import Replica
 from benchmarks.served import Served, served
 from benchmarks.sites import Sites
 
@@ -72,7 +73,7 @@ def _busy_percent(program: Served, seconds: float) -> float:
     return (processor_s(program) - before) / seconds * 100
 
 
-def processor_s(program: Served) -> float:
+def processor_s(program: Served | Replica) -> float:
     """Seconds that the program has had of a processor."""
     fields = (
         Path(f"/proc/{program.pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()

@@ -8,7 +8,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -25,6 +25,12 @@ class Replica:
         self.log = folder / f"replica-{number}.log"
         self._environment = {**environment, "GPUBOT_PORT": str(self.port)}
         self._program: subprocess.Popen[bytes] | None = None
+
+    @property
+    def pid(self) -> int:
+        """The process that runs now."""
+        assert self._program is not None, "it was started"
+        return self._program.pid
 
     def start(self) -> None:
         """Start it; it is not ready yet."""
@@ -51,11 +57,11 @@ class Replica:
         """End it by SIGTERM; return its exit code, which is negative when that was not enough."""
         return self._end(subprocess.Popen.terminate)
 
-    def _end(self, how: object) -> int:
+    def _end(self, how: Callable[[subprocess.Popen[bytes]], None]) -> int:
         program = self._program
         if program is None:
             return 0
-        how(program)  # type: ignore[operator]
+        how(program)
         try:
             return program.wait(END_S)
         except subprocess.TimeoutExpired:

@@ -15,7 +15,7 @@ from benchmarks.figures import Figure, Times
 from benchmarks.http import BOOKED, reserving
 from benchmarks.laboratory import TEAMS, lab, people
 from benchmarks.postgres_server import NotInstalled, PostgresServer
-from benchmarks.process import quiet_instant
+from benchmarks.process import processor_s, quiet_instant
 from benchmarks.replica_group import Replica, replicas
 from benchmarks.served import SECRET, yes_slack
 from benchmarks.sites import Sites
@@ -41,7 +41,7 @@ def measure(sites: Sites, *, quick: bool) -> list[Figure]:
             with yes_slack() as api, replicas(
                 REPLICAS, sites.folder, lab(), _environment(server, api)
             ) as group:  # fmt: skip
-                rate = asyncio.run(_bookings(group, now, many))
+                rate, processor_ms = asyncio.run(_bookings(group, now, many))
                 crowd = _through_trouble(group, server, now, between)
             _check(server)
     except NotInstalled as error:
@@ -54,6 +54,7 @@ def measure(sites: Sites, *, quick: bool) -> list[Figure]:
     not_done = sum(crowd.outcomes[kind] for kind in ("busy", "away", "unsure"))
     return [
         Figure(GROUP, "bookings, 3 replicas, 24 clients", rate, "/s", 800, more=True),
+        Figure(GROUP, "booking, processor time of the replicas", processor_ms, "ms"),
         Figure(GROUP, "answers to 300 people through it all, p50", times.p50, "ms"),
         Figure(GROUP, "answers to 300 people through it all, p99", times.p99, "ms", 1000),
         Figure(GROUP, "of them “please try again”", 100 * not_done / len(crowd.answers), "%"),
@@ -87,8 +88,8 @@ def _environment(server: PostgresServer, api: str) -> dict[str, str]:
     }
 
 
-async def _bookings(group: list[Replica], now: datetime, many: int) -> float:
-    """How many bookings a second all replicas make together."""
+async def _bookings(group: list[Replica], now: datetime, many: int) -> tuple[float, float]:
+    """Bookings a second by all replicas together, and milliseconds of a processor for each."""
     balancer = Balancer([replica.port for replica in group], SECRET, CLIENTS)
     make = reserving(now)
     bodies = iter([command(*make(number)) for number in range(many + 10 * CLIENTS)])
@@ -97,18 +98,19 @@ async def _bookings(group: list[Replica], now: datetime, many: int) -> float:
     async def client(count: int | None) -> None:
         nonlocal booked
         for body in bodies:
-            booked += BOOKED in (await balancer.send(body)).body
+            answer = await balancer.send(body)
+            booked += BOOKED in answer.body
             count = None if count is None else count - 1
             if count == 0:
                 return
 
     # Before it counts, everybody's profile has been asked for and every cache is filled.
     await asyncio.gather(*(client(10) for _ in range(CLIENTS)))
-    booked, began = 0, time.perf_counter()
+    booked, began, busy_s = 0, time.perf_counter(), sum(map(processor_s, group))
     await asyncio.gather(*(client(None) for _ in range(CLIENTS)))
-    rate = booked / (time.perf_counter() - began)
+    took_s, busy_s = time.perf_counter() - began, sum(map(processor_s, group)) - busy_s
     await balancer.close()
-    return rate
+    return booked / took_s, 1000 * busy_s / booked
 
 
 def _through_trouble(
