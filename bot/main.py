@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from types import FrameType
@@ -23,6 +24,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from bot.around import Around
 from bot.clock import Clock, SystemClock
+from bot.clock_watch import ClockWatch
 from bot.config.edges import Edges
 from bot.config.problems import load_config
 from bot.config.settings import ConfigError, Settings
@@ -33,7 +35,7 @@ from bot.services.delivery import Delivery
 from bot.services.digest import write_digests
 from bot.services.keep_time import keep_time
 from bot.services.nodes import sync_nodes
-from bot.services.recover import note_alive, recover
+from bot.services.recover import AWAY, note_alive, recover
 from bot.services.site import Site
 from bot.slack import announcements, calendar_picture, home
 from bot.slack.answers import Answers
@@ -88,14 +90,19 @@ class Bot:
         *,
         edges: Edges | None = None,
         pace: timedelta = PACE,
+        watch: ClockWatch | None = None,
     ) -> None:
         """`clock` None is the machine's; `pace` is the least time between posts to a channel.
+
+        `watch` tells whether the clock can be believed. None: the machine's is watched, and one
+        that somebody moves on purpose is not.
 
         `edges` are the servers around the cluster; None: there are none.
         """
         self.settings = settings
         self._edges = edges or Edges()
         self.clock = clock or SystemClock()
+        self._watch = watch or (ClockWatch(self.clock) if clock is None else None)
         upgrade(settings.database_url)
         self.site = Site.open(
             Database(settings.database_url),
@@ -108,6 +115,8 @@ class Bot:
         self._around = Around(self.site, self._edges, settings, background, self._now, self._claims)
         sync_nodes(self.site, now=self._now())
         recover(self.site, now=self._now())
+        #: When it was last noted that gpubot is alive, by the bot's clock.
+        self._alive_at = self._now()
         self._workers = Workers("replies", threads=4, capacity=200)
         self._profiles = Profiles(self.site, interactive, self.clock)
         pictures = Pictures(background)
@@ -174,6 +183,8 @@ class Bot:
 
     def run_ticks(self) -> None:
         """Do now what is due by the bot's clock, for a clock that moves faster than the ticks."""
+        # It was moved on purpose, and nobody was away.
+        self._alive_at = self._now()
         for tick in self._due:
             self._ticks.run(tick)
 
@@ -189,6 +200,8 @@ class Bot:
     def problems(self) -> list[str]:
         """Why gpubot is not ready to serve; empty when it is."""
         found = [_database_problem(self.site.database), self._probe.problem()]
+        if self._watch is not None:
+            found.append(self._watch.problem())
         if self._socket is not None:
             found.append(self._socket.problem())
         found.append(self._ticks.problem())
@@ -196,27 +209,56 @@ class Bot:
 
     def _due_by_the_clock(self) -> tuple[Tick, ...]:
         """What becomes due by the bot's clock, in the order in which it happens at one instant."""
-        return (
-            _tick("due", 5, lambda: keep_time(self.site, now=self._now())),
+        ticks = (
+            _tick("due", 5, self._keep_time),
             *self._around.due(),
             _tick("digests", 60, lambda: write_digests(self.site, now=self._now())),
         )
+        return tuple(map(self._believing_the_clock, ticks))
 
     def _table(self) -> tuple[Tick, ...]:
         """Everything that runs again and again. What is due is done within 15 s (design, 4)."""
+        by_the_clock = (
+            _tick("alive", 30, self._note_alive),
+            _tick("receipts", 3600, lambda: receipts.forget(self.site, now=self._now())),
+            *self._around.ticks(),
+        )
         return (
             _tick("outbox", 5, self._deliverer.wake),
             *self._due,
-            _tick("alive", 30, lambda: note_alive(self.site, now=self._now())),
             _tick("homes", 3, self._homes.refresh),
             self._claims.shared(_tick("slots", 5, self._homes.new_slot)),
             self._claims.shared(_tick("profiles", 30, self._refresh_profiles)),
-            _tick("receipts", 3600, lambda: receipts.forget(self.site, now=self._now())),
             _tick("slack", 30, self._probe.look),
             _tick("audit", 60, lambda: self._audit.look(now=self._now())),
-            *self._around.ticks(),
+            *map(self._believing_the_clock, by_the_clock),
             *self._claims.ticks(),
         )
+
+    def _believing_the_clock(self, tick: Tick) -> Tick:
+        """The same, but for times in which the clock cannot be believed."""
+        watch = self._watch
+        if watch is None:
+            return tick
+        return replace(tick, run=lambda: None if watch.problem() else tick.run())
+
+    def _keep_time(self) -> None:
+        """Do what is due; before that, those who could not be served get their time again."""
+        if self._now() - self._alive_at >= AWAY:
+            self._note_alive()
+        keep_time(self.site, now=self._now())
+
+    def _note_alive(self) -> None:
+        """Remember that gpubot is there, after a time in which it was not: the database was away.
+
+        Also after one that is missing because the clock was set forward.
+        """
+        now = self._now()
+        if now - self._alive_at >= AWAY:
+            recover(self.site, now=now)
+        else:
+            note_alive(self.site, now=now)
+        self._alive_at = now
 
     def _sources(self) -> Sources:
         """What `/metrics` tells besides what stands in the tables."""
@@ -404,5 +446,6 @@ def _database_problem(database: Database) -> str | None:
         with database.snapshot() as connection:
             connection.execute(text("SELECT 1 FROM outbox LIMIT 1"))
     except (SQLAlchemyError, Busy) as error:
-        return f"database: {type(error).__name__}"
-    return None
+        return database.problem() or f"database: {type(error).__name__}"
+    # Reading goes on without room on the disk, and beside somebody else's lock.
+    return database.problem()

@@ -25,6 +25,7 @@ from bot.services.serve_again import quotas_may_have_room, serve_again
 from bot.services.serve_queue import gaps_have_come, serve_queue
 from bot.services.site import Site
 from bot.services.turn_over import turn_over, turn_over_is_due
+from bot.store.database import Busy, Full, Unreachable
 
 log = logging.getLogger(__name__)
 
@@ -61,14 +62,19 @@ STEPS = (
 def keep_time(site: Site, *, now: datetime) -> int:
     """Do what is due at `now`; return how many things were done.
 
-    A step that fails holds up no other; the first failure is raised at the end.
+    A step that fails holds up no other; the first failure is raised at the end. While the database
+    is away, or full, the others would fail of it as well: they have their turn next time.
     """
     done, failures = 0, []
     for step in _from_the_first_due(site, now):
         try:
             done += _do(step, site, now)
+        except (Unreachable, Full):
+            raise
         except Exception as error:  # noqa: BLE001 - reported below, after the other steps
-            log.warning("%s failed: %s", step.run.__name__, error)
+            # Its own log tells what keeps the database busy.
+            level = logging.DEBUG if isinstance(error, Busy) else logging.WARNING
+            log.log(level, "%s failed: %s", step.run.__name__, error)
             failures.append(error)
     if failures:
         raise failures[0]

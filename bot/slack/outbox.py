@@ -24,6 +24,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 from http.client import HTTPException
 from typing import Any
 
@@ -58,7 +59,7 @@ LONGEST_PAUSE = timedelta(seconds=60)
 LATE = timedelta(minutes=15)
 #: How often, and how many seconds apart, it is tried to note that Slack has taken a message.
 SETTLE_TRIES, SETTLE_PAUSE_S = 10, 2.0
-#: How long the loop sleeps when nothing wakes it.
+#: How long the loop sleeps when nothing wakes it, and when the database cannot be written.
 IDLE = timedelta(seconds=5)
 #: How often within the pace due rows are looked for: every commit wakes the loop, and the answer to
 #: whoever caused it should have left before their message is prepared.
@@ -108,6 +109,10 @@ class Deliverer:
         self._chance = chance or random.Random()  # noqa: S311 - spreads retries, guards nothing
         self._called_at: dict[str, datetime] = {}
         self._busy: set[str] = set()
+        #: What the database has yet to be told of a delivery, by its recipient.
+        self._owed: dict[str, Callable[[], None]] = {}
+        #: Until when nothing is begun, in monotonic seconds: the database cannot be written.
+        self._resting_until = 0.0
         self._lock = threading.Lock()
         self._awake = threading.Event()
         self._freed = threading.Event()
@@ -164,33 +169,42 @@ class Deliverer:
     def deliver_to(self, recipient: str) -> bool:
         """Try the head of one recipient's queue; False when there was nothing to try."""
         try:
+            self._pay(recipient)
             delivery = box.claim(
                 self._site, recipient, now=self._clock.now(), wall=self._wall(), lease=LEASE,
                 pace=self.pace,
             )  # fmt: skip
+            if delivery is not None:
+                self._try(delivery)
         except box.TooSoon as early:
             with self._lock:
                 self._called_at[recipient] = early.at
             return False
         except (OperationalError, Busy) as error:
-            log.warning("outbox to %s: the database did not answer: %s", recipient, error)
+            # Its own log tells what is the matter with it, once.
+            log.debug("outbox to %s: the database did not answer: %s", recipient, error)
+            self._resting_until = time.monotonic() + IDLE.total_seconds()
             return False
-        if delivery is None:
-            return False
+        return delivery is not None
+
+    def _try(self, delivery: Delivery) -> None:
         logs.note(outbox=delivery.ids[0], booking=_booking(delivery.subject))
         try:
             self._deliver(delivery)
+        except (OperationalError, Busy):
+            # Where nothing was sent yet it need not wait until the claim runs out.
+            release = self._released(delivery)
+            self._owed.setdefault(delivery.recipient, release)
+            raise
         except TryLater as error:
             self._postpone(delivery, error)
         except Refused as error:
+            recipient = delivery.recipient
             log.error("outbox %s to %s: Slack refused: %s", delivery.ids, recipient, error)
             self._fail(delivery, str(error))
-        except (OperationalError, Busy) as error:
-            log.warning("outbox %s: the database did not answer: %s", delivery.ids, error)
         except Exception as error:
-            log.exception("outbox %s to %s cannot be sent", delivery.ids, recipient)
+            log.exception("outbox %s to %s cannot be sent", delivery.ids, delivery.recipient)
             self._fail(delivery, repr(error))
-        return True
 
     def _deliver(self, delivery: Delivery) -> None:
         message = self._render(delivery, self._clock.now())
@@ -226,19 +240,48 @@ class Deliverer:
         now = self._clock.now()
         # Nobody need know where nobody has to wait for it.
         called_at = self._called_at.get(delivery.recipient) if self.pace else None
-        for _ in range(SETTLE_TRIES - 1):
+        write = partial(
+            box.settle, self._site, delivery, outcome, now=now, place=place, called_at=called_at
+        )
+        for left in reversed(range(SETTLE_TRIES)):
             try:
-                box.settle(self._site, delivery, outcome, now=now, place=place, called_at=called_at)
+                self._note(delivery, write)
             except (OperationalError, Busy) as error:
-                log.warning("outbox %s: the database did not answer: %s", delivery.ids, error)
-                self._stopping.wait(SETTLE_PAUSE_S)
+                log.debug("outbox %s: the database did not answer: %s", delivery.ids, error)
+                if not left or self._stopping.wait(SETTLE_PAUSE_S):
+                    raise
             else:
                 log.debug("%s to %s", outcome, delivery.recipient)
                 return
-        box.settle(self._site, delivery, outcome, now=now, place=place, called_at=called_at)
 
     def _fail(self, delivery: Delivery, error: str) -> None:
-        box.settle(self._site, delivery, Outcome.FAILED, now=self._clock.now(), error=error)
+        now, failed = self._clock.now(), Outcome.FAILED
+        write = partial(box.settle, self._site, delivery, failed, now=now, error=error)
+        self._note(delivery, write)
+
+    def _note(self, delivery: Delivery, write: Callable[[], None]) -> None:
+        """Tell the database of a delivery; what it cannot take now it is told before the next."""
+        self._owed[delivery.recipient] = write
+        write()
+        del self._owed[delivery.recipient]
+
+    def _pay(self, recipient: str) -> None:
+        """Tell the database what it is owed: what Slack has taken must not be sent once more."""
+        owed = self._owed.get(recipient)
+        if owed is not None:
+            owed()
+            del self._owed[recipient]
+
+    def _released(self, delivery: Delivery) -> Callable[[], None]:
+        """Gives a claim back, as long as it is ours."""
+        ours_until = self._wall() + LEASE
+
+        def release() -> None:
+            now = self._wall()
+            if now < ours_until:
+                box.postpone(self._site, delivery, until=now, error="Busy")
+
+        return release
 
     def _show(self, delivery: Delivery, message: Message) -> Place:
         """Bring the living message up to date: edit it, or post it when there is none."""
@@ -306,7 +349,9 @@ class Deliverer:
             "outbox %s to %s waits %.1f s after try %d (%s)",
             delivery.ids, delivery.recipient, pause.total_seconds(), delivery.attempts, error,
         )  # fmt: skip
-        box.postpone(self._site, delivery, until=self._wall() + pause, error=str(error))
+        until = self._wall() + pause
+        write = partial(box.postpone, self._site, delivery, until=until, error=str(error))
+        self._note(delivery, write)
 
     def _pause_after(self, attempts: int) -> timedelta:
         doubled = FIRST_PAUSE * 2 ** min(attempts - 1, 10)
@@ -324,7 +369,7 @@ class Deliverer:
                     continue
                 called_at = self._called_at.get(recipient)
             at = max(retry_at or wall, called_at + self.pace if called_at else wall)
-            if at <= wall:
+            if at <= wall or recipient in self._owed:
                 due.append(recipient)
             else:
                 look_again = min(look_again, at)
@@ -339,10 +384,14 @@ class Deliverer:
                 pause = look_again - self._wall()
                 for recipient in due:
                     self._hand_out(recipient)
+            except Busy as error:
+                log.debug("the outbox cannot be read at present: %s", error)
             except Exception:
                 log.exception("the outbox cannot be read; trying again")
             self._awake.wait(max(pause.total_seconds(), 0.05))
             self._stopping.wait(self.pace.total_seconds() / LOOKS_A_PACE)
+            # Commits and ends of other work wake it in vain as long as nothing can be noted.
+            self._stopping.wait(self._resting_until - time.monotonic())
 
     def _hand_out(self, recipient: str) -> None:
         with self._lock:

@@ -27,6 +27,7 @@ from sqlalchemy.exc import TimeoutError as NoConnectionFree
 
 from bot.domain.errors import N_, BookingError
 from bot.store import postgresql, sqlite
+from bot.store.health import Health, Trouble
 from bot.store.prepared import forget_pending, write_pending
 
 log = logging.getLogger(__name__)
@@ -75,6 +76,9 @@ class Kind(Protocol):
     def is_lost(self, error: DBAPIError) -> bool:
         """Whether the server cannot be reached, or went away."""
 
+    def is_full(self, error: DBAPIError) -> bool:
+        """Whether there is no room left to write to."""
+
     def is_overbooked(self, error: DBAPIError) -> bool:
         """Whether a constraint that holds capacity has refused a commit."""
 
@@ -106,6 +110,15 @@ class Uncertain(Unreachable):
     )
 
 
+class Full(Busy):
+    """The database has no room left on its disk; nothing was changed."""
+
+    template = N_(
+        "My disk is full: I could not save this and changed nothing. Please tell an admin; I go on"
+        " by myself as soon as there is room."
+    )
+
+
 class Database:
     """One database, by its SQLAlchemy URL. Create once, pass it on, `close()` at the end.
 
@@ -124,6 +137,7 @@ class Database:
         event.listen(self.engine, "begin", _begin)
         self._writers = threading.BoundedSemaphore(self._kind.WRITERS)
         self._listeners: list[Callable[[], None]] = []
+        self._health = Health()
         #: When it was last waited for in vain, in monotonic seconds.
         self._given_up_at = float("-inf")
 
@@ -131,6 +145,10 @@ class Database:
     def is_of_one_process(self) -> bool:
         """Whether no second process is to work on it."""
         return self.backend == "sqlite"
+
+    def problem(self) -> str | None:
+        """Why nothing can be saved at present; None when all is well, as far as is known."""
+        return self._health.problem()
 
     @contextmanager
     def transaction(self, *, exclusive: bool = True, patient: bool = False) -> Iterator[Connection]:
@@ -152,6 +170,7 @@ class Database:
             # Where waiting for the disk is a step of its own, the next writer works meanwhile.
             place.close()
             self._make_durable(connection, exclusive=exclusive)
+        self._health.works(wrote=True)
         self._tell_listeners()
 
     @contextmanager
@@ -160,6 +179,7 @@ class Database:
         deadline = time.monotonic() + LOCK_WAIT_MS / 1000
         with self._our_own_errors(), ExitStack() as stack:
             yield self._begun(stack, deadline, self._kind.begin_reading)
+        self._health.works(wrote=False)
 
     def peek(self, statement: str) -> tuple[Any, ...] | None:
         """The first row of one reading statement, which needs no transaction around it.
@@ -249,6 +269,7 @@ class Database:
             connection.invalidate()
             if isinstance(error, DBAPIError) and self._kind.is_lost(error):
                 log.warning("the database went away during a commit: %s", error.orig)
+                self._health.failed(Trouble.AWAY, error.orig)
                 raise Uncertain from error
             raise
 
@@ -270,10 +291,13 @@ class Database:
             raise Busy from error
         except DBAPIError as error:
             if self._kind.is_busy(error):
-                log.warning("the database stayed locked for %s ms", LOCK_WAIT_MS)
+                self._health.failed(Trouble.LOCKED, error.orig)
                 raise Busy from error
+            if self._kind.is_full(error):
+                self._health.failed(Trouble.FULL, error.orig)
+                raise Full from error
             if self._kind.is_lost(error):
-                log.warning("the database cannot be reached: %s", error.orig)
+                self._health.failed(Trouble.AWAY, error.orig)
                 raise Unreachable from error
             if self._kind.is_overbooked(error):
                 log.error("the database refused to promise what is taken: %s", error.orig)

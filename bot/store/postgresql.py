@@ -55,6 +55,9 @@ _BUSY = frozenset({
     "53300",  # too_many_connections
 })  # fmt: skip
 
+#: SQLSTATE of disk_full.
+_FULL = "53100"
+
 #: SQLSTATEs of the constraints that hold capacity.
 _OVERBOOKED = frozenset({"23P01", "GB001"})
 
@@ -143,6 +146,11 @@ def is_lost(error: DBAPIError) -> bool:
         return type(error.orig).__name__ == "OperationalError"
     # connection_exception, and what a server says that ends or starts.
     return state.startswith("08") or state in ("57P01", "57P02", "57P03", "25P03")
+
+
+def is_full(error: DBAPIError) -> bool:
+    """Whether there is no room left to write to."""
+    return _sqlstate(error) == _FULL
 
 
 def is_overbooked(error: DBAPIError) -> bool:

@@ -1,17 +1,26 @@
-"""SQLite: one file, one writer at a time, for one process (design, 4)."""
+"""SQLite: one file, one writer at a time, for one process (design, 4).
+
+A file that is moved away takes the open connections with it: what they write would be kept where
+nobody looks for it, and a connection made anew would find, or make, another file. So every
+transaction first looks whether the file is still the one that this process began with.
+"""
 
 from __future__ import annotations
 
 import sqlite3
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, create_engine, event
 from sqlalchemy.engine import URL, Engine
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, DisconnectionError
 
 #: SQLite has one write lock, and its own waiting is a poll without fairness: fifty writers on it
 #: starve one another. So they queue in the process.
 WRITERS = 1
+
+#: What SQLite says of a file that is away, or of a disk that fails.
+_LOST = (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY)
 
 
 def create(url: URL, lock_wait_ms: int) -> Engine:
@@ -29,7 +38,46 @@ def create(url: URL, lock_wait_ms: int) -> Engine:
         for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
             connection.execute(f"PRAGMA {pragma}").close()
 
+    if url.database and url.database != ":memory:" and not url.database.startswith("file:"):
+        _hold_to_its_file(engine, Path(url.database).absolute())
     return engine
+
+
+def _hold_to_its_file(engine: Engine, path: Path) -> None:
+    """Have every connection be refused for as long as `path` is not the file that it was first."""
+    first: list[tuple[int, int]] = []
+
+    @event.listens_for(engine, "do_connect")
+    def refuse(*_arguments: Any) -> None:
+        if first and (found := _identity(path)) != first[0]:
+            raise _gone(path, is_there=found is not None)
+
+    @event.listens_for(engine, "connect")
+    def remember(_connection: sqlite3.Connection, _record: Any) -> None:
+        if not first and (found := _identity(path)) is not None:
+            first.append(found)
+
+    @event.listens_for(engine, "checkout")
+    def look(_connection: sqlite3.Connection, _record: Any, _proxy: Any) -> None:
+        if first and _identity(path) != first[0]:
+            # The pool lets this connection go and makes another, which is refused above.
+            raise DisconnectionError
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """What tells the file from every other one; None: there is none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+def _gone(path: Path, *, is_there: bool) -> sqlite3.OperationalError:
+    why = "is another file than at the start: start gpubot anew" if is_there else "is gone"
+    error = sqlite3.OperationalError(f"{path} {why}")
+    error.sqlite_errorcode = sqlite3.SQLITE_CANTOPEN
+    return error
 
 
 def begin_writing(connection: Connection, wait_ms: int, *, exclusive: bool, patient: bool) -> str:
@@ -53,18 +101,29 @@ def begin_reading(connection: Connection, wait_ms: int) -> str:
 
 def is_busy(error: DBAPIError) -> bool:
     """Whether a lock could not be had in time."""
-    code = getattr(error.orig, "sqlite_errorcode", None)
-    return code is not None and code & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+    return _code(error) in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 
 
-def is_lost(_error: DBAPIError) -> bool:
-    """Whether the server cannot be reached: there is none."""
-    return False
+def is_lost(error: DBAPIError) -> bool:
+    """Whether the file cannot be reached: it is away, or another, or its disk fails."""
+    return _code(error) in _LOST
+
+
+def is_full(error: DBAPIError) -> bool:
+    """Whether there is no room left to write to."""
+    found = getattr(error.orig, "sqlite_errorcode", None)
+    return _code(error) == sqlite3.SQLITE_FULL or found == sqlite3.SQLITE_IOERR_SHMSIZE
 
 
 def is_overbooked(_error: DBAPIError) -> bool:
     """Whether a constraint that holds capacity has refused a commit: there is none here."""
     return False
+
+
+def _code(error: DBAPIError) -> int | None:
+    """The kind of the error, without its details."""
+    found: int | None = getattr(error.orig, "sqlite_errorcode", None)
+    return None if found is None else found & 0xFF
 
 
 def _set_lock_wait(connection: Connection, milliseconds: int) -> None:

@@ -17,13 +17,20 @@ from datetime import UTC, datetime, timedelta
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from bot import logs
+from bot.domain.errors import BookingError
 
 log = logging.getLogger(__name__)
 
+#: How often it is looked whether the machine's clock was set back, in seconds: APScheduler would
+#: wait until it is again as late as it was.
+LOOK_S = 5.0
 #: A tick counts as stuck when it has not succeeded for this many of its intervals …
 MISSED = 4
 #: … and at least this long, in seconds.
 PATIENCE_S = 60.0
+#: A tick that goes on failing in the same way is told of again after so many seconds.
+SAID_AGAIN_S = 600.0
+_A_LITTLE = timedelta(seconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +64,12 @@ class Ticks:
         self._lock = threading.Lock()
         self._succeeded: dict[str, float] = {}
         self._failures: Counter[str] = Counter()
+        #: By tick that fails: how, and when that was told, in monotonic seconds.
+        self._said: dict[str, tuple[type[Exception], float]] = {}
         self._running = 0
         self._idle = threading.Condition()
+        self._stopping = threading.Event()
+        self._looking = threading.Thread(target=self._look, name="ticks-clock", daemon=True)
         self._scheduler = BackgroundScheduler(
             timezone=UTC,
             # None: a run that is due is done, however late. (The default drops it after 1 s.)
@@ -80,12 +91,14 @@ class Ticks:
                 next_run_time=datetime.now(UTC),
             )
         self._scheduler.start()
+        self._looking.start()
 
     def stop(self, timeout: float) -> None:
         """Start no more ticks, and wait for at most `timeout` seconds for those that run.
 
         One that takes longer ends by itself or dies with the process; its rows stay due.
         """
+        self._stopping.set()
         if self._scheduler.running:
             self._scheduler.shutdown(wait=False)
         with self._idle:
@@ -103,14 +116,38 @@ class Ticks:
             tick.run()
             with self._lock:
                 self._succeeded[tick.name] = self._monotonic()
-        except Exception:
-            log.exception("tick %s failed", tick.name)
-            with self._lock:
-                self._failures[tick.name] += 1
+                failed_before = self._said.pop(tick.name, None) is not None
+            if failed_before:
+                log.info("tick %s works again", tick.name)
+        except Exception as error:  # noqa: BLE001 - told in the log, and shown by `problem`
+            self._failed(tick, error)
         finally:
             with self._idle:
                 self._running -= 1
                 self._idle.notify_all()
+
+    def _failed(self, tick: Tick, error: Exception) -> None:
+        """Count a failure, and tell of it unless that was just told."""
+        now, how = self._monotonic(), type(error)
+        with self._lock:
+            self._failures[tick.name] += 1
+            before = self._said.get(tick.name)
+            is_news = before is None or before[0] is not how or now - before[1] >= SAID_AGAIN_S
+            if is_news:
+                self._said[tick.name] = how, now
+        level = logging.ERROR if is_news else logging.DEBUG
+        # What a refusal says is all there is to it.
+        trace = None if isinstance(error, BookingError) else error
+        log.log(level, "tick %s failed: %s", tick.name, error, exc_info=trace)
+
+    def _look(self) -> None:
+        while not self._stopping.wait(LOOK_S):
+            now = datetime.now(UTC)
+            for tick in self._table:
+                job = self._scheduler.get_job(tick.name)
+                if job is not None and job.next_run_time - now > tick.every + _A_LITTLE:
+                    log.warning("tick %s: the clock was set back", tick.name)
+                    job.modify(next_run_time=now)
 
     def states(self) -> tuple[TickState, ...]:
         """How each tick fares."""
