@@ -62,6 +62,9 @@ class Health:
         now = self._monotonic()
         with self._lock:
             present = self._present
+            if present is not None and what is Trouble.LOCKED:
+                # Waiting in vain is what the other trouble leads to as well.
+                what = present.what
             if present is None or present.what is not what:
                 self._present, is_news = _Present(what, now, now, now), True
             else:
