@@ -17,7 +17,7 @@ from datetime import UTC, datetime, timedelta
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from bot import logs
-from bot.domain.errors import BookingError
+from bot.store.database import Busy
 
 log = logging.getLogger(__name__)
 
@@ -135,9 +135,10 @@ class Ticks:
             is_news = before is None or before[0] is not how or now - before[1] >= SAID_AGAIN_S
             if is_news:
                 self._said[tick.name] = how, now
-        level = logging.ERROR if is_news else logging.DEBUG
-        # What a refusal says is all there is to it.
-        trace = None if isinstance(error, BookingError) else error
+        # What is the matter with the database is told where that is found out, once for all ticks.
+        is_told = isinstance(error, Busy)
+        level = logging.DEBUG if not is_news else logging.INFO if is_told else logging.ERROR
+        trace = None if is_told else error
         log.log(level, "tick %s failed: %s", tick.name, error, exc_info=trace)
 
     def _look(self) -> None:

@@ -1,14 +1,13 @@
 """A database that is away for a while, and gpubot all the time.
 
-A connection that is lost in a transaction, or in its commit, is tested in tests/store.
+A connection that is lost in a transaction or in its commit, and a restart that is over in a moment,
+are tested in tests/store/test_server_away; replicas on a server that restarts in tests/replicas.
 """
 
 from __future__ import annotations
 
 import logging
-import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -159,22 +158,6 @@ def test_what_was_promised_for_a_time_is_promised_anew_after_a_long_absence(stor
     clock.shift(16 * MINUTE)
     lab.bot.run_ticks()
     assert lab.rows("SELECT state FROM offer WHERE id = 1") == [("expired",)]
-
-
-def test_a_short_absence_is_waited_out(story: Story, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(database, "LOCK_WAIT_MS", 60_000)
-    asked = threading.Event()
-    story.take_away()
-    with ThreadPoolExecutor(1) as somebody:
-
-        def ask() -> int:
-            asked.set()
-            return story.lab.books(BOB, "1 22:00 4h")
-
-        label = somebody.submit(ask)
-        assert asked.wait(30)
-        story.bring_back()
-        story.lab.check({label.result(timeout=60)})
 
 
 def test_another_file_in_its_place_is_not_taken_for_the_database(
