@@ -224,7 +224,8 @@ class Database:
             yield
             return
         if not self._writers.acquire(timeout=LOCK_WAIT_MS / 1000):
-            raise Busy
+            # Those in front wait for a server, or a file, that is away.
+            raise Unreachable if self._health.is_away() else Busy
         try:
             yield
         finally:

@@ -89,6 +89,11 @@ class Health:
             "the database works again, after %.0f s in which %s", lasted, present.what.value
         )
 
+    def is_away(self) -> bool:
+        """Whether the database could not be reached the last time that somebody tried."""
+        present = self._present
+        return present is not None and present.what is Trouble.AWAY
+
     def problem(self) -> str | None:
         """Why nothing can be saved at present; None when all is well, as far as is known."""
         present = self._present
