@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
+from pathlib import Path
 
 from prometheus_client.metrics_core import Metric
 from slack_sdk import WebClient
@@ -92,6 +93,16 @@ class Around:
             return ()
         name = self._running.runner.name
         return (lambda: runner_metrics(self._site, name),)
+
+    def places(self) -> dict[str, Path]:
+        """The folders that gpubot writes to, by what it keeps there."""
+        found = {} if self._edges.logs.s3 else {"logs": self._edges.logs.folder}
+        file = self._site.database.engine.url.database
+        if self._site.database.backend == "sqlite" and file:
+            found["database"] = Path(file).absolute().parent
+        if self._running is not None:
+            found["runs"] = self._edges.runner.folder
+        return found
 
     def due(self) -> tuple[Tick, ...]:
         """What follows the bot's clock, after the bookings themselves."""

@@ -12,14 +12,12 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
-from pathlib import Path
 from types import FrameType
 
 import uvicorn
 from fastapi import FastAPI
 from slack_bolt import App
 from sqlalchemy import text
-from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
 from bot.around import Around
@@ -270,20 +268,10 @@ class Bot:
             monitored=self._around.monitored,
             more=(
                 lambda: audit_metrics(self._audit.is_whole),
-                disk_metrics(self._places()),
+                disk_metrics(self._around.places()),
                 *self._around.metrics(),
             ),
         )
-
-    def _places(self) -> dict[str, Path]:
-        """The folders that gpubot writes to, by what it keeps there."""
-        found = {} if self._edges.logs.s3 else {"logs": self._edges.logs.folder}
-        file = make_url(self.settings.database_url).database
-        if self.site.database.backend == "sqlite" and file:
-            found["database"] = Path(file).absolute().parent
-        if self._around.logs is not None:
-            found["runs"] = self._edges.runner.folder
-        return found
 
     def _slack_problem(self) -> str | None:
         """Why nothing reaches Slack, or comes from it; None when all is well."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -14,12 +15,17 @@ from datetime import datetime, timedelta
 from io import StringIO
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import builders
 import pytest
+from databases import new_database
 from program import ROOT, Program, running, workspace
 
 from bot import logs
+from bot.config.settings import Settings
+from bot.main import Bot
+from bot.sandbox import Sandbox
 from bot.slack.workers import Workers
 from bot.ticks.apart import apart
 from bot.ticks.scheduler import Tick, Ticks
@@ -163,15 +169,50 @@ def test_text_says_what_a_line_is_about_as_well() -> None:
     assert written.getvalue().endswith(expected)
 
 
-def test_an_incident_is_found_by_its_number_and_by_its_request(stream: StringIO) -> None:
-    with logs.about(request="r1"):
-        logs.note(incident="0123abcd")
-        log.warning("something")
-    log.warning("something else")
-    first, second = lines(stream)
-    assert (first["request"], first["incident"]) == ("r1", "0123abcd")
-    assert "request" not in second
-    assert "incident" not in second
+@pytest.fixture
+def bot(tmp_path: Path, stream: StringIO) -> Iterator[tuple[Bot, Sandbox]]:
+    """A gpubot over Socket Mode in this process, and its Slack."""
+    with workspace() as slack:
+        settings = Settings(
+            bot_token=slack.bot_token,
+            app_token=slack.app_token,
+            slack_api_url=slack.api_url,
+            database_url=new_database(tmp_path),
+            port=0,
+        )
+        made = Bot(settings, builders.cluster(), slack.clock)
+        made.start()
+        try:
+            slack.wait_for(lambda: slack.connected)
+            yield made, slack
+        finally:
+            made.stop()
+
+
+def test_over_socket_mode_slacks_envelope_is_the_request(
+    bot: tuple[Bot, Sandbox], stream: StringIO
+) -> None:
+    _, slack = bot
+    assert slack.command(builders.ALICE, "C0VISION", "/gpu reserve 1 tomorrow 22:00 4h").ok
+    (made,) = [line for line in lines(stream) if line.get("action") == "reserved"]
+    assert UUID(made["request"]).hex == made["request"].replace("-", "")
+    assert (made["booking"], made["user"]) == ("B1", builders.ALICE)
+
+
+def test_an_incident_is_found_by_the_number_that_people_are_told(
+    bot: tuple[Bot, Sandbox], stream: StringIO
+) -> None:
+    running, slack = bot
+    with running.site.database.transaction() as connection:
+        connection.exec_driver_sql("DROP TABLE booking")
+    assert slack.command(builders.ALICE, "C0VISION", "/gpu mine").ok
+    (told,) = [m for m in slack.messages("C0VISION", builders.ALICE) if m.ephemeral]
+    (number,) = re.findall(r"\b[0-9a-f]{8}\b", told["text"])
+    (said,) = [line for line in lines(stream) if line.get("incident") == number]
+    assert said["level"] == "ERROR"
+    assert said["request"]
+    assert said["user"] == builders.ALICE
+    assert "no such table: booking" in said["traceback"]
 
 
 def test_what_is_noted_inside_ends_with_it(stream: StringIO) -> None:
