@@ -15,7 +15,7 @@ from itertools import islice
 from bot.domain.booking import Placement, Shape
 from bot.domain.calendar import Calendar
 from bot.domain.errors import Alternative, AlternativeKind
-from bot.domain.placement import NO_HINTS, Hints, earliest, latest, place
+from bot.domain.placement import NO_HINTS, Hints, by_free, earliest, latest, place
 from bot.domain.starts import eligible
 from bot.domain.window import Grid, Window, asked_length
 
@@ -103,17 +103,18 @@ class _Search:
         all that is free.
         """
         below = self.shape.gpus - 1
-        nodes = eligible(self.calendar, self.shape).nodes
-        free = [self.calendar.free(node.name, self.window) for node in nodes]
+        where = eligible(self.calendar, self.shape)
+        free = by_free(self.calendar, where, self.window)
         if self.shape.spread:
-            return 1 << min(below, sum(free)) & ~1
-        sums: dict[str, int] = {}
-        for node, count in zip(nodes, free, strict=True):
-            if count == node.gpus:
-                sums[node.model] = (known := sums.get(node.model, 1)) | known << count
+            total = sum(count * nodes.bit_count() for count, nodes in free.items())
+            return 1 << min(below, total) & ~1
         counts = 1 << min(below, max(free, default=0))
-        for mask in sums.values():
-            counts |= mask
+        for sizes in where.sizes.values():
+            sums = 1
+            for size, nodes in sizes.items():
+                for _ in range((nodes & free.get(size, 0)).bit_count()):
+                    sums |= sums << size
+            counts |= sums
         return counts & ((1 << self.shape.gpus) - 1) & ~1
 
     def _another_node(self) -> Alternative | None:

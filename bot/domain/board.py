@@ -11,15 +11,13 @@ since the last time is found by looking at which track objects are others.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from bot.domain.cluster import Node
-from bot.domain.masks import folded, ones
+from bot.domain.masks import folded, lowest, ones
 
-#: With more nodes changed than this, a level is made anew.
-MANY = 16
 #: Of so many questions the answers are kept; all are forgotten when there are more.
 REMEMBERED = 256
 
@@ -47,6 +45,11 @@ class Eligible:
     #: The most GPUs that one of them has.
     largest: int
 
+    def having(self, gpus: int) -> int:
+        """The bits of those that have so many GPUs, free or not."""
+        sizes = (item for sizes in self.sizes.values() for item in sizes.items())
+        return sum(bits for size, bits in sizes if size >= gpus)
+
 
 class Board:
     """The nodes of a calendar, and what is known of them over all `cells`.
@@ -55,7 +58,16 @@ class Board:
     meant, in the order of the nodes. What is kept is replaced as a whole, so threads need no lock.
     """
 
-    __slots__ = ("_answers", "_eligible", "_levels", "cells", "largest", "nodes", "places", "width")
+    __slots__ = (
+        "_answers",
+        "_eligible",
+        "_levels",
+        "cells",
+        "largest",
+        "nodes",
+        "places",
+        "width",
+    )
 
     def __init__(self, nodes: Iterable[Node], cells: int) -> None:
         self.cells = cells
@@ -73,6 +85,7 @@ class Board:
         """A board that knows as much, for a fork that is about to change a lot."""
         board = Board(self.nodes, self.cells)
         board._levels.update(self._levels)
+        board._eligible = self._eligible
         return board
 
     def eligible(self, name: str | None, model: str | None) -> Eligible:
@@ -100,38 +113,31 @@ class Board:
         before = self._levels.get(gpus)
         if before is not None and before[0] == tracks:
             return before[1]
-        level = self._made(tracks, gpus) if before is None else self._updated(before, tracks, gpus)
+        level = self._brought_up(before, tracks, gpus)
         self._levels[gpus] = tracks, level
         return level
 
-    def _made(self, tracks: Sequence[Shown], gpus: int) -> bytes:
-        mask = 0
-        for bit in range(8):
-            buffer = bytearray(self.cells * self.width)
-            for place in range(bit, len(tracks), 8):
-                row = _cells_as_bytes(self._blocked(tracks[place], gpus), self.cells)
-                buffer[place // 8 :: self.width] = row
-            mask |= int.from_bytes(buffer, "little") << bit
-        return mask.to_bytes(self.cells * self.width, "little")
-
-    def _updated(
-        self, before: tuple[Sequence[Shown], bytes], tracks: Sequence[Shown], gpus: int
+    def _brought_up(
+        self, before: tuple[Sequence[Shown], bytes] | None, tracks: Sequence[Shown], gpus: int
     ) -> bytes:
-        old, level = before
-        others = [place for place, track in enumerate(tracks) if track is not old[place]]
-        if len(others) > MANY:
-            return self._made(tracks, gpus)
-        buffer = bytearray(level)
-        for place in others:
-            differs = self._blocked(old[place], gpus) ^ self._blocked(tracks[place], gpus)
-            if differs:
-                first = (differs & -differs).bit_length() - 1
-                cells = differs.bit_length() - first
-                begin = first * self.width + place // 8
-                lane = slice(begin, begin + (cells - 1) * self.width + 1, self.width)
-                flipped = int.from_bytes(_cells_as_bytes(differs >> first, cells)) << place % 8
-                buffer[lane] = (int.from_bytes(buffer[lane]) ^ flipped).to_bytes(cells)
-        return bytes(buffer)
+        """The level as `tracks` have it, made from one of before or anew."""
+        level = bytearray(self.cells * self.width if before is None else before[1])
+        for place, track in enumerate(tracks):
+            if before is None:
+                self._flip(level, place, self._blocked(track, gpus))
+            elif track is not before[0][place]:
+                differs = self._blocked(before[0][place], gpus) ^ self._blocked(track, gpus)
+                self._flip(level, place, differs)
+        return bytes(level)
+
+    def _flip(self, level: bytearray, place: int, mask: int) -> None:
+        """Flip a node's bit in the cells of `mask`."""
+        if mask:
+            first, end = lowest(mask), mask.bit_length()
+            begin = first * self.width + place // 8
+            lane = slice(begin, (end - 1) * self.width + place // 8 + 1, self.width)
+            flipped = int.from_bytes(_cells_as_bytes(mask >> first, end - first)) << place % 8
+            level[lane] = (int.from_bytes(level[lane]) ^ flipped).to_bytes(end - first)
 
     def _blocked(self, track: Shown, gpus: int) -> int:
         return track.blocked(gpus) if gpus <= track.capacity else ones(0, self.cells)
@@ -146,14 +152,6 @@ class Board:
         found = find()
         self._answers[question] = tracks, found
         return found
-
-
-def each(bits: int) -> Iterator[int]:
-    """The places of `bits`, in order."""
-    while bits:
-        low = bits & -bits
-        yield low.bit_length() - 1
-        bits ^= low
 
 
 _DIGITS = bytes.maketrans(b"01", b"\x00\x01")

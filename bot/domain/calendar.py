@@ -23,7 +23,7 @@ from bot.domain.board import Board
 from bot.domain.booking import Placement
 from bot.domain.cluster import Node
 from bot.domain.lattice import Cover, Edge, Lattice
-from bot.domain.masks import levels, lowered, raised, reaching
+from bot.domain.masks import each, levels, lowered, ones, raised, reaching
 from bot.domain.window import Window
 
 
@@ -157,6 +157,21 @@ class Track:
             found |= starts & ~reaching(blocked, steps)
         return found
 
+    def cuts(self, start: int, end: int) -> set[int]:
+        """All instants between `start` and `end` at which the number of free GPUs changes.
+
+        And some at which it does not.
+        """
+        lattice, changing = self.lattice, 0
+        lines, first, last = lattice.lines, lattice.line_from(start), lattice.line_from(end)
+        for level in self.taken:
+            changing |= level ^ level << 1
+        found = {lines[cell] for cell in each(changing & ones(first, last))}
+        for cell, pieces in self.ragged.items():
+            found.update(lines[cell : cell + 2])
+            found.update(instant for piece in pieces for instant in (piece.start, piece.end))
+        return {instant for instant in found if start < instant < end}
+
     def free(self, start: int, end: int) -> int:
         """How many GPUs are free during all of `[start, end)`; see `free_during`."""
         return self.free_during(self.lattice.cover(start, end))
@@ -235,6 +250,13 @@ class Calendar:
             for name, node in by_name.items()
         }
         return cls(by_name, tracks, lattice)
+
+    def prepare(self) -> Calendar:
+        """Have the board show it all, so that the first searches need not wait for that."""
+        tracks = tuple(self.tracks.values())
+        for gpus in range(1, self.board.largest + 1):
+            self.board.lacking(tracks, gpus, 0, 1)
+        return self
 
     def fork(self) -> Calendar:
         """A calendar with the same claims that can be changed without changing this one."""

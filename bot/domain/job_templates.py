@@ -327,12 +327,17 @@ def _check_workers(cluster: Cluster, workers: int, shape: Shape) -> None:
 
 def check_placed(cluster: Cluster, booking: Booking) -> None:
     """Raise BadJob when the job's workers cannot each have their GPUs on one of its nodes."""
-    if booking.job is None:
+    check_place(cluster, booking.job, booking.shares)
+
+
+def check_place(cluster: Cluster, order: JobOrder | None, shares: Sequence[Share]) -> None:
+    """The same before it is booked."""
+    if order is None:
         return
-    job = resolve(cluster, booking.job)
-    if job.workers is not None and not can_share(booking.shares, job.workers):
-        each = booking.gpus // job.workers
-        raise _not_on_nodes({"workers": job.workers, "gpus": booking.gpus}, each)
+    job = resolve(cluster, order)
+    if job.workers is not None and not can_share(shares, job.workers):
+        gpus = sum(share.gpus for share in shares)
+        raise _not_on_nodes({"workers": job.workers, "gpus": gpus}, gpus // job.workers)
 
 
 def suits(cluster: Cluster, order: JobOrder | None, shares: Iterable[Share]) -> bool:

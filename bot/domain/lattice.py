@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from itertools import pairwise
 from typing import NamedTuple
 
 from bot.domain.masks import doubling, ones
@@ -51,6 +52,8 @@ class Lattice:
     grid: Grid
     #: Epoch seconds, ascending; the first is the origin, the last the limit.
     lines: tuple[int, ...]
+    #: The cells that are not one slot long, because the clock changes in them.
+    odd_cells: tuple[int, ...]
     _cell_at: Mapping[int, int] = field(repr=False, compare=False)
     _spans: dict[timedelta, tuple[tuple[tuple[int, ...], int], ...]] = field(
         default_factory=dict, repr=False, compare=False
@@ -69,7 +72,9 @@ class Lattice:
         if len(lines) < 2:
             raise ValueError(f"no grid cell between {origin} and {limit}")
         ordered = tuple(sorted(lines))
-        return cls(grid, ordered, {line: cell for cell, line in enumerate(ordered)})
+        slot = int(grid.slot.total_seconds())
+        odd = (c for c, (start, end) in enumerate(pairwise(ordered)) if end - start != slot)
+        return cls(grid, ordered, tuple(odd), {line: cell for cell, line in enumerate(ordered)})
 
     @property
     def origin(self) -> int:
@@ -90,11 +95,6 @@ class Lattice:
     def uniform(self) -> int:
         """The length of an ordinary cell, in seconds."""
         return int(self.grid.slot.total_seconds())
-
-    def odd_cells(self) -> tuple[int, ...]:
-        """The cells that are not one slot long, because the clock changes in them."""
-        pairs = zip(self.lines, self.lines[1:], strict=False)
-        return tuple(c for c, (start, end) in enumerate(pairs) if end - start != self.uniform)
 
     def line_from(self, instant: float) -> int:
         """The index of the first line at or after `instant`; one past the last when none is."""
@@ -131,7 +131,7 @@ class Lattice:
         usual = -(-(length - GRACE) // self.grid.slot)
         unusual = {
             start
-            for odd in self.odd_cells()
+            for odd in self.odd_cells
             for start in range(max(0, odd - usual), min(odd + 1, self.cells))
         }
         masks: dict[int, int] = defaultdict(int)

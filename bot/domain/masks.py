@@ -6,7 +6,7 @@ year of slots cheap.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 #: For each count n: a table that turns a byte into the digit "1" when it is at least n, else "0".
 _AT_LEAST = tuple(b"0" * count + b"1" * (256 - count) for count in range(256))
@@ -25,6 +25,14 @@ def lowest(mask: int) -> int:
 def highest(mask: int) -> int:
     """The last cell of `mask`, which is not empty."""
     return mask.bit_length() - 1
+
+
+def each(mask: int) -> Iterator[int]:
+    """The cells of `mask`, in order; what else has bits, such as the nodes of a board, as well."""
+    while mask:
+        low = mask & -mask
+        yield low.bit_length() - 1
+        mask ^= low
 
 
 def doubling(cells: int) -> tuple[int, ...]:

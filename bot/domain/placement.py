@@ -12,11 +12,11 @@ from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from itertools import islice
 
-from bot.domain.board import Eligible, each
+from bot.domain.board import Eligible
 from bot.domain.booking import Placement, Shape, Share
 from bot.domain.calendar import Calendar, span
 from bot.domain.lattice import Cover, Edge, Lattice
-from bot.domain.masks import highest, lowest, ones
+from bot.domain.masks import each, highest, lowest, ones
 from bot.domain.starts import eligible, mixtures, starts
 from bot.domain.window import Window
 
@@ -49,6 +49,14 @@ def place(
         return None
     nodes = calendar.board.nodes
     return Placement(window, tuple(Share(nodes[p].name, chosen[p]) for p in sorted(chosen)))
+
+
+def by_free(calendar: Calendar, where: Eligible, window: Window) -> dict[int, int]:
+    """Nodes by how many of their GPUs are free during all of `window`, as bits of the board.
+
+    Those without any are left out.
+    """
+    return _Chooser(calendar, window, NO_HINTS).by_free(where.bits)
 
 
 def earliest(
@@ -234,10 +242,11 @@ def _spread(chooser: _Chooser, where: Eligible, gpus: int) -> dict[int, int] | N
     while gpus and free:
         target = min((count for count in free if count >= gpus), default=max(free))
         take = min(gpus, target)
-        place = next(chooser.ranked(free[target], take))
-        chosen[place] = take
-        gpus -= take
-        free[target] ^= 1 << place
-        if not free[target]:
-            del free[target]
+        nodes = free.pop(target)
+        for place in islice(chooser.ranked(nodes, take), gpus // take):
+            chosen[place] = take
+            gpus -= take
+            nodes ^= 1 << place
+        if nodes:
+            free[target] = nodes
     return None if gpus else chosen

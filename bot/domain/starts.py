@@ -11,10 +11,10 @@ from datetime import timedelta
 from functools import reduce
 from operator import and_, or_
 
-from bot.domain.board import Eligible, each
+from bot.domain.board import Eligible
 from bot.domain.booking import Shape
 from bot.domain.calendar import Calendar, Track
-from bot.domain.masks import at_least, tally
+from bot.domain.masks import at_least, each, tally
 
 
 def eligible(calendar: Calendar, shape: Shape) -> Eligible:

@@ -145,31 +145,28 @@ class Change:
         _RAISE.later(self.connection, {"node": node, "to": revision})
 
 
+_CLAIMS = queries.table_of(models.Claim).c
+_HELD = select(
+    _CLAIMS.holder, _CLAIMS.id, _CLAIMS.node, _CLAIMS.start_s, _CLAIMS.end_s, _CLAIMS.gpus
+).where(
+    _CLAIMS.kind == bindparam("kind"),
+    _CLAIMS.holder.in_(bindparam("holders", expanding=True)),
+    _CLAIMS.gone.is_(None),
+)
+
+
 def claims_of(connection: Connection, kind: str, holder: int | None) -> list[Claim]:
     """What a booking or drain claims; nothing for no holder."""
-    claim = models.Claim
-    rows = connection.execute(
-        select(
-            col(claim.id), col(claim.node), col(claim.start_s), col(claim.end_s), col(claim.gpus)
-        ).where(col(claim.kind) == kind, col(claim.holder) == holder, col(claim.gone).is_(None))
-    )
-    return [Claim(row[0] or 0, *row[1:]) for row in rows]
+    if holder is None:
+        return []
+    return list(claims_by_holder(connection, kind, [holder])[holder])
 
 
 def claims_by_holder(
     connection: Connection, kind: str, holders: Iterable[int]
 ) -> dict[int, tuple[Claim, ...]]:
     """What several bookings claim, by their ids."""
-    claim = models.Claim
     found: dict[int, list[Claim]] = {holder: [] for holder in holders}
-    rows = connection.execute(
-        select(
-            col(claim.holder), col(claim.id), col(claim.node), col(claim.start_s),
-            col(claim.end_s), col(claim.gpus),
-        ).where(
-            col(claim.kind) == kind, col(claim.holder).in_(found), col(claim.gone).is_(None)
-        )
-    )  # fmt: skip
-    for row in rows:
-        found[row[0]].append(Claim(row[1] or 0, *row[2:]))
+    for holder, *claim in connection.execute(_HELD, {"kind": kind, "holders": list(found)}):
+        found[holder].append(Claim(*claim))
     return {holder: tuple(claims) for holder, claims in found.items()}

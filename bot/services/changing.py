@@ -43,6 +43,18 @@ def changing(site: Site, now: datetime) -> Iterator[Change]:
             _log(values)
 
 
+@contextmanager
+def trying(site: Site, now: datetime) -> Iterator[Change]:
+    """The same on a snapshot, for those who only work out what they would do: it locks nobody out.
+
+    Nothing may be written.
+    """
+    now = check_aware(now).replace(microsecond=0)
+    with site.database.snapshot() as connection:
+        known = site.known
+        yield Change(known.cluster, connection, known.calendars.fresh(connection, now), now)
+
+
 def _log(values: Mapping[str, Any]) -> None:
     """Say what was committed; what people wrote stands in the audit log alone."""
     booking = None if values["booking"] is None else booking_label(values["booking"])

@@ -18,8 +18,10 @@ from bot.domain.booking import Booking, Shape
 from bot.domain.calendar import Calendar, span
 from bot.domain.cluster import Cluster
 from bot.domain.errors import Alternative, Blocker, Conflict
-from bot.domain.placement import Hints
+from bot.domain.masks import lowest
+from bot.domain.placement import Hints, by_free
 from bot.domain.request import BookingRequest
+from bot.domain.starts import eligible
 from bot.domain.window import Window
 from bot.services.change import OPEN_END, claims_of
 from bot.services.site import Site
@@ -50,7 +52,7 @@ def conflict_over(
         calendar = site.calendars.fresh(connection, now).calendar.fork()
         for claim in claims_of(connection, "booking", besides):
             calendar.remove(claim)
-        nodes = _in_the_way(site.cluster, calendar, request.shape, request.window)
+        nodes = _in_the_way(calendar, request.shape, request.window)
         return Conflict(
             shape=request.shape,
             window=request.window,
@@ -113,26 +115,25 @@ def _near() -> Prepared:
 
 
 def blockers(
-    connection: Connection, cluster: Cluster, calendar: Calendar, shape: Shape, window: Window
+    connection: Connection, calendar: Calendar, shape: Shape, window: Window
 ) -> tuple[Blocker, ...]:
     """Who holds the GPUs that a request needs, by when they end."""
-    return blockers_on(connection, _in_the_way(cluster, calendar, shape, window), window)
+    return blockers_on(connection, _in_the_way(calendar, shape, window), window)
 
 
-def _in_the_way(cluster: Cluster, calendar: Calendar, shape: Shape, window: Window) -> list[str]:
+def _in_the_way(calendar: Calendar, shape: Shape, window: Window) -> list[str]:
     """The nodes whose holders are in the way: the one that comes nearest to fitting.
 
     A request for several nodes is in the way of whoever holds any of them.
     """
-    nodes = [
-        node
-        for node in cluster.nodes
-        if shape.node in (None, node.name) and shape.model in (None, node.model)
-    ]
-    large = [node for node in nodes if node.gpus >= shape.gpus and not shape.spread]
-    if large:
-        nodes = [max(large, key=lambda node: calendar.free(node.name, window))]
-    return [node.name for node in nodes]
+    where = eligible(calendar, shape)
+    large = where.having(shape.gpus)
+    if shape.spread or not large:
+        return [node.name for node in where.nodes]
+    free = by_free(calendar, where, window)
+    nearest = (free[count] & large for count in sorted(free, reverse=True))
+    nodes = next(filter(None, nearest), large)
+    return [calendar.board.nodes[lowest(nodes)].name]
 
 
 def blockers_on(

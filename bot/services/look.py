@@ -138,7 +138,7 @@ def availability(site: Site, request: BookingRequest, *, user: str, now: datetim
             return Availability(fits=True, placement=placement)
         return Availability(
             fits=False,
-            blockers=blockers(connection, site.cluster, calendar, request.shape, request.window),
+            blockers=blockers(connection, calendar, request.shape, request.window),
             alternatives=alternatives_to(
                 connection, site.cluster, calendar, request, user, now=now
             ),

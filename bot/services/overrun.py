@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
+from typing import Any
 
+from sqlalchemy import Select
 from sqlmodel import col
 
 from bot.domain.actor import GPUBOT
@@ -58,45 +62,84 @@ def _free_until(calendar: Calendar, booking: Booking, latest: datetime) -> datet
     return end + low * _MINUTE if low else None
 
 
+@dataclass(frozen=True, slots=True)
+class Room:
+    """Where something fits, once the runs that only finish there have stopped."""
+
+    placement: Placement
+    stopping: tuple[Booking, ...] = ()
+
+
 def place_over_overruns(
     change: Change, shape: Shape, window: Window, hints: Hints = NO_HINTS
 ) -> Placement | None:
-    """Where `shape` fits; runs that only finish make room for it, if there is time to warn them.
+    """Where `shape` fits; runs that only finish make room for it, if there is time to warn them."""
+    room = find_room_over_overruns(change, shape, window, hints)
+    return None if room is None else make_room(change, room)
+
+
+def make_room(change: Change, room: Room) -> Placement:
+    """Have the runs stop in time; return where there is room now."""
+    for booking in room.stopping:
+        cut_overrun(change, booking, room.placement.window.start)
+    return room.placement
+
+
+def find_room_over_overruns(
+    change: Change, shape: Shape, window: Window, hints: Hints = NO_HINTS
+) -> Room | None:
+    """Where `shape` fits, and which runs would have to stop for it; changes nothing.
 
     Other free GPUs are taken first. A window that begins sooner than a warning lasts makes nobody
     stop (design: "Overrun").
     """
     found = place(change.calendar, shape, window, hints)
-    if found is not None or window.start < change.now + change.cluster.policy.warning:
-        return found
+    if found is not None:
+        return Room(found)
+    if window.start < change.now + change.cluster.policy.warning:
+        return None
     yielding = _overrunning(change, window)
     without = change.calendar.fork()
     _remove(without, change, yielding)
-    found = place(without, shape, window, hints)
-    if found is None:
+    if (found := place(without, shape, window, hints)) is None:
         return None
+    nodes = {share.node for share in found.shares}
+    return Room(
+        found, tuple(_in_the_way(change, found, [b for b in yielding if nodes & {*b.nodes}]))
+    )
+
+
+def _in_the_way(
+    change: Change, placement: Placement, yielding: Iterable[Booking]
+) -> Iterator[Booking]:
+    """The first of `yielding` without which there is room."""
+    calendar = change.calendar.fork()
     for booking in yielding:
-        if booking.nodes and not set(booking.nodes).isdisjoint(s.node for s in found.shares):
-            cut_overrun(change, booking, window.start)
-            if change.calendar.fits(found):
-                break
-    return found
+        yield booking
+        _remove(calendar, change, [booking])
+        if calendar.fits(placement):
+            return
 
 
 def _overrunning(change: Change, window: Window) -> list[Booking]:
     """Bookings that finish during the window; the shortest rest first."""
-    table = models.Booking
-    finishing = (
+    rows = change.connection.execute(_finishing(), {"start": window.start})
+    return [queries.to_booking(row) for row in rows]
+
+
+@cache
+def _finishing() -> Select[Any]:
+    table, start = models.Booking, queries.instant("start")
+    return (
         queries.columns(table)
         .where(
             col(table.state) == BookingState.ACTIVE.value,
-            col(table.end_at) > window.start,
+            col(table.end_at) > start,
             # Not null, and never before the promised end: the clock may have been put back.
-            col(table.overrun_from) <= window.start,
+            col(table.overrun_from) <= start,
         )
         .order_by(col(table.end_at), col(table.id))
     )
-    return [queries.to_booking(row) for row in change.connection.execute(finishing)]
 
 
 def _remove(calendar: Calendar, change: Change, bookings: Iterable[Booking]) -> None:

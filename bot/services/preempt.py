@@ -6,15 +6,19 @@ windows of those who had not started, and holds on what each would get back (des
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import cached_property
 
 from bot.domain import policy
 from bot.domain.actor import Actor
 from bot.domain.booking import Booking, Placement, Priority
+from bot.domain.calendar import span
 from bot.domain.errors import N_, BookingError, Conflict, ReasonNeeded
-from bot.domain.job_templates import check_placed
+from bot.domain.fates import Fate, fates
+from bot.domain.job_templates import check_place
+from bot.domain.placement import Hints
 from bot.domain.preemption import (
     Candidate,
     Plan,
@@ -23,18 +27,19 @@ from bot.domain.preemption import (
     may_be_preempted,
     reclaim_instant,
 )
-from bot.domain.preemption_notice import Preemption, PreemptionState
+from bot.domain.preemption_notice import Preemption
 from bot.domain.request import BookingRequest
 from bot.domain.shape_rules import check_shape
+from bot.domain.starts import eligible
 from bot.domain.window import Grid, Window, asked_length
 from bot.domain.words import clean_text
 from bot.services import receipts
 from bot.services.change import Change, claims_by_holder
-from bot.services.changing import changing
+from bot.services.changing import changing, trying
 from bot.services.conflict import conflict_over, hints_for
 from bot.services.evict import Eviction
 from bot.services.job_orders import work_of
-from bot.services.overrun import place_over_overruns
+from bot.services.overrun import Room, find_room_over_overruns, make_room
 from bot.services.preemption_rows import load_preemption
 from bot.services.quota import check_quotas
 from bot.services.record import record_booking
@@ -104,14 +109,6 @@ class PlanChanged(BookingError):
         self.preview = preview
 
 
-class _OnlyLooking(Exception):
-    """Rolls a preview back."""
-
-    def __init__(self, preview: Preview) -> None:
-        super().__init__()
-        self.preview = preview
-
-
 class _NoPlan(Exception):
     """Not even evicting everybody who may be evicted helps."""
 
@@ -119,16 +116,17 @@ class _NoPlan(Exception):
 def preview_preemption(
     site: Site, actor: Actor, request: BookingRequest, *, now: datetime
 ) -> Preview:
-    """What taking GPUs for `request` would mean: the plan is carried out and rolled back.
+    """What taking GPUs for `request` would mean; it is worked out as `preempt` does it.
 
     The request counts as P0. Raises NotAllowed without the urgent role, and CannotPreempt when
     work that may not be evicted is in the way.
     """
     try:
-        _run(site, actor, request, "a look", None, now, None, look_only=True)
-    except _OnlyLooking as looked:
-        return looked.preview
-    raise AssertionError("a preview ends by rolling back")
+        with trying(site, now) as change:
+            return _preview(_decide(change, actor, request), change.now)
+    except _NoPlan:
+        pass
+    raise _cannot(site, actor, request, now)
 
 
 def preempt(
@@ -149,42 +147,26 @@ def preempt(
     reason = clean_text(reason, "reason", policy.LONGEST_REASON)
     if not reason:
         raise ReasonNeeded(example=EXAMPLE)
-    return _run(site, actor, request, reason, frozenset(expected), now, key, look_only=False)
-
-
-def _run(
-    site: Site,
-    actor: Actor,
-    request: BookingRequest,
-    reason: str,
-    expected: frozenset[int] | None,
-    now: datetime,
-    key: str | None,
-    *,
-    look_only: bool,
-) -> Preempted:
     key = receipts.scoped(key, actor, "preempt")
     try:
         with changing(site, now) as change:
             if (done := receipts.find(change, key)) is not None:
                 return _outcome(change, done)
-            request, team = _checked(change, actor, request)
-            window, plan = _plan(change, request)
-            check_quotas(change, actor.name, team, window, request.shape.gpus)
-            losses = _losses(change, plan.preemptees)
-            preempted = _carry_out(change, actor, request, plan, team, reason)
-            preview = _preview(change, request, plan, losses, preempted)
-            if look_only:
-                raise _OnlyLooking(preview)
-            if expected is not None and not expected.issuperset(b.id for b in plan.preemptees):
-                raise PlanChanged(preview)
+            decision = _decide(change, actor, request)
+            if not {*expected}.issuperset(b.id for b in decision.plan.preemptees):
+                raise PlanChanged(_preview(decision, change.now))
+            preempted = _carry_out(change, actor, decision, reason)
             ids = [preemption.id for preemption in preempted.preemptions]
             receipts.keep(change, key, [preempted.booking.id, ids])
             return preempted
     except _NoPlan:
         pass
+    raise _cannot(site, actor, request, now)
+
+
+def _cannot(site: Site, actor: Actor, request: BookingRequest, now: datetime) -> CannotPreempt:
     found = conflict_over(site, actor, request, now=now)
-    raise CannotPreempt(
+    return CannotPreempt(
         shape=found.shape,
         window=found.window,
         blockers=found.blockers,
@@ -198,7 +180,8 @@ def _outcome(change: Change, done: tuple[int, list[int]]) -> Preempted:
     return Preempted(load_booking(change, booking), preemptions)
 
 
-def _checked(change: Change, actor: Actor, request: BookingRequest) -> tuple[BookingRequest, str]:
+def _checked(change: Change, actor: Actor, request: BookingRequest) -> BookingRequest:
+    """The request as urgent work, with the window as it can still be had, and its team."""
     cluster = change.cluster
     team = policy.team_for(cluster, actor.name, request.team)
     policy.check_priority(cluster, actor.name, Priority.P0)
@@ -206,10 +189,7 @@ def _checked(change: Change, actor: Actor, request: BookingRequest) -> tuple[Boo
     window = policy.check_window(cluster, Priority.P0, window, change.now)
     shape = request.shape
     check_shape(cluster, shape.gpus, node=shape.node, model=shape.model, spread=shape.spread)
-    urgent = replace(
-        request, window=window, priority=Priority.P0, preemptible=False, team=team.name
-    )
-    return urgent, team.name
+    return replace(request, window=window, priority=Priority.P0, preemptible=False, team=team.name)
 
 
 def _from_now_on(window: Window, grid: Grid, now: datetime) -> Window:
@@ -225,106 +205,144 @@ def _from_now_on(window: Window, grid: Grid, now: datetime) -> Window:
 # -- what to do -----------------------------------------------------------------------------------
 
 
-def _plan(change: Change, request: BookingRequest) -> tuple[Window, Plan]:
-    """Where the request lies, and who gives way; raise _NoPlan when nobody's going helps.
+@dataclass(frozen=True, slots=True)
+class _Decision:
+    """What would be done."""
 
-    Running work needs its warning, so the search begins with the start that leaves time for it.
-    When only work that has not started gives way, the start may be the one asked for.
-    """
-    asked, now = request.window, change.now
-    hints = hints_for(change.connection, request.team or "", asked)
-    if (free := place_over_overruns(change, request.shape, asked, hints)) is not None:
-        return asked, Plan(free, ())
-    reclaim_at = reclaim_instant(asked.start, now, change.cluster.policy.warning)
-    window = asked
-    if reclaim_at > asked.start:
-        length = asked_length(asked, change.cluster.grid)
-        window = Window(reclaim_at, change.cluster.grid.round_end(reclaim_at + length))
-    hints = hints_for(change.connection, request.team or "", window)
-    if (free := place_over_overruns(change, request.shape, window, hints)) is not None:
-        return window, Plan(free, ())
-    plan = _cheapest(change, request, window)
-    if plan is None or not any(booking.is_running(now) for booking in plan.preemptees):
-        sooner = _cheapest(change, request, asked, only_upcoming=True)
-        if sooner is not None:
-            return asked, sooner
-    if plan is None:
-        raise _NoPlan
-    return window, plan
+    request: BookingRequest
+    plan: Plan
+    #: Runs that only finish, and stop for it.
+    stopping: tuple[Booking, ...]
+    fates: tuple[Fate, ...]
 
 
-def _cheapest(
-    change: Change, request: BookingRequest, window: Window, *, only_upcoming: bool = False
-) -> Plan | None:
-    """Who gives way during `window`; with `only_upcoming` nobody who would need a warning."""
-    candidates = _candidates(change, request, window)
-    if only_upcoming:
-        candidates = [c for c in candidates if not c.booking.is_running(change.now)]
-    hints = hints_for(change.connection, request.team or "", window)
-    return choose_preemptees(
-        change.calendar, request.shape, window, candidates, now=change.now, hints=hints
+def _decide(change: Change, actor: Actor, request: BookingRequest) -> _Decision:
+    """Work out everything that taking GPUs for `request` means; raise what forbids it."""
+    request = _checked(change, actor, request)
+    search = _Search(change, request)
+    plan, stopping = search.plan()
+    team = request.team or ""
+    check_quotas(change, actor.name, team, plan.placement.window, request.shape.gpus)
+    work = work_of(change, actor, request.job, request.continues, request.shape)
+    check_place(change.cluster, work.job, plan.placement.shares)
+    request = replace(request, job=work.job, continues=work.continues)
+    return _Decision(request, plan, stopping, search.fates(plan))
+
+
+def _preview(decision: _Decision, now: datetime) -> Preview:
+    placement = decision.plan.placement
+    losses = tuple(
+        Loss(fate.booking, fate.running, gpu_hours_done(fate.booking, now), fate.moves_to)
+        for fate in decision.fates
     )
+    return Preview(replace(decision.request, window=placement.window), placement, losses)
 
 
-def _candidates(change: Change, request: BookingRequest, window: Window) -> list[Candidate]:
-    """Bookings near the window that may be evicted. Who is warned already gives way no further."""
-    shape = request.shape
-    nodes = [
-        node.name
-        for node in change.cluster.nodes
-        if shape.node in (None, node.name) and shape.model in (None, node.model)
-    ]
-    start_s, end_s = int(window.start.timestamp()), int(window.end.timestamp())
-    rows = queries.claims_overlapping(change.connection, nodes, start_s, end_s)
-    ids = {row.holder for row in rows if row.kind == "booking"}
-    ids -= queries.warned(change.connection)
-    found = queries.bookings_by_id(change.connection, ids)
-    evictable = {
-        number: booking
-        for number, booking in sorted(found.items())
-        if may_be_preempted(booking, Priority.P0)
-    }
-    claims = claims_by_holder(change.connection, "booking", evictable)
-    return [Candidate(booking, claims[number]) for number, booking in evictable.items()]
+class _Search:
+    """Where a request lies, who gives way, and what becomes of them."""
 
+    def __init__(self, change: Change, request: BookingRequest) -> None:
+        self._change = change
+        self._request = request
+        self._asked = request.window
+        self._window = self._warned_window()
+        self._hinted: dict[Window, Hints] = {}
 
-def _losses(change: Change, preemptees: Collection[Booking]) -> list[Loss]:
-    return [
-        Loss(b, b.is_running(change.now), gpu_hours_done(b, change.now), None) for b in preemptees
-    ]
+    def plan(self) -> tuple[Plan, tuple[Booking, ...]]:
+        """The plan, and which runs that only finish stop; raise _NoPlan when nobody's going helps.
 
+        Running work needs its warning, so the search begins with the start that leaves time for
+        it. When only work that has not started gives way, the start may be the one asked for.
+        """
+        for window in dict.fromkeys((self._asked, self._window)):
+            room = find_room_over_overruns(
+                self._change, self._request.shape, window, self._hints(window)
+            )
+            if room is not None:
+                return Plan(room.placement, ()), room.stopping
+        now = self._change.now
+        plan = self._cheapest(self._window, self._candidates)
+        needs_warning = plan and any(booking.is_running(now) for booking in plan.preemptees)
+        if not needs_warning and self._window != self._asked:
+            upcoming = [c for c in self._candidates if not c.booking.is_running(now)]
+            plan = self._cheapest(self._asked, upcoming) or plan
+        if plan is None:
+            raise _NoPlan
+        return plan, ()
 
-def _preview(
-    change: Change, request: BookingRequest, plan: Plan, losses: list[Loss], preempted: Preempted
-) -> Preview:
-    """The losses, with where the work that has not started went."""
-    moved = {p.preemptee for p in preempted.preemptions if p.state is PreemptionState.MOVED}
-    found = queries.bookings_by_id(change.connection, moved)
-    new = {number: Placement(b.window, b.shares) for number, b in found.items()}
-    told = tuple(replace(loss, moves_to=new.get(loss.booking.id)) for loss in losses)
-    return Preview(replace(request, window=plan.placement.window), plan.placement, told)
+    def fates(self, plan: Plan) -> tuple[Fate, ...]:
+        """What becomes of those who give way."""
+        if not plan.preemptees:
+            return ()
+        change = self._change
+        return fates(
+            change.calendar,
+            plan,
+            {candidate.booking.id: candidate.claims for candidate in self._candidates},
+            change.cluster,
+            lambda booking: hints_for(change.connection, booking.team, booking.window),
+            now=change.now,
+        )
+
+    def _warned_window(self) -> Window:
+        """The window as asked, or later where its start leaves no time for a warning."""
+        policy, grid = self._change.cluster.policy, self._change.cluster.grid
+        start = reclaim_instant(self._asked.start, self._change.now, policy.warning)
+        if start <= self._asked.start:
+            return self._asked
+        return Window(start, grid.round_end(start + asked_length(self._asked, grid)))
+
+    def _hints(self, window: Window) -> Hints:
+        if window not in self._hinted:
+            team = self._request.team or ""
+            self._hinted[window] = hints_for(self._change.connection, team, window)
+        return self._hinted[window]
+
+    def _cheapest(self, window: Window, candidates: Sequence[Candidate]) -> Plan | None:
+        """Who of the candidates gives way during `window`."""
+        change, shape = self._change, self._request.shape
+        return choose_preemptees(
+            change.calendar, shape, window, candidates, now=change.now, hints=self._hints(window)
+        )
+
+    @cached_property
+    def _candidates(self) -> list[Candidate]:
+        """Bookings near the window that may go. Who is warned already gives way no further."""
+        connection, shape = self._change.connection, self._request.shape
+        nodes = [node.name for node in eligible(self._change.calendar, shape).nodes]
+        start_s, _ = span(self._asked)
+        _, end_s = span(self._window)
+        rows = queries.claims_overlapping(connection, nodes, start_s, end_s)
+        ids = {row.holder for row in rows if row.kind == "booking"}
+        ids -= queries.warned(connection)
+        found = queries.bookings_by_id(connection, ids)
+        evictable = {
+            number: booking
+            for number, booking in sorted(found.items())
+            if may_be_preempted(booking, Priority.P0)
+        }
+        claims = claims_by_holder(connection, "booking", evictable)
+        return [Candidate(booking, claims[number]) for number, booking in evictable.items()]
 
 
 # -- doing it -------------------------------------------------------------------------------------
 
 
-def _carry_out(
-    change: Change, actor: Actor, request: BookingRequest, plan: Plan, team: str, reason: str
-) -> Preempted:
+def _carry_out(change: Change, actor: Actor, decision: _Decision, reason: str) -> Preempted:
     """Take the GPUs. First everybody lets go, then the preemptor takes, then each gets a hold."""
-    start = plan.placement.window.start
-    for booking in plan.preemptees:
-        running = booking.is_running(change.now)
-        change.give_back("booking", booking.id, from_instant=start if running else None)
-    work = work_of(change, actor, request.job, request.continues, request.shape)
-    request = replace(request, job=work.job, continues=work.continues)
-    urgent = insert_booking(change, request, plan.placement, owner=actor.name, team=team)
-    check_placed(change.cluster, urgent)
+    plan, request = decision.plan, decision.request
+    make_room(change, Room(plan.placement, decision.stopping))
+    for fate in decision.fates:
+        until = plan.placement.window.start if fate.running else None
+        change.give_back("booking", fate.booking.id, from_instant=until)
+    urgent = insert_booking(
+        change, request, plan.placement, owner=actor.name, team=request.team or ""
+    )
     change.take(urgent.id, plan.placement)
-    if not plan.preemptees:
+    if not decision.fates:
         record_booking(change, actor, "reserved", before=None, after=urgent, reason=reason)
         return Preempted(urgent, ())
     details = {"preemptees": [booking.id for booking in plan.preemptees]}
     record_booking(change, actor, "took", before=None, after=urgent, reason=reason, details=details)
     eviction = Eviction(change, actor, urgent, reason, request.window.start)
-    return Preempted(urgent, eviction.of(plan.preemptees))
+    return Preempted(urgent, eviction.of(decision.fates))

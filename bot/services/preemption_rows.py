@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
-from itertools import pairwise
 from typing import Any
 
 from sqlalchemy import insert, update
 from sqlmodel import col
 
-from bot.domain.booking import Booking, Placement, Share
+from bot.domain.booking import Booking, Placement
 from bot.domain.calendar import Claim, span
 from bot.domain.errors import N_, NotFound
+from bot.domain.fates import left_over
 from bot.domain.notes import Note
 from bot.domain.preemption_notice import Preemption, PreemptionState
 from bot.domain.window import Window
@@ -34,8 +34,9 @@ def insert_preemption(
     reason: str,
     asked_start: datetime,
     state: PreemptionState,
+    new_window: Window | None,
 ) -> Preemption:
-    """Write that `preemptee`, as it was, gives way to `preemptor`."""
+    """Write that `preemptee`, as it was, gives way to `preemptor`, and where it goes if it does."""
     values = {
         "preemptor": preemptor.id,
         "preemptee": preemptee.id,
@@ -50,6 +51,8 @@ def insert_preemption(
         "extended": False,
         "kept": False,
         "state": state.value,
+        "new_start": new_window and new_window.start,
+        "new_end": new_window and new_window.end,
     }
     return load_preemption(change, change.insert(insert(models.Preemption).values(**values)))
 
@@ -121,25 +124,10 @@ def pending_preemptions(change: Change, preemptor: int) -> list[Preemption]:
     return [preemption for preemption in found if preemption.state not in SETTLED]
 
 
-def hold(
-    change: Change,
-    preemption_id: int,
-    shares: Iterable[Share],
-    window: Window,
-    *,
-    besides: Booking | None = None,
-) -> None:
-    """Keep what is left free of `shares` during `window`, so that it can be given back.
-
-    `besides` is what its holder has in place of it, and would give up for it.
-    """
-    for share in shares:
-        for piece in _pieces(change, share.node, window):
-            wanted = share.gpus - _held_by(besides, share.node, piece)
-            kept = min(wanted, change.calendar.free(share.node, piece))
-            if kept > 0:
-                here = Placement(piece, (Share(share.node, kept),))
-                change.take(preemption_id, here, kind="hold")
+def hold(change: Change, preemption_id: int, kept: Iterable[Placement]) -> None:
+    """Keep GPUs that are free, so that they can be given back."""
+    for placement in kept:
+        change.take(preemption_id, placement, kind="hold")
 
 
 def hold_again(change: Change, preemption: Preemption) -> None:
@@ -156,9 +144,9 @@ def hold_again(change: Change, preemption: Preemption) -> None:
         return
     instead = preemption.again if preemption.again is not None else preemption.preemptee
     holder = load_booking(change, instead)
-    besides = holder if holder.state.is_live else None
+    has = Placement(holder.window, holder.shares) if holder.state.is_live else None
     rest = Window(start, window.end)
-    hold(change, preemption.id, preemption.old_shares, rest, besides=besides)
+    hold(change, preemption.id, left_over(change.calendar, preemption.old_shares, rest, has))
 
 
 def take_back(change: Change, booking_id: int, placement: Placement) -> bool:
@@ -174,33 +162,3 @@ def take_back(change: Change, booking_id: int, placement: Placement) -> bool:
         return False
     change.reclaim(booking_id, placement.shares, placement.window)
     return True
-
-
-def _held_by(booking: Booking | None, node: str, piece: Window) -> int:
-    if booking is None or not booking.window.overlaps(piece):
-        return 0
-    return sum(share.gpus for share in booking.shares if share.node == node)
-
-
-def _pieces(change: Change, node: str, window: Window) -> list[Window]:
-    """The window, cut wherever a claim of the node begins or ends."""
-    if change.cluster.node(node) is None:
-        return []
-    start_s, end_s = int(window.start.timestamp()), int(window.end.timestamp())
-    claims = queries.claims_overlapping(change.connection, [node], start_s, end_s)
-    cuts = {start_s, end_s}
-    for claim in claims:
-        cuts |= {at for at in (claim.start_s, claim.end_s) if start_s < at < end_s}
-    ordered = [datetime.fromtimestamp(at, window.start.tzinfo) for at in sorted(cuts)]
-    return [Window(a, b) for a, b in pairwise(ordered)]
-
-
-def mark_moved(change: Change, preemption: Preemption, window: Window) -> Preemption:
-    """Write where a booking that gives way before its start lies now."""
-    table = models.Preemption
-    change.connection.execute(
-        update(table)
-        .where(col(table.id) == preemption.id)
-        .values(state=PreemptionState.MOVED.value, new_start=window.start, new_end=window.end)
-    )
-    return replace(preemption, state=PreemptionState.MOVED, new_window=window)

@@ -186,7 +186,7 @@ class CalendarCache:
         calendar = Calendar.load(
             self._cluster.nodes, rows, Lattice.build(grid, origin, now + reach)
         )
-        return CachedCalendar(calendar, *seen, origin)
+        return CachedCalendar(calendar.prepare(), *seen, origin)
 
 
 def plain_rows(result: CursorResult[*tuple[Any, ...]]) -> Sequence[Any]:

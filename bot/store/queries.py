@@ -87,8 +87,8 @@ def find_booking(connection: Connection, booking_id: int) -> Booking | None:
 
 def bookings_by_id(connection: Connection, ids: Iterable[int]) -> dict[int, Booking]:
     """The bookings with those ids, by id."""
-    statement = columns(models.Booking).where(col(models.Booking.id).in_(set(ids)))
-    return {row.id: to_booking(row) for row in connection.execute(statement)}
+    rows = connection.execute(_BOOKINGS, {"ids": list(set(ids))})
+    return {row.id: to_booking(row) for row in rows}
 
 
 def open_bookings(
@@ -118,22 +118,29 @@ def open_bookings(
     return tuple(to_booking(row) for row in rows)
 
 
+_BOOKING = table_of(models.Booking)
+_BOOKINGS = columns(models.Booking).where(_BOOKING.c.id.in_(bindparam("ids", expanding=True)))
+
+
 def claims_overlapping(
     connection: Connection, nodes: Sequence[str], start_s: int, end_s: int
 ) -> Sequence[Row[Any]]:
     """Counting claims of those nodes that overlap the span, by node and end."""
-    claim = models.Claim
-    statement = (
-        columns(claim)
-        .where(
-            col(claim.node).in_(nodes),
-            col(claim.gone).is_(None),
-            col(claim.end_s) > start_s,
-            col(claim.start_s) < end_s,
-        )
-        .order_by(col(claim.node), col(claim.end_s))
+    values = {"nodes": list(nodes), "start": start_s, "end": end_s}
+    return connection.execute(_OVERLAPPING, values).all()
+
+
+_CLAIM = table_of(models.Claim)
+_OVERLAPPING = (
+    columns(models.Claim)
+    .where(
+        _CLAIM.c.node.in_(bindparam("nodes", expanding=True)),
+        _CLAIM.c.gone.is_(None),
+        _CLAIM.c.end_s > bindparam("start"),
+        _CLAIM.c.start_s < bindparam("end"),
     )
-    return connection.execute(statement).all()
+    .order_by(_CLAIM.c.node, _CLAIM.c.end_s)
+)
 
 
 def open_drains(connection: Connection) -> dict[str, Drain]:
@@ -209,9 +216,11 @@ def _waiting_in_vain() -> Select[Any]:
 
 def warned(connection: Connection) -> set[int]:
     """The bookings that give way already, and have been told so."""
-    table = models.Preemption
-    statement = select(col(table.preemptee)).where(col(table.state) == PreemptionState.WARNED.value)
-    return set(connection.execute(statement).scalars())
+    return set(connection.execute(_WARNED).scalars())
+
+
+_PREEMPTION = table_of(models.Preemption)
+_WARNED = select(_PREEMPTION.c.preemptee).where(_PREEMPTION.c.state == PreemptionState.WARNED.value)
 
 
 def open_entries(connection: Connection, owner: str | None = None) -> list[WaitlistEntry]:

@@ -205,7 +205,7 @@ def test_the_asked_length_is_found_again_from_the_window_it_was_rounded_to(
     found = asked_length(window, world.grid)
     assert world.window(start, found) == window
     # One hour and two can share a window when the slot is two hours long that day.
-    assert found == length or world.lattice.odd_cells()
+    assert found == length or world.lattice.odd_cells
 
 
 def start_of(window: Window) -> datetime:

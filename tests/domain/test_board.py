@@ -6,8 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from recount import unhurried
 
-from bot.domain.board import Board, each
+from bot.domain.board import Board
 from bot.domain.cluster import Node
+from bot.domain.masks import each
 
 CELLS = 30
 

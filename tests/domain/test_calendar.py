@@ -59,7 +59,7 @@ def test_a_lattice_reaches_outward_to_the_lines_around_what_is_asked() -> None:
     assert lattice.origin == second(utc("2026-11-25T02:00"))
     assert lattice.limit == second(utc("2026-11-25T10:00"))
     assert lattice.cells == 4
-    assert lattice.odd_cells() == ()
+    assert lattice.odd_cells == ()
 
 
 @pytest.mark.parametrize(
@@ -79,7 +79,7 @@ def test_the_slot_with_a_clock_change_is_odd_or_no_cell_at_all(
     start = utc(day)
     end = grid.line(grid.number(start) + grid.lines_per_day)
     lattice = Lattice.build(grid, start, end)
-    lengths = {c: (lattice.lines[c + 1] - lattice.lines[c]) // 3600 for c in lattice.odd_cells()}
+    lengths = {c: (lattice.lines[c + 1] - lattice.lines[c]) // 3600 for c in lattice.odd_cells}
     assert (lattice.cells, lengths) == (cells, odd)
 
 
