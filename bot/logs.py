@@ -22,11 +22,14 @@ from typing import TextIO
 log = logging.getLogger(__name__)
 
 #: Slack's tokens and our own, the one-time addresses that let anybody reply or connect as the bot,
-#: passwords in addresses of servers, and what links carry to say who comes.
+#: passwords in addresses of servers, what links carry to say who comes, and the rows that
+#: PostgreSQL shows when it refuses one.
 _SECRET = re.compile(
     r"(x(?:ox[a-z]|app)-)[A-Za-z0-9-]+|(wss?://)\S+|(https://hooks\.slack\.com/)\S+"
     r"|(gpubot_)[A-Za-z0-9_-]{20,}|(\w://[^\s:/@]*:)[^\s/@]+(?=@)"
     r"|([?&](?:token|ticket|code|state)=)[^\s&\"'<>]+"
+    r"|(Failing row contains \()(?s:.)*?(?=\)\.$|\Z)",
+    re.MULTILINE,
 )
 
 #: What a request may be called by whoever sends it. Anything else could be a line of its own.

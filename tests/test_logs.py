@@ -11,6 +11,7 @@ import sys
 import threading
 import warnings
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import datetime, timedelta
 from io import StringIO
 from pathlib import Path
@@ -19,14 +20,21 @@ from uuid import UUID
 
 import builders
 import pytest
-from databases import new_database
+from databases import BOTH, database_of, new_database
 from program import ROOT, Program, running, workspace
+from sqlalchemy import insert, select
+from sqlalchemy.exc import DBAPIError
 
 from bot import logs
 from bot.config.settings import Settings
 from bot.main import Bot
 from bot.sandbox import Sandbox
+from bot.services.nodes import sync_nodes
+from bot.services.reserve import reserve
+from bot.services.site import Site
 from bot.slack.workers import Workers
+from bot.store import models
+from bot.store.database import Database
 from bot.ticks.apart import apart
 from bot.ticks.scheduler import Tick, Ticks
 
@@ -317,3 +325,26 @@ def test_no_text_breaks_a_line_and_no_secret_is_in_one(stream: StringIO) -> None
         assert secret not in written
     assert second["message"].endswith("postgresql://gpubot:…@db/x")
     assert third["message"].endswith("?token=…&x=1")
+
+
+@pytest.mark.parametrize("kind", BOTH)
+def test_an_error_of_the_database_shows_nothing_of_what_people_wrote(
+    kind: str, tmp_path: Path, stream: StringIO
+) -> None:
+    secret = "my secret plan"
+    with database_of(kind, tmp_path) as url, closing(Database(url)) as database:
+        sync_nodes(site := Site.open(database, builders.cluster()), now=builders.NOW)
+        asked = builders.request(1, purpose=secret)
+        booked = reserve(site, builders.actor(builders.BOB), asked, now=builders.NOW)
+        for wrong in ({"gpus": -1}, {"id": booked.id}):
+            with database.snapshot() as connection:
+                row = dict(connection.execute(select(models.Booking)).mappings().one())
+            row |= {"id": booked.id + 1} | wrong
+            try:
+                with database.transaction() as connection:
+                    connection.execute(insert(models.Booking).values(**row))
+            except DBAPIError:
+                log.exception("it was refused")
+    assert len(lines(stream)) >= 3
+    assert "Error" in stream.getvalue()
+    assert secret not in stream.getvalue()

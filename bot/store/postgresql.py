@@ -74,6 +74,8 @@ def create(url: URL, lock_wait_ms: int) -> Engine:
             pool_size=CONNECTIONS,
             max_overflow=MORE_CONNECTIONS,
             pool_timeout=lock_wait_ms / 1000,
+            # What people wrote, and what jobs are told, is in no error and so in no log.
+            hide_parameters=True,
         )
     except ModuleNotFoundError as error:
         raise ValueError("PostgreSQL needs its driver: pip install 'gpubot[postgresql]'") from error
