@@ -44,9 +44,13 @@ FIELDS = (
 _QUIET = {
     # A tick that still runs when it is due again shows in /metrics and /readyz.
     "apscheduler": logging.ERROR,
+    "boto3": logging.INFO,
+    "botocore": logging.INFO,
     # Prometheus is asked again and again.
     "httpcore": logging.INFO,
     "httpx": logging.WARNING,
+    "kubernetes": logging.INFO,
+    "s3transfer": logging.INFO,
     "slack_bolt": logging.INFO,
     "slack_sdk": logging.INFO,
     # Failed calls are raised as well, and logged where it is known what they mean.

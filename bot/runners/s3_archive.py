@@ -123,6 +123,8 @@ def _told(what: str, *, absent_is_fine: bool = False) -> Iterator[None]:
             return
         raise ArchiveError(f"{what}: {code} {answer.get('Message', '')}".rstrip()) from error
     except (BotoCoreError, Boto3Error) as error:
-        raise ArchiveError(f"{what}: {' '.join(str(error).split())}") from error
+        # Some repeat the whole request, which is signed; so no traceback may have them either.
+        told = " ".join(str(error).split()).partition("<AWS")[0].rstrip(" :,(")
+        raise ArchiveError(f"{what}: {told or type(error).__name__}") from None
     except OSError as error:
         raise ArchiveError(f"{what}: {said(error)}") from error

@@ -12,7 +12,7 @@ from runners.waiting import eventually
 
 from bot.domain.job import Job
 
-PROGRAM = Path(__file__).with_name("program.py")
+PROGRAM = Path(__file__).with_name("played_program.py")
 
 
 class Played:

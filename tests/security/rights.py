@@ -20,19 +20,19 @@ from bot.slack.ids import ActionId, CallbackId
 from bot.slack.registry import ACTIONS, SUBMISSIONS, VERBS
 
 EVERYBODY = frozenset(ROLES)
-TEAMLESS = frozenset({"stranger", "gpubot's own user", "has left, own things"})
+TEAMLESS = frozenset({"stranger", "gpubot's own user", "who has left (own things)"})
 CHANGERS = frozenset({"owner", "lead of the team", "admin"})
-LEFT = frozenset({"has left, own things"})
+LEFT = frozenset({"who has left (own things)"})
 
 #: Each right, and the roles that have it.
 RIGHTS: Mapping[str, frozenset[str]] = {
     "look": EVERYBODY,
     "book": EVERYBODY - TEAMLESS,
     "book for the team": frozenset({"member of the team"}) | CHANGERS,
-    "urgent": frozenset({"urgent, another team"}),
+    "urgent": frozenset({"urgent role"}),
     "give up": CHANGERS | LEFT,
     "keep": CHANGERS,
-    "answer a transfer": frozenset({"offered a transfer"}),
+    "answer a transfer": frozenset({"who was offered it"}),
     "end a wish": CHANGERS | LEFT,
     "keep a wish": CHANGERS,
     "read a log": frozenset({"member of the team"}) | CHANGERS | LEFT,
@@ -180,7 +180,7 @@ DEEDS: tuple[Deed, ...] = (
     _verb("reserve 1 tonight 2h on free-1 p0", "urgent", CHANGES, "reserve … p0"),
     _verb("reserve 1 tonight 2h on free-1 team vision", "book for the team", CHANGES,
           "reserve … team T"),
-    _verb("free 1 2h", "look", SHOWS),
+    _verb("free 1 2h", "look", SHOWS, "free"),
     _verb("wait", "look", OPENS),
     _verb("wait 8 2h on bob-4 from 22:00 by tomorrow 02:00", "book", CHANGES, "wait …"),
     _verb("waitlist", "look", SHOWS),

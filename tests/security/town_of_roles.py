@@ -47,9 +47,9 @@ ROLES = {
     "gpubot's own user": BOT,
     "member of another team": DANA,
     "lead of another team": CHEN,
-    "urgent, another team": URSULA,
-    "offered a transfer": FINN,
-    "has left, own things": LENA,
+    "urgent role": URSULA,
+    "who was offered it": FINN,
+    "who has left (own things)": LENA,
     "member of the team": EVE,
     "owner": BOB,
     "lead of the team": ALICE,
@@ -112,7 +112,7 @@ class Pristine:
 
     def things(self, role: str) -> Things:
         """What somebody of that role tries to touch."""
-        return self.lena if role.startswith("has left") else self.bob
+        return self.lena if role.startswith("who has left") else self.bob
 
     def open(self, folder: Path, site: Site | None = None) -> Site:
         """A site over a new copy in `folder`; `site`: that one, which goes on with the copy."""

@@ -1,6 +1,6 @@
 """A program that behaves as tests want, for labs whose runs are real processes.
 
-It takes its orders from a folder: `program.py FOLDER ordinary|stubborn|simple`. See `Played`.
+It takes its orders from a folder: `FOLDER ordinary|stubborn|simple`. See `Played`.
 """
 
 from __future__ import annotations
