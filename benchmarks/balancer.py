@@ -18,9 +18,9 @@ from urllib.parse import urlencode
 
 #: Seconds for which a replica that did not answer is left alone, and for which an answer is
 #: waited for. Slack gives up after 3.
-LEFT_ALONE_S, ANSWER_S = 0.3, 10.0
+LEFT_ALONE_S, ANSWER_S = 0.3, 20.0
 #: Seconds after which there is no hope for a request.
-GIVE_UP_S = 30.0
+GIVE_UP_S = 120.0
 
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 

@@ -16,7 +16,7 @@ from slack_sdk.signature import SignatureVerifier
 from benchmarks.laboratory import lab, opened
 from benchmarks.reserve import bare_writer, connect
 from benchmarks.served import SECRET
-from bot.main import WebServer
+from bot.web.server import WebServer
 
 
 def main() -> None:

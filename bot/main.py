@@ -5,7 +5,6 @@ from __future__ import annotations
 import gc
 import logging
 import signal
-import socket
 import threading
 import time
 from collections.abc import Callable
@@ -14,7 +13,6 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from types import FrameType
 
-import uvicorn
 from fastapi import FastAPI
 from slack_bolt import App
 from sqlalchemy import text
@@ -54,12 +52,11 @@ from bot.store.migrate import upgrade
 from bot.ticks.claims import Claims
 from bot.ticks.scheduler import Tick, Ticks
 from bot.web.app import build_web
-from bot.web.events import end_streams
 from bot.web.metrics import Metrics, Sources, TickFigures
 from bot.web.open_id import OpenId
 from bot.web.own_metrics import audit_metrics, disk_metrics
 from bot.web.pages import warm_up
-from bot.web.protocol import BoundedProtocol
+from bot.web.server import WebServer
 from bot.web.sign_in import CALLBACK
 
 log = logging.getLogger(__name__)
@@ -73,6 +70,8 @@ STOP_REPLIES_S, STOP_OUTBOX_S = 1.5, 2.5
 STOP_HTTP_S = 3.0
 #: Seconds less for the requests that are under way, so that the server ends by itself.
 STOP_MARGIN_S = 0.4
+#: How many seconds a start waits for a database that is busy.
+START_WAITS_S = 30.0
 #: How many profiles are read by one tick; users.info allows about 100 a minute.
 PROFILES_AT_ONCE = 10
 
@@ -111,8 +110,8 @@ class Bot:
         interactive, background = interactive_client(settings), background_client(settings)
         self._claims = Claims(self.site, SystemClock().now)
         self._around = Around(self.site, self._edges, settings, background, self._now, self._claims)
-        sync_nodes(self.site, now=self._now())
-        recover(self.site, now=self._now())
+        _as_soon_as_possible(lambda: sync_nodes(self.site, now=self._now()))
+        _as_soon_as_possible(lambda: recover(self.site, now=self._now()))
         #: When it was last noted that gpubot is alive, by the bot's clock.
         self._alive_at = self._now()
         self._workers = Workers("replies", threads=4, capacity=200)
@@ -330,57 +329,6 @@ class Bot:
         return announcements.render(row.topic, row, self.site, now, reader)
 
 
-class WebServer:
-    """uvicorn on a thread of its own, so that the main thread stays free for signals."""
-
-    def __init__(
-        self, app: Callable[..., object], host: str, port: int, grace_s: float = 1.0
-    ) -> None:
-        """`grace_s`: how many seconds requests have that are under way at the end."""
-        self._app, self._host, self._port = app, host, port
-        config = uvicorn.Config(
-            app,
-            http=BoundedProtocol,
-            log_config=None,
-            access_log=False,
-            # It says int, and waits for just this long.
-            timeout_graceful_shutdown=grace_s,  # type: ignore[arg-type]
-            server_header=False,
-        )
-        self._server = uvicorn.Server(config)
-        self._thread: threading.Thread | None = None
-
-    @property
-    def address(self) -> str:
-        """Where it listens, with the port that was taken when 0 was asked for."""
-        host = f"[{self._host}]" if ":" in self._host else self._host
-        return f"http://{host}:{self._port}"
-
-    def start(self) -> None:
-        """Bind and serve. Raises OSError when the port is taken."""
-        family = socket.AF_INET6 if ":" in self._host else socket.AF_INET
-        try:
-            bound = socket.create_server((self._host, self._port), family=family, backlog=128)
-        except OSError as error:
-            place = f"{self._host}:{self._port}"
-            raise OSError(f"cannot listen at {place}: {error.strerror}") from error
-        # Connections inherit it. asyncio sets it only for sockets that name their protocol; without
-        # it an answer's body waits 40 ms until its head was acknowledged.
-        bound.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self._port = bound.getsockname()[1]
-        self._thread = threading.Thread(
-            target=self._server.run, kwargs={"sockets": [bound]}, name="web", daemon=True
-        )
-        self._thread.start()
-
-    def stop(self, timeout: float) -> None:
-        """Finish the requests that are under way, for at most `timeout` seconds."""
-        end_streams(self._app)
-        self._server.should_exit = True
-        if self._thread is not None:
-            self._thread.join(timeout)
-
-
 def serve(settings: Settings) -> None:
     """Run until SIGTERM or SIGINT.
 
@@ -423,6 +371,20 @@ def run_until_signal(start: Callable[[], None], stop: Callable[[], None]) -> Non
         with suppress(ValueError):
             for number, handler in before.items():
                 signal.signal(number, handler)
+
+
+def _as_soon_as_possible(do: Callable[[], object]) -> None:
+    """Do what a start needs; a database that is busy with what other processes do is waited for."""
+    deadline = time.monotonic() + START_WAITS_S
+    while True:
+        try:
+            do()
+        except Busy:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.1)
+        else:
+            return
 
 
 def _tick(name: str, seconds: int, run: Callable[[], object]) -> Tick:

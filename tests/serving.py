@@ -15,11 +15,11 @@ from databases import new_database
 from fastapi import APIRouter, FastAPI
 
 from bot.domain.cluster import Cluster
-from bot.main import WebServer
 from bot.services.nodes import sync_nodes
 from bot.services.site import Site
 from bot.store.database import Database
 from bot.web import problems
+from bot.web.server import WebServer
 
 
 @dataclass

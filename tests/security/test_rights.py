@@ -13,13 +13,13 @@ from talk import Talk
 from town_of_roles import NOW, ROLES, Pristine, Watch, build
 
 from bot.domain.errors import BookingError, NotAllowed
-from bot.main import WebServer
 from bot.runners.archive import FolderArchive
 from bot.runners.run_logs import RunLogs
 from bot.slack.ids import ActionId, CallbackId
 from bot.slack.registry import VERBS
 from bot.web.app import build_web
 from bot.web.run_logs import ShownLogs
+from bot.web.server import WebServer
 from bot.web.sessions import COOKIE, new_session, seal_session
 
 #: Handled by the router itself, or only read when a form is submitted.

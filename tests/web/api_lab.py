@@ -16,12 +16,12 @@ from databases import new_database
 
 from bot.domain.access import Scope, TokenKind
 from bot.domain.cluster import Cluster
-from bot.main import WebServer
 from bot.services.nodes import sync_nodes
 from bot.services.site import Site
 from bot.services.tokens import create_token
 from bot.store.database import Database
 from bot.web.app import build_web
+from bot.web.server import WebServer
 from bot.web.sessions import COOKIE, new_session, seal_session
 
 PROBLEM = "application/problem+json"

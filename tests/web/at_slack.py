@@ -17,13 +17,13 @@ from clients import client
 from databases import new_database
 
 from bot.domain.cluster import Cluster
-from bot.main import WebServer
 from bot.sandbox import Sandbox, SandboxChannel, SandboxClock, SandboxUser
 from bot.services.nodes import sync_nodes
 from bot.services.site import Site
 from bot.store.database import Database
 from bot.web.app import build_web
 from bot.web.open_id import OpenId
+from bot.web.server import WebServer
 from bot.web.sign_in import CALLBACK
 
 MANIFEST = Path(__file__).parents[2] / "manifest.yml"

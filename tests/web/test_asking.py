@@ -15,7 +15,6 @@ from builders import ALICE, BOB, NOW, TONIGHT, actor, cluster, request
 from clients import client
 from databases import new_database
 
-from bot.main import WebServer
 from bot.services.look import get_booking
 from bot.services.nodes import sync_nodes
 from bot.services.notice import notice_token
@@ -26,6 +25,7 @@ from bot.services.site import Site
 from bot.services.turn_over import turn_over
 from bot.store.database import Busy, Database
 from bot.web.app import build_web
+from bot.web.server import WebServer
 
 README = (Path(__file__).parents[2] / "README.md").read_text()
 MINUTE = timedelta(minutes=1)

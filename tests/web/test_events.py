@@ -15,7 +15,6 @@ import pytest
 from builders import ADMIN, BOB, NOW, actor, request
 from clients import client
 
-from bot.main import WebServer
 from bot.services.changes import Changes, State, state_now
 from bot.services.drain import drain
 from bot.services.reserve import reserve
@@ -23,6 +22,7 @@ from bot.services.site import Site
 from bot.services.turn_over import turn_over
 from bot.web import events as events_module
 from bot.web.app import build_web
+from bot.web.server import WebServer
 from bot.web.sessions import COOKIE, new_session, seal_session
 
 Event = tuple[str, dict[str, object]]

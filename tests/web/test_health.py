@@ -20,13 +20,14 @@ from slack_bolt.authorization import AuthorizeResult
 from slack_sdk import WebClient
 
 from bot.config.settings import Settings
-from bot.main import Bot, WebServer
+from bot.main import Bot
 from bot.sandbox import Sandbox, SandboxChannel, SandboxUser
 from bot.services.site import Site
 from bot.slack.incoming import Incoming
 from bot.store.database import Database
 from bot.web.app import build_web
 from bot.web.headers import LARGEST_BODY
+from bot.web.server import WebServer
 
 MANIFEST = Path(__file__).parents[2] / "manifest.yml"
 SECRET = "5ecret"

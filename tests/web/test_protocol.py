@@ -9,8 +9,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from bot.main import WebServer
 from bot.web.protocol import LARGEST_HEAD
+from bot.web.server import WebServer
 from bot.web.slack_requests import PATH, SlackRequests
 
 BEGIN = f"POST {PATH} HTTP/1.1\r\nHost: gpu.lab\r\n".encode()
