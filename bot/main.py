@@ -373,18 +373,16 @@ def run_until_signal(start: Callable[[], None], stop: Callable[[], None]) -> Non
                 signal.signal(number, handler)
 
 
-def _as_soon_as_possible(do: Callable[[], object]) -> None:
+def _as_soon_as_possible(do: Callable[[], object]) -> object:
     """Do what a start needs; a database that is busy with what other processes do is waited for."""
     deadline = time.monotonic() + START_WAITS_S
     while True:
         try:
-            do()
+            return do()
         except Busy:
             if time.monotonic() > deadline:
                 raise
             time.sleep(0.1)
-        else:
-            return
 
 
 def _tick(name: str, seconds: int, run: Callable[[], object]) -> Tick:
