@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 
@@ -42,7 +43,7 @@ READ_AS_DAY = N_("“{phrase}” was read as {day}.")
 READ_AS_MOMENT = N_("“{phrase}” was read as {instant}.")
 READ_AS_NOW = N_("“{phrase}” has begun and was read as now.")
 
-_BETWEEN_WORDS = r"[\s,，]*(?:(?:at|on|the|的)[\s,，]*)?"
+_BETWEEN_WORDS = re.compile(r"(?P<space>[\s,，]*)(?:(?:at|on|the|的)[\s,，]*)?")
 
 #: The hours that each part of the day covers; 24 and more lie on the next day.
 _HOURS = {
@@ -88,9 +89,7 @@ class Draft:
     def phrase(self) -> str:
         """The words as typed, with the small words between them; without others, if any."""
         words = [word for word in self.words if word]
-        pattern = _BETWEEN_WORDS.join(map(re.escape, words))
-        found = re.search(pattern, self.text) if words else None
-        return found[0] if found else " ".join(words)
+        return _as_typed(self.text, words) or " ".join(words)
 
     def take(self, values: tuple[Value, ...], word: str) -> bool:
         """Add `values`, typed as `word`; False, and nothing added, when one has no room."""
@@ -135,6 +134,29 @@ class Draft:
             case _:
                 self.day = value
                 self.day_last = self.clock is not None
+
+
+def _as_typed(text: str, words: Sequence[str]) -> str:
+    """Where the words stand in `text`, one after the other; empty when they do not.
+
+    By hand, because a pattern of the words would be compiled anew for each date that is typed.
+    """
+    at = text.find(words[0]) if words else -1
+    while at >= 0:
+        end: int | None = at + len(words[0])
+        for word in words[1:]:
+            end = None if end is None else _after(text, end, word)
+        if end is not None:
+            return text[at:end]
+        at = text.find(words[0], at + 1)
+    return ""
+
+
+def _after(text: str, at: int, word: str) -> int | None:
+    """The end of `word` where it follows, maybe after a small word."""
+    between = _BETWEEN_WORDS.match(text, at)
+    starts = () if between is None else (between.end(), between.end("space"))
+    return next((start + len(word) for start in starts if text.startswith(word, start)), None)
 
 
 def resolve(

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, cast
 
 from sqlalchemy import (
@@ -344,6 +344,8 @@ def on_node(name: str) -> ColumnElement[bool]:
     return col(models.Booking.shares).contains(f"{written}, ", autoescape=True)
 
 
+# Most bookings have one of a few hundred.
+@lru_cache(maxsize=4096)
 def to_shares(text: str) -> tuple[Share, ...]:
     """Shares as a table keeps them: [["gpu-01", 4], …]."""
     return tuple(Share(node, gpus) for node, gpus in json.loads(text))
