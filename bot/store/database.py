@@ -13,7 +13,6 @@
 from __future__ import annotations
 
 import logging
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
@@ -28,6 +27,7 @@ from sqlalchemy.exc import TimeoutError as NoConnectionFree
 from bot.domain.errors import N_, BookingError
 from bot.store import postgresql, sqlite
 from bot.store.health import Health, Trouble
+from bot.store.line import Line
 from bot.store.prepared import forget_pending, write_pending
 
 log = logging.getLogger(__name__)
@@ -135,7 +135,7 @@ class Database:
         self._kind = _KINDS[self.backend]
         self.engine = self._kind.create(made, LOCK_WAIT_MS)
         event.listen(self.engine, "begin", _begin)
-        self._writers = threading.BoundedSemaphore(self._kind.WRITERS)
+        self._writers = Line(self._kind.WRITERS)
         self._listeners: list[Callable[[], None]] = []
         self._health = Health()
         #: When it was last waited for in vain, in monotonic seconds.
@@ -223,7 +223,7 @@ class Database:
         if not exclusive and self._kind.WRITERS > 1:
             yield
             return
-        if not self._writers.acquire(timeout=LOCK_WAIT_MS / 1000):
+        if not self._writers.acquire(LOCK_WAIT_MS / 1000):
             # Those in front wait for a server, or a file, that is away.
             raise Unreachable if self._health.is_away() else Busy
         try:
