@@ -312,13 +312,9 @@ class _Search:
         nodes = [node.name for node in eligible(self._change.calendar, shape).nodes]
         start_s, _ = span(self._asked)
         _, end_s = span(self._window)
-        rows = queries.claims_overlapping(connection, nodes, start_s, end_s)
-        ids = {row.holder for row in rows if row.kind == "booking"}
-        ids -= queries.warned(connection)
-        found = queries.bookings_by_id(connection, ids)
         evictable = {
-            number: booking
-            for number, booking in sorted(found.items())
+            booking.id: booking
+            for booking in queries.holding(connection, nodes, start_s, end_s)
             if may_be_preempted(booking, Priority.P0)
         }
         claims = claims_by_holder(connection, "booking", evictable)

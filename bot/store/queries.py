@@ -23,6 +23,7 @@ from sqlalchemy import (
     bindparam,
     func,
     insert,
+    literal_column,
     or_,
     select,
 )
@@ -131,16 +132,13 @@ def claims_overlapping(
 
 
 _CLAIM = table_of(models.Claim)
-_OVERLAPPING = (
-    columns(models.Claim)
-    .where(
-        _CLAIM.c.node.in_(bindparam("nodes", expanding=True)),
-        _CLAIM.c.gone.is_(None),
-        _CLAIM.c.end_s > bindparam("start"),
-        _CLAIM.c.start_s < bindparam("end"),
-    )
-    .order_by(_CLAIM.c.node, _CLAIM.c.end_s)
+_OVERLAP = (
+    _CLAIM.c.node.in_(bindparam("nodes", expanding=True)),
+    _CLAIM.c.gone.is_(None),
+    _CLAIM.c.end_s > bindparam("start"),
+    _CLAIM.c.start_s < bindparam("end"),
 )
+_OVERLAPPING = columns(models.Claim).where(*_OVERLAP).order_by(_CLAIM.c.node, _CLAIM.c.end_s)
 
 
 def open_drains(connection: Connection) -> dict[str, Drain]:
@@ -221,6 +219,26 @@ def warned(connection: Connection) -> set[int]:
 
 _PREEMPTION = table_of(models.Preemption)
 _WARNED = select(_PREEMPTION.c.preemptee).where(_PREEMPTION.c.state == PreemptionState.WARNED.value)
+
+
+def holding(
+    connection: Connection, nodes: Sequence[str], start_s: int, end_s: int
+) -> list[Booking]:
+    """Bookings that claim GPUs of those nodes in the span, by id; none that are warned already."""
+    values = {"nodes": list(nodes), "start": start_s, "end": end_s}
+    return [to_booking(row) for row in connection.execute(_HOLDING, values)]
+
+
+_HOLDING = (
+    columns(models.Booking)
+    .where(
+        _BOOKING.c.id.in_(
+            select(_CLAIM.c.holder).where(_CLAIM.c.kind == literal_column("'booking'"), *_OVERLAP)
+        ),
+        _BOOKING.c.id.not_in(_WARNED),
+    )
+    .order_by(_BOOKING.c.id)
+)
 
 
 def open_entries(connection: Connection, owner: str | None = None) -> list[WaitlistEntry]:
