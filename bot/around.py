@@ -170,9 +170,10 @@ class Around:
         running = self._running
         if running is None:
             return ()
-        keep = self._edges.logs.keep
-        ticks = (
-            Tick("holds", HOLDS_EVERY, lambda: running.keeper.hold(running.holds_ahead)),
+        keep, ahead = self._edges.logs.keep, running.holds_ahead
+        ticks = [
             Tick("logs", LOGS_EXPIRE_EVERY, lambda: running.archive.expire(self._now() - keep)),
-        )
+        ]
+        if ahead is not None:
+            ticks.append(Tick("holds", HOLDS_EVERY, lambda: running.keeper.hold(ahead)))
         return tuple(map(self._claims.shared, ticks))

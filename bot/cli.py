@@ -8,6 +8,7 @@ bot/pipeline/exits.py.
 from __future__ import annotations
 
 import argparse
+import gc
 import json
 import logging
 import os
@@ -72,6 +73,8 @@ def _complain(problem: object) -> None:
 
 
 def _serve(_: argparse.Namespace) -> int:
+    # Nothing of what is imported is garbage; `serve` turns the collector on again.
+    gc.disable()
     from bot.main import serve
 
     # Programs that collect logs read JSON, people at a terminal do not.

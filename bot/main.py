@@ -12,6 +12,7 @@ from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 from types import FrameType
+from typing import TYPE_CHECKING
 
 from fastapi import FastAPI
 from slack_bolt import App
@@ -51,13 +52,15 @@ from bot.store.database import Busy, Database
 from bot.store.migrate import upgrade
 from bot.ticks.claims import Claims
 from bot.ticks.scheduler import Tick, Ticks
+from bot.warming import warm_up
 from bot.web.app import build_web
 from bot.web.metrics import Metrics, Sources, TickFigures
-from bot.web.open_id import OpenId
 from bot.web.own_metrics import audit_metrics, disk_metrics
-from bot.web.pages import warm_up
 from bot.web.server import WebServer
 from bot.web.sign_in import CALLBACK
+
+if TYPE_CHECKING:
+    from bot.web.open_id import OpenId
 
 log = logging.getLogger(__name__)
 
@@ -74,6 +77,8 @@ STOP_MARGIN_S = 0.4
 START_WAITS_S = 30.0
 #: How many profiles are read by one tick; users.info allows about 100 a minute.
 PROFILES_AT_ONCE = 10
+#: How often, and how many seconds apart, it is looked whether gpubot is ready before it warms up.
+LOOKS_BEFORE_WARM, LOOK_AGAIN_S = 100, 0.05
 
 
 class Bot:
@@ -114,6 +119,7 @@ class Bot:
         _as_soon_as_possible(lambda: recover(self.site, now=self._now()))
         #: When it was last noted that gpubot is alive, by the bot's clock.
         self._alive_at = self._now()
+        self._stopping = threading.Event()
         self._workers = Workers("replies", threads=4, capacity=200)
         self._profiles = Profiles(self.site, interactive, self.clock)
         pictures = Pictures(background)
@@ -141,8 +147,9 @@ class Bot:
         self._due = self._due_by_the_clock()
         self._ticks = Ticks(self._table())
         self._stop_web_s = STOP_WEB_S if self._socket else STOP_HTTP_S
+        self._app = self._web_side(app)
         self._web = WebServer(
-            self._web_side(app), settings.host, settings.port, self._stop_web_s - STOP_MARGIN_S
+            self._app, settings.host, settings.port, self._stop_web_s - STOP_MARGIN_S
         )
 
     @property
@@ -150,14 +157,15 @@ class Bot:
         """Where the web side listens; known once it has started."""
         return self._web.address
 
-    def start(self) -> None:
+    def start(self, when_warm: Callable[[], object] | None = None) -> None:
         """Start everything. Raises OSError when the web side's port is taken.
 
-        Slack may be away: gpubot starts all the same, and connects when Slack is back.
+        Slack may be away: gpubot starts all the same, and connects when Slack is back. Call
+        `when_warm` when everything has been made that is kept from then on.
         """
         self._web.start()
         self._workers.start()
-        self._workers.submit(warm_up)
+        self._workers.submit(lambda: self._warm_up(when_warm))
         self._deliverer.start()
         self._ticks.start()
         if self._socket is not None:
@@ -167,6 +175,7 @@ class Bot:
 
     def stop(self) -> None:
         """End cleanly: no new requests, answers leave, rows not delivered stay for next time."""
+        self._stopping.set()
         if self._socket is not None:
             self._socket.stop(STOP_SOCKET_S)
         self._web.stop(self._stop_web_s)
@@ -177,6 +186,17 @@ class Bot:
         self._around.close()
         self.site.database.close()
         log.info("gpubot has ended")
+
+    def _warm_up(self, when_warm: Callable[[], object] | None) -> None:
+        """Once gpubot is ready, or is not after a while: what the first to ask would wait for."""
+        for _ in range(LOOKS_BEFORE_WARM):
+            if not self.problems() or self._stopping.wait(LOOK_AGAIN_S):
+                break
+        try:
+            warm_up(self._app)
+        finally:
+            if when_warm is not None:
+                when_warm()
 
     def run_ticks(self) -> None:
         """Do now what is due by the bot's clock, for a clock that moves faster than the ticks."""
@@ -302,6 +322,8 @@ class Bot:
         settings = self.settings
         if not settings.open_id:
             return None
+        from bot.web.open_id import OpenId  # noqa: PLC0415 - long to import, seldom configured
+
         return OpenId(
             settings.client_id,
             settings.client_secret,
@@ -340,13 +362,15 @@ def serve(settings: Settings) -> None:
     cluster, edges = load_config(settings.config_path)
     bot = Bot(settings, cluster, edges=edges)
 
-    def start() -> None:
-        bot.start()
+    def settle() -> None:
         # What is loaded by now stays; the collector need not look at it again and again.
         gc.collect()
         gc.freeze()
+        gc.enable()
 
-    run_until_signal(start, bot.stop)
+    # Until then hardly anything is garbage; looking for it takes a tenth of the start.
+    gc.disable()
+    run_until_signal(lambda: bot.start(when_warm=settle), bot.stop)
 
 
 def run_until_signal(start: Callable[[], None], stop: Callable[[], None]) -> None:

@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
 from bot.config.edges import Edges
 from bot.domain.errors import BookingError
@@ -14,18 +15,18 @@ from bot.domain.job import Job
 from bot.domain.job_templates import resolve
 from bot.domain.run_rules import RunnerKind
 from bot.runners.archive import Archive, make_archive
-from bot.runners.kubernetes.runner import kubernetes_runner
-from bot.runners.local.runner import local_runner
 from bot.runners.protocol import Runner
 from bot.runners.run_logs import RunLogs
 from bot.runners.secret_files import known_values
 from bot.runners.settings import RunnerSettings
-from bot.runners.slurm.runner import slurm_runner
 from bot.services.look_runs import latest_run, run_with_key
 from bot.services.site import Site
 from bot.ticks.cluster_nodes import Source
 from bot.ticks.runs import RunKeeper
 from bot.web.run_logs import ShownLogs
+
+if TYPE_CHECKING:
+    from bot.runners.kubernetes.runner import KubernetesRunner
 
 #: A variable with one of these in its name holds something that nobody is to read.
 SECRET_NAMES = ("KEY", "TOKEN", "SECRET", "PASS", "PWD", "AUTH", "CREDENTIAL")
@@ -42,8 +43,8 @@ class Running:
     logs: ShownLogs
     #: Who knows which nodes there are; None: the configuration file alone.
     nodes: Source | None
-    #: How far ahead the servers' own scheduler is told what is booked.
-    holds_ahead: timedelta
+    #: How far ahead the servers' own scheduler is told what is booked; None: they have none.
+    holds_ahead: timedelta | None
 
 
 def make_running(site: Site, edges: Edges, now: Callable[[], datetime]) -> Running | None:
@@ -52,11 +53,7 @@ def make_running(site: Site, edges: Edges, now: Callable[[], datetime]) -> Runni
     `now` is the bot's clock, aware UTC.
     """
     settings = edges.runner
-    kubernetes = (
-        kubernetes_runner(settings.kubernetes, settings.folder)
-        if settings.kind is RunnerKind.KUBERNETES
-        else None
-    )
+    kubernetes = _kubernetes(settings)
     runner = kubernetes or _runner(site, settings, now)
     if runner is None:
         return None
@@ -73,18 +70,33 @@ def make_running(site: Site, edges: Edges, now: Callable[[], datetime]) -> Runni
         keeper=RunKeeper(site, runner, archive, now, hidden),
         logs=logs,
         nodes=kubernetes,
-        holds_ahead=settings.slurm.reserve_ahead,
+        holds_ahead=settings.slurm.reserve_ahead if settings.kind is RunnerKind.SLURM else None,
     )
+
+
+# Nobody has two runners, so none is imported before it is known to be wanted.
+
+
+def _kubernetes(settings: RunnerSettings) -> KubernetesRunner | None:
+    if settings.kind is not RunnerKind.KUBERNETES:
+        return None
+    from bot.runners.kubernetes.runner import kubernetes_runner  # noqa: PLC0415
+
+    return kubernetes_runner(settings.kubernetes, settings.folder)
 
 
 def _runner(site: Site, settings: RunnerSettings, now: Callable[[], datetime]) -> Runner | None:
     match settings.kind:
         case RunnerKind.LOCAL:
+            from bot.runners.local.runner import local_runner  # noqa: PLC0415
+
             nodes = [node.name for node in site.cluster.nodes]
             return local_runner(
                 settings.local, settings.folder, settings.secrets, nodes, dict(os.environ)
             )
         case RunnerKind.SLURM:
+            from bot.runners.slurm.runner import slurm_runner  # noqa: PLC0415
+
             return slurm_runner(settings.slurm, settings.folder, settings.secrets, now)
         case _:
             return None

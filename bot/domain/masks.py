@@ -101,7 +101,7 @@ def levels(counts: Sequence[int]) -> tuple[int, ...]:
     """
     top = max(counts, default=0)
     # The last cell is the most significant digit; a byte holds the counts up to 255.
-    row = bytes(min(count, 255) for count in reversed(counts))
+    row = bytes(reversed(counts if top <= 255 else [min(count, 255) for count in counts]))
     low = tuple(int(row.translate(_AT_LEAST[n]), 2) for n in range(1, min(top, 255) + 1))
     return low + levels([max(0, count - 255) for count in counts]) if top > 255 else low
 

@@ -14,8 +14,6 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-import httpx
-
 from bot.loopback import is_loopback
 
 #: The largest answer that is read, in bytes: some 2,000 GPUs with seven metrics each.
@@ -52,6 +50,8 @@ class Prometheus:
     def __init__(self, address: str, *, timeout: timedelta, token: str = "") -> None:
         self._url = f"{address}/api/v1/query"
         self._timeout_s = timeout.total_seconds()
+        import httpx  # noqa: PLC0415 - long to import, and needed with a server to ask alone
+
         # Compressed answers could be larger than they look.
         headers = {"Accept-Encoding": "identity"}
         if token:
@@ -64,6 +64,8 @@ class Prometheus:
 
     def query(self, expression: str) -> Answer:
         """The value of an expression now. Raises PrometheusError."""
+        import httpx  # noqa: PLC0415 - as above
+
         try:
             status, body = self._ask(expression)
         except httpx.TimeoutException:

@@ -37,7 +37,10 @@ def write_nodes(connection: Connection, nodes: tuple[Node, ...]) -> None:
     known = {row.name: row for row in connection.execute(queries.columns(table))}
     for position, node in enumerate(nodes):
         values = {"gpus": node.gpus, "model": node.model, "position": position, "retired": False}
-        if node.name in known:
+        row = known.get(node.name)
+        if row is not None and all(getattr(row, name) == values[name] for name in values):
+            continue
+        if row is not None:
             connection.execute(update(table).where(col(table.name) == node.name).values(values))
         else:
             connection.execute(insert(table).values(name=node.name, revision=0, **values))

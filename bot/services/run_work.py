@@ -166,5 +166,4 @@ def accounts_of(site: Site, bookings: Sequence[Booking]) -> dict[int, str]:
 def live_bookings(site: Site, *, now: datetime, until: datetime) -> list[Booking]:
     """The bookings that hold GPUs now or begin before `until`, by start."""
     with site.database.snapshot() as connection:
-        found = queries.open_bookings(connection, after=now, before=until)
-    return list(found)
+        return list(queries.bookings_until(connection, now=now, until=until))

@@ -8,7 +8,6 @@ from datetime import UTC, datetime, timedelta
 
 from bot.domain.errors import N_
 from bot.domain.window import Window, on_wall_clock
-from bot.pictures.tracks import Words, draw_tracks
 from bot.services.people import names_of
 from bot.services.site import Site
 from bot.services.tracks import NodeTracks, Tracks, tracks
@@ -49,6 +48,8 @@ def calendar_picture(
     key = hashlib.sha256(repr((*shown, reader.zone_name)).encode()).hexdigest()
 
     def draw() -> bytes:
+        from bot.pictures.tracks import Words, draw_tracks  # noqa: PLC0415 - long to import
+
         names = names_of(site, {booking.owner for booking in found.bookings.values()})
         words = Words(reader.locale, reader.zone, reader.zone_name, names)
         return draw_tracks(found, site.cluster, words, compact=compact)

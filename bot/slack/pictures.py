@@ -13,7 +13,6 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from urllib.parse import urlsplit
 
-import httpx
 from slack_sdk import WebClient
 
 from bot.loopback import is_loopback
@@ -76,6 +75,8 @@ class Pictures:
 
     def _upload(self, content: bytes, picture: Picture) -> str:
         """Slack's three steps. Raises one of CALL_ERRORS."""
+        import httpx  # noqa: PLC0415 - seldom needed, and long to import
+
         opened = self._client.files_getUploadURLExternal(
             filename="calendar.png", length=len(content), alt_txt=picture.alt[:1000]
         )

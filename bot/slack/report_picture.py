@@ -10,14 +10,16 @@ from bot.domain.report import Report, Scope
 from bot.domain.report_heat import DAY_HOURS, WEEK_DAYS
 from bot.domain.report_reading import percent, reading
 from bot.locale import dates
-from bot.pictures.fonts import locale_for
-from bot.pictures.heatmap import HeatWords, draw_heatmap
 from bot.slack.context import Picture
 from bot.slack.reader import Mrkdwn, Reader
 
 
 def report_picture(reader: Reader, report: Report, scope: Scope) -> Picture:
     """When the GPUs are held, of one team or the whole cluster."""
+    # Seldom needed, and long to import.
+    from bot.pictures.fonts import locale_for  # noqa: PLC0415
+    from bot.pictures.heatmap import HeatWords, draw_heatmap  # noqa: PLC0415
+
     title = reader.plain(N_("When GPUs are held: {name}"), name=scope.name)
     # A machine without the letters of the reader's language draws the picture in English.
     drawer = replace(reader, locale=locale_for(reader.locale))

@@ -123,6 +123,30 @@ _BOOKING = table_of(models.Booking)
 _BOOKINGS = columns(models.Booking).where(_BOOKING.c.id.in_(bindparam("ids", expanding=True)))
 
 
+def bookings_until(
+    connection: Connection, *, now: datetime, until: datetime
+) -> tuple[Booking, ...]:
+    """Live bookings that have not ended at `now` and begin before `until`, by start.
+
+    They are found without a look at those that begin later, of which there may be years.
+    """
+    rows = connection.execute(_UNTIL, {"now": now, "until": until})
+    return tuple(to_booking(row) for row in rows if row.end_at > now)
+
+
+_UNTIL = (
+    select(*_BOOKING.columns)
+    .where(
+        or_(
+            (_BOOKING.c.state == BookingState.ACTIVE.value) & (_BOOKING.c.end_at > instant("now")),
+            (_BOOKING.c.state == BookingState.RESERVED.value)
+            & (_BOOKING.c.start_at < instant("until")),
+        )
+    )
+    .order_by(_BOOKING.c.start_at, _BOOKING.c.id)
+)
+
+
 def claims_overlapping(
     connection: Connection, nodes: Sequence[str], start_s: int, end_s: int
 ) -> Sequence[Row[Any]]:

@@ -11,19 +11,21 @@ import logging
 import re
 from collections.abc import Iterable
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from bot.domain.actor import GPUBOT
 from bot.domain.cluster import Node
 from bot.domain.drain import Drain
 from bot.domain.errors import N_, BookingError
-from bot.runners.kubernetes.nodes import SeenNode
 from bot.runners.protocol import Unreachable
 from bot.services import look
 from bot.services.drain import drain
 from bot.services.learn_nodes import learn_nodes, nodes_in_use, recall_nodes
 from bot.services.resume import resume
 from bot.services.site import Site
+
+if TYPE_CHECKING:
+    from bot.runners.kubernetes.nodes import SeenNode
 
 log = logging.getLogger(__name__)
 

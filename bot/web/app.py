@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from fastapi import FastAPI
 
@@ -22,11 +23,13 @@ from bot.web.health import health_routes
 from bot.web.hooks import hook_routes
 from bot.web.metrics import Metrics, Sources, Timed, metric_routes
 from bot.web.notice import notice_routes
-from bot.web.open_id import OpenId
 from bot.web.report import report_routes
 from bot.web.run_logs import ShownLogs, run_log_routes
 from bot.web.sign_in import sign_in_routes
 from bot.web.slack_requests import Slack, SlackRequests
+
+if TYPE_CHECKING:
+    from bot.web.open_id import OpenId
 
 
 def _nobody(_user: str) -> None:
@@ -63,6 +66,9 @@ def build_web(
     metrics = metrics or Metrics(site, now, Sources())
     web.add_middleware(Timed, decided=metrics.decided)
     web.add_middleware(SlackRequests, slack=slack)
+    # FastAPI makes a route when a request first comes past it; whoever asks whether gpubot is ready
+    # does not wait for all the others.
+    web.include_router(health_routes(problems))
     web.include_router(notice_routes(site, access, now))
     web.include_router(api_routes(site, access, now))
     web.include_router(docs_routes(site, access))
@@ -77,6 +83,5 @@ def build_web(
     web.include_router(metric_routes(metrics))
     if logs is not None:
         web.include_router(run_log_routes(site, access, logs))
-    web.include_router(health_routes(problems))
     install_assets(web)
     return web

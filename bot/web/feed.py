@@ -17,7 +17,6 @@ from fastapi.responses import PlainTextResponse
 from bot.services.feed import Feed, read_feed
 from bot.services.site import Site
 from bot.web.etags import etag_of, is_known
-from bot.web.feed_events import calendar_of
 
 MEDIA_TYPE = "text/calendar; charset=utf-8"
 #: Programs ask again each quarter of an hour, so a copy in between may be as old.
@@ -45,6 +44,8 @@ def feed_routes(site: Site, now: Callable[[], datetime]) -> APIRouter:
 
 
 def _answer(site: Site, found: Feed, now: datetime, none_match: str, since: str) -> Response:
+    from bot.web.feed_events import calendar_of  # noqa: PLC0415 - long to import
+
     content = calendar_of(site.cluster, site.address(), found, now)
     tag = etag_of(content)
     headers = {"Cache-Control": CACHED, "ETag": tag, **_last_modified(found, now)}

@@ -13,7 +13,6 @@ Slack's addresses follow from the base of its Web API. What stops what:
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -26,6 +25,7 @@ from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 
 from bot.loopback import is_loopback
+from bot.web.open_id_flow import Flow, ForeignWorkspace, SignInFailed
 
 SCOPES = "openid profile"
 USER, TEAM = "https://slack.com/user_id", "https://slack.com/team_id"
@@ -35,24 +35,6 @@ TIMEOUT_S = 10
 LEEWAY_S = 120
 
 FAILURES = (httpx.HTTPError, AuthlibBaseError, JoseError, ValueError, KeyError, TypeError)
-
-
-class SignInFailed(Exception):
-    """Slack did not say who it is. The text is for the log: people read why in plain words."""
-
-
-class ForeignWorkspace(SignInFailed):
-    """It is somebody of another workspace."""
-
-
-@dataclass(frozen=True, slots=True)
-class Flow:
-    """What a sign-in under way has to remember until Slack sends the browser back."""
-
-    state: str
-    nonce: str
-    verifier: str
-    next: str
 
 
 class OpenId:

@@ -9,8 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
 
-from babel.messages.extract import extract_from_file
-
 from bot.locale import SOURCE, translator
 from bot.web.assets import STATIC
 
@@ -35,6 +33,8 @@ def script_words(language: str) -> Mapping[str, str | list[str]]:
 
 
 def _sentences() -> Iterator[str | tuple[str, str]]:
+    from babel.messages.extract import extract_from_file  # noqa: PLC0415 - long to import
+
     for path in sorted(STATIC.glob("*.js")):
         for _, found, _, _ in extract_from_file("javascript", path, keywords=MARKS):
             yield found if isinstance(found, str) else (found[0], found[1])

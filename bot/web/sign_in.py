@@ -19,7 +19,7 @@ import secrets
 from collections.abc import Callable
 from dataclasses import astuple
 from datetime import datetime, timedelta
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 from urllib.parse import quote
 
 from fastapi import APIRouter, Query, Request, Response
@@ -32,9 +32,12 @@ from bot.services.seals import seal, unseal
 from bot.services.site import Site
 from bot.web.access import Access, check_csrf
 from bot.web.bodies import Body, form_fields
-from bot.web.open_id import Flow, ForeignWorkspace, OpenId, SignInFailed
+from bot.web.open_id_flow import Flow, ForeignWorkspace, SignInFailed
 from bot.web.pages import look_of, render, translate
 from bot.web.sessions import COOKIE, drop_cookie, new_session, seal_session, set_cookie
+
+if TYPE_CHECKING:
+    from bot.web.open_id import OpenId
 
 log = logging.getLogger(__name__)
 
