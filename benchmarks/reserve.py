@@ -44,7 +44,7 @@ def booked(site: Site, count: int) -> Times:
     took: list[float] = []
     _warm(site)
     for number in range(count):
-        book = _booking(site, rng, f"command:{number}")
+        book = booking(site, rng, f"command:{number}")
         try:
             took += timed([book]).all
         except Conflict:
@@ -55,10 +55,10 @@ def booked(site: Site, count: int) -> Times:
 def _warm(site: Site) -> None:
     rng = random.Random(7)  # noqa: S311 - no secret
     for number in range(5):
-        _booking(site, rng, f"warm:{number}")()
+        booking(site, rng, f"warm:{number}")()
 
 
-def _booking(site: Site, rng: random.Random, key: str) -> Callable[[], object]:
+def booking(site: Site, rng: random.Random, key: str) -> Callable[[], object]:
     """A booking in the half-year that is not full, as somebody would type it."""
     actor = Actor(rng.choice(people(rng.randrange(TEAMS))))
     at = NOW + timedelta(days=rng.randrange(280, 340))

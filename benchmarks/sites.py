@@ -47,6 +47,9 @@ class Sites:
             # Closing the last connection has moved everything into the file.
             begun.rename(made)
         self._copies += 1
+        if ended:
+            # Gigabytes, for one who asks; whoever asks next gets another.
+            return made.rename(self.folder / f"{name}.{self._copies}.db")
         return Path(shutil.copy(made, self.folder / f"{name}.{self._copies}.db"))
 
     @contextmanager

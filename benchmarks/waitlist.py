@@ -38,6 +38,10 @@ def measure(sites: Sites, *, quick: bool) -> list[Figure]:
 
 
 def _cancelled(site: Site, count: int) -> Times:
+    return timed(cancellations(site, count))
+
+
+def cancellations(site: Site, count: int) -> list[Callable[[], object]]:
     """Cancel bookings of one GPU of the next ten days, in which all of them wait."""
     booking = models.Booking
     found = (
@@ -53,7 +57,7 @@ def _cancelled(site: Site, count: int) -> Times:
     )
     with site.database.snapshot() as connection:
         ids = list(connection.execute(found).scalars())
-    return timed([_cancelling(site, number) for number in ids])
+    return [_cancelling(site, number) for number in ids]
 
 
 def _cancelling(site: Site, number: int | None) -> Callable[[], object]:

@@ -30,6 +30,7 @@ from bot.services import receipts
 from bot.services.audit_watch import AuditWatch
 from bot.services.delivery import Delivery
 from bot.services.digest import write_digests
+from bot.services.forget_sent import forget_sent
 from bot.services.keep_time import keep_time
 from bot.services.nodes import sync_nodes
 from bot.services.recover import AWAY, note_alive, recover
@@ -238,6 +239,7 @@ class Bot:
         by_the_clock = (
             _tick("alive", 30, self._note_alive),
             _tick("receipts", 3600, lambda: receipts.forget(self.site, now=self._now())),
+            _tick("sent", 3600, lambda: forget_sent(self.site, now=self._now())),
             *self._around.ticks(),
         )
         return (
