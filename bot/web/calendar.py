@@ -211,6 +211,7 @@ def _bookings(site: Site, viewer: Viewer, found: Tracks) -> list[str]:
     return shown
 
 
+@lru_cache(maxsize=10_000)
 def _facts(booking: Shown, knows: bool) -> str:  # noqa: FBT001
     """What is the same for everybody who may know it."""
     owner, purpose = (booking.owner, booking.purpose) if knows else ("", "")
