@@ -28,7 +28,7 @@ from bot.domain.errors import N_, BookingError
 from bot.store import postgresql, sqlite
 from bot.store.health import Health, Trouble
 from bot.store.line import Line
-from bot.store.prepared import forget_pending, write_pending
+from bot.store.prepared import forget_pending, run_plain, write_pending
 
 log = logging.getLogger(__name__)
 
@@ -256,7 +256,7 @@ class Database:
     def _begun_at_once(self, stack: ExitStack, begin: Begin, wait_ms: int) -> Connection:
         with ExitStack() as tried:
             connection = tried.enter_context(self.engine.connect())
-            connection.execution_options(**{_BEGIN: begin(connection, wait_ms)})
+            connection.info[_BEGIN] = begin(connection, wait_ms)
             connection.begin()
             stack.push(tried.pop_all())
             return connection
@@ -315,4 +315,4 @@ def driver_says(error: BaseException) -> str:
 def _begin(connection: Connection) -> None:
     # What a transaction left that was rolled back.
     forget_pending(connection)
-    connection.exec_driver_sql(connection.get_execution_options()[_BEGIN])
+    run_plain(connection, connection.info[_BEGIN])

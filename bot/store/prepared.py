@@ -12,7 +12,7 @@ statements as one, by the next look at the database or the commit, and is waited
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -27,8 +27,8 @@ from sqlmodel import SQLModel
 from bot.store.queries import table_of
 
 _NOTHING: Mapping[str, Any] = {}
-#: Under what a connection keeps what it is to run later, and how much of that goes in one.
-_PENDING, _MOST_AT_ONCE = "gpubot_pending", 16
+#: Under what a connection keeps what it is to run later.
+_PENDING = "gpubot_pending"
 _PARAMETER = re.compile(r"%\(")
 
 
@@ -80,9 +80,9 @@ class Prepared:
         return _run(connection, compiled.sql, compiled.parameters(values))
 
     def later(self, connection: Connection, values: Mapping[str, Any] = _NOTHING) -> None:
-        """Run it at some time before anything else looks, or is committed.
+        """Run it before anything else looks or is committed, by what time is left open.
 
-        Of two statements that are to change the same row, the second must not be run this way.
+        Two different statements that run this way must not change the same row.
         """
         if connection.dialect.name == "sqlite":  # To which it is no way.
             self.run(connection, values)
@@ -117,6 +117,10 @@ class Prepared:
         return made
 
 
+#: A statement and its values.
+_Pending = tuple[Prepared, Mapping[str, Any]]
+
+
 class Inserting(Prepared):
     """Inserts one row, given some of its columns; the others get the table's defaults, or null."""
 
@@ -148,16 +152,30 @@ class Inserting(Prepared):
 
 def write_pending(connection: Connection) -> None:
     """Run what was to be run later."""
-    pending = connection.info.pop(_PENDING, ())
-    for first in range(0, len(pending), _MOST_AT_ONCE):
-        part = pending[first : first + _MOST_AT_ONCE]
-        dialect = connection.dialect
+    dialect = connection.dialect
+    for part in _parts(connection.info.pop(_PENDING, ())):
         parameters = {
             f"{number}_{name}": value
             for number, (statement, values) in enumerate(part)
             for name, value in statement.compiled(dialect).named(values).items()
         }
         _run(connection, _as_one(dialect, tuple(one for one, _ in part)), parameters)
+
+
+def _parts(pending: Iterable[_Pending]) -> Iterator[list[_Pending]]:
+    """What may run as one statement: none of them twice.
+
+    PostgreSQL runs the parts of a statement in an order of its own, and rows of one table, such as
+    messages, are to be numbered in the order in which they were written.
+    """
+    part: list[_Pending] = []
+    for statement, values in pending:
+        if any(statement is one for one, _ in part):
+            yield part
+            part = []
+        part.append((statement, values))
+    if part:
+        yield part
 
 
 def forget_pending(connection: Connection) -> None:
@@ -178,15 +196,20 @@ def _as_one(dialect: Dialect, statements: tuple[Prepared, ...]) -> str:
     return f"WITH {', '.join(parts)} SELECT"
 
 
+def run_plain(connection: Connection, sql: str) -> None:
+    """Run SQL without values; on PostgreSQL it may be several statements."""
+    _run(connection, sql)
+
+
 def _run(
-    connection: Connection, sql: str, parameters: Mapping[str, Any] | Sequence[Any]
+    connection: Connection, sql: str, *parameters: Mapping[str, Any] | Sequence[Any]
 ) -> DBAPICursor:
     cursor = connection.connection.cursor()
     # Whoever watches statements sees these too.
     for look in connection.dispatch.before_cursor_execute:
-        look(connection, cursor, sql, parameters, None, False)  # noqa: FBT003
+        look(connection, cursor, sql, *(parameters or ((),)), None, False)  # noqa: FBT003
     try:
-        cursor.execute(sql, parameters)
+        cursor.execute(sql, *parameters)
     except connection.dialect.loaded_dbapi.Error as error:
         raise _translated(connection, cursor, sql, error) from error
     return cursor

@@ -19,6 +19,9 @@ from sqlalchemy.exc import DBAPIError, DisconnectionError
 #: starve one another. So they queue in the process.
 WRITERS = 1
 
+#: Under what a connection keeps how long it waits, in milliseconds.
+_LOCK_WAIT = "gpubot_lock_wait"
+
 #: What SQLite says of a file that is away, or of a disk that fails.
 _LOST = (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY)
 
@@ -32,6 +35,8 @@ def create(url: URL, lock_wait_ms: int) -> Engine:
         max_overflow=20,
         # What people wrote, and what jobs are told, is in no error and so in no log.
         hide_parameters=True,
+        # The last one used has read most of what is read next.
+        pool_use_lifo=True,
     )
 
     @event.listens_for(engine, "connect")
@@ -129,7 +134,8 @@ def _code(error: DBAPIError) -> int | None:
 
 
 def _set_lock_wait(connection: Connection, milliseconds: int) -> None:
-    """Have the next BEGIN wait so long for another process, and no longer."""
-    driver = connection.connection.driver_connection
-    assert isinstance(driver, sqlite3.Connection)
-    driver.execute(f"PRAGMA busy_timeout={milliseconds}").close()
+    """Have the next BEGIN wait so long for another process, to the next tenth of a second."""
+    wait_ms = -(-milliseconds // 100) * 100
+    if connection.info.get(_LOCK_WAIT) != wait_ms:
+        connection.connection.cursor().execute(f"PRAGMA busy_timeout={wait_ms}").close()
+        connection.info[_LOCK_WAIT] = wait_ms

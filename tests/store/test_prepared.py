@@ -1,0 +1,106 @@
+"""Statements run by the driver itself: what is to be written later is written in its order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing, suppress
+from typing import Any
+
+import builders
+import pytest
+from databases import BOTH, database_of
+from sqlalchemy import Connection, bindparam, select, text, update
+from sqlalchemy.exc import IntegrityError
+
+from bot.store import models, queries
+from bot.store.database import Database
+from bot.store.prepared import Inserting, Prepared
+
+POST = Inserting(models.Outbox, number="id", unless="dedupe_key")
+KEEP = Inserting(models.Memory)
+_MEMORY = queries.table_of(models.Memory)
+SET = Prepared(update(_MEMORY).where(_MEMORY.c.name == bindparam("of")).values(value="new"))
+VALUES = Prepared(select(_MEMORY.c.value))
+
+
+@pytest.fixture(params=BOTH)
+def database(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Database]:
+    with (
+        database_of(request.param, tmp_path_factory.mktemp("one")) as url,
+        closing(Database(url)) as opened,
+    ):
+        yield opened
+
+
+def message(key: str) -> dict[str, Any]:
+    return {
+        "dedupe_key": key, "topic": "card", "recipient": "C0", "subject": "booking:1",
+        "created_at": builders.NOW,
+    }  # fmt: skip
+
+
+def keys(connection: Connection) -> list[str]:
+    return list(connection.execute(text("SELECT dedupe_key FROM outbox ORDER BY id")).scalars())
+
+
+def test_rows_of_one_table_are_numbered_in_the_order_in_which_they_were_written(
+    database: Database,
+) -> None:
+    with database.transaction() as connection:
+        for number in range(9):
+            POST.later(connection, message(f"key {number}"))
+            KEEP.later(connection, {"name": f"name {number}", "value": ""})
+    with database.snapshot() as connection:
+        assert keys(connection) == [f"key {number}" for number in range(9)]
+
+
+def test_what_was_written_before_by_its_key_is_passed_over(database: Database) -> None:
+    with database.transaction() as connection:
+        for key in ("a", "a", "b"):
+            POST.later(connection, message(key))
+        assert keys(connection) == ["a", "b"]
+        POST.later(connection, message("b"))
+        POST.later(connection, message("c"))
+    with database.snapshot() as connection:
+        assert keys(connection) == ["a", "b", "c"]
+
+
+def test_whoever_looks_sees_what_was_to_be_written_later(database: Database) -> None:
+    with database.transaction() as connection:
+        KEEP.later(connection, {"name": "a", "value": "old"})
+        assert VALUES.rows(connection) == [("old",)]
+        SET.later(connection, {"of": "a"})
+        assert connection.execute(select(_MEMORY.c.value)).scalars().all() == ["new"]
+
+
+def test_what_was_to_be_written_later_goes_with_its_transaction(database: Database) -> None:
+    with suppress(ZeroDivisionError), database.transaction() as connection:
+        KEEP.later(connection, {"name": "a", "value": ""})
+        raise ZeroDivisionError
+    with database.transaction() as connection:
+        assert VALUES.rows(connection) == []
+        KEEP.later(connection, {"name": "b", "value": ""})
+    with database.snapshot() as connection:
+        assert connection.execute(select(_MEMORY.c.name)).scalars().all() == ["b"]
+
+
+def test_a_row_gets_what_its_table_says_and_reads_as_sqlalchemy_wrote_it(
+    database: Database,
+) -> None:
+    with database.transaction() as connection:
+        number = POST.insert(connection, {**message("a"), "held_until": builders.TONIGHT})
+    with database.snapshot() as connection:
+        row = connection.execute(queries.columns(models.Outbox)).one()
+    assert (row.id, row.state, row.attempts, row.data) == (number, "pending", 0, "{}")
+    assert (row.created_at, row.held_until) == (builders.NOW, builders.TONIGHT)
+
+
+def test_what_the_database_refuses_is_told_without_the_values(database: Database) -> None:
+    secret = {"name": "a", "value": "5ecret"}
+    with database.transaction() as connection:
+        KEEP.run(connection, secret)
+    with database.transaction() as connection, pytest.raises(IntegrityError) as told:
+        KEEP.run(connection, secret)
+    assert "5ecret" not in str(told.value)
