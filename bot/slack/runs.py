@@ -161,6 +161,8 @@ def _running(reader: Reader, run: Run) -> Mrkdwn:
 
 
 def _failed(reader: Reader, run: Run) -> Mrkdwn:
+    if run.exit_code is None and not run.note:
+        return reader.text(N_("its run failed {at}"), at=run.ended_at)
     if run.exit_code is None:
         return reader.text(N_("its run failed {at}: {note}"), at=run.ended_at, note=run.note)
     return reader.text(

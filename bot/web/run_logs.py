@@ -21,6 +21,7 @@ from bot.runners.run_logs import RunLogs
 from bot.runners.tails import MOST_BYTES, last_lines
 from bot.services.look import get_booking
 from bot.services.site import Site
+from bot.services.team_only import may_read_output
 from bot.web.access import Access, Viewer
 from bot.web.api.schemas import BookingId
 from bot.web.pages import welcome
@@ -85,10 +86,9 @@ def run_log_routes(site: Site, access: Access, shown: ShownLogs) -> APIRouter:
 
 def _check(site: Site, viewer: Viewer, booking: Booking) -> None:
     """Raise Problem 403 unless they are of the booking's team, or admins."""
-    cluster, user = site.cluster, viewer.actor.name
-    team = cluster.team(booking.team)
-    is_theirs = user == booking.owner or (team is not None and user in team)
-    if not viewer.in_bounds(booking.team) or not (is_theirs or cluster.is_admin(user)):
+    user, owner, team = viewer.actor.name, booking.owner, booking.team
+    may = may_read_output(site.cluster, user, owner=owner, team=team)
+    if not viewer.in_bounds(booking.team) or not may:
         detail = f"Only members of team {booking.team} read what its runs write."
         raise Problem(403, "not_allowed", detail)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from bot.domain.booking import Booking
 from bot.domain.errors import N_, UserId
 from bot.domain.request import parse_id_and_rest
@@ -10,6 +12,7 @@ from bot.services.look import drained_nodes, get_booking, history, may_change, o
 from bot.services.look_runs import latest_run, runs_its_job
 from bot.services.measured import measured_use
 from bot.services.notice import notice_token
+from bot.services.team_only import as_read_by, may_read_output
 from bot.slack import phrases
 from bot.slack.blocks.bookings import row_buttons
 from bot.slack.blocks.build import actions, button, context, divider, message, sections
@@ -51,7 +54,11 @@ def press_show(press: Press) -> Reply:
 def whole(call: Call, booking_id: int) -> Reply:
     """The booking, what happened to it, and what the asker can do with it."""
     booking = get_booking(call.site, booking_id)
-    past = [dated(call.reader, record, named=False) for record in history(call.site, booking_id)]
+    cluster, user = call.site.cluster, call.actor.name
+    past = [
+        dated(call.reader, as_read_by(cluster, user, record), named=False)
+        for record in history(call.site, booking_id)
+    ]
     return message(
         _about(call, booking),
         *_run_line(call, booking),
@@ -109,7 +116,13 @@ def _transfer_line(call: Call, booking: Booking) -> list[Mrkdwn]:
 def _run_line(call: Call, booking: Booking) -> list[Block]:
     """How far what runs on it has come."""
     run = latest_run(call.site, booking.id)
-    return [] if run is None else [context(run_line(call.reader, call.site, run))]
+    if run is None:
+        return []
+    owner, team, user = booking.owner, booking.team, call.actor.name
+    may = may_read_output(call.site.cluster, user, owner=owner, team=team)
+    if run.state.is_over and not may:
+        run = replace(run, note="")
+    return [context(run_line(call.reader, call.site, run))]
 
 
 def _buttons(call: Call, booking: Booking) -> list[Block]:

@@ -11,6 +11,7 @@ from bot.domain.access import Scope
 from bot.domain.booking import booking_label
 from bot.services.listing import list_audit
 from bot.services.record import AuditRecord
+from bot.services.team_only import as_read_by
 from bot.web.api.context import Api, Asker, errors, needs
 from bot.web.api.paging import Cursor, Limit, cursor_of, page, place_of
 from bot.web.api.results import AuditResult, Page
@@ -31,7 +32,7 @@ def audit_routes(api: Api) -> APIRouter:
         ] = None,
         limit: Limit = 50,
         cursor: Cursor = None,
-        _asker: Asker = auditing,
+        asker: Asker = auditing,
     ) -> Any:
         """The newest records first; with `after`, what was written since, oldest first."""
         place = place_of(cursor, int)
@@ -40,12 +41,14 @@ def audit_routes(api: Api) -> APIRouter:
         found = list_audit(api.site, booking=booking, before=before, after=since, limit=limit + 1)
         more = len(found) > limit
         following = cursor_of(found[limit - 1].seq) if more else None
-        return page(_show(found[:limit]), following)
+        return page(_show(api, asker, found[:limit]), following)
 
     return router
 
 
-def _show(found: Sequence[AuditRecord]) -> list[dict[str, Any]]:
+def _show(api: Api, asker: Asker, found: Sequence[AuditRecord]) -> list[dict[str, Any]]:
+    """The records as JSON; what a run wrote is for its team alone."""
+    cluster = api.site.cluster
     return [
         {
             "seq": record.seq,
@@ -59,5 +62,5 @@ def _show(found: Sequence[AuditRecord]) -> list[dict[str, Any]]:
             "after": record.after,
             "hash": record.hash,
         }
-        for record in found
+        for record in (as_read_by(cluster, asker.user, record) for record in found)
     ]
