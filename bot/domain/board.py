@@ -78,7 +78,7 @@ class Board:
         #: Bytes of one cell.
         self.width = max(1, -(-len(self.nodes) // 8))
         self._levels: dict[int, tuple[Sequence[Shown], bytes]] = {}
-        self._answers: dict[Hashable, tuple[Sequence[Shown], int]] = {}
+        self._answers: tuple[Sequence[Shown], dict[Hashable, int]] = ((), {})
         self._eligible: dict[tuple[str | None, str | None], Eligible] = {}
 
     def apart(self) -> Board:
@@ -143,15 +143,19 @@ class Board:
         return track.blocked(gpus) if gpus <= track.capacity else ones(0, self.cells)
 
     def answer(self, question: Hashable, tracks: Sequence[Shown], find: Callable[[], int]) -> int:
-        """What `find` answers to the question, or answered before for the same tracks."""
-        known = self._answers.get(question)
-        if known is not None and known[0] == tracks:
-            return known[1]
-        if len(self._answers) >= REMEMBERED:
-            self._answers.clear()
-        found = find()
-        self._answers[question] = tracks, found
-        return found
+        """What `find` answers to the question, or answered before for the same tracks.
+
+        Answers for other tracks are forgotten: they would keep those alive for nothing.
+        """
+        shown, answers = self._answers
+        if shown != tracks:
+            answers = {}
+            self._answers = tracks, answers
+        if (known := answers.get(question)) is None:
+            if len(answers) >= REMEMBERED:
+                answers.clear()
+            known = answers[question] = find()
+        return known
 
 
 _DIGITS = bytes.maketrans(b"01", b"\x00\x01")
