@@ -132,8 +132,9 @@ class World:
             else:
                 self.story.append(f"{self.now:%m-%d %H:%M:%S} due: {due}")
                 for step in STEPS:
-                    if step.__name__ in due or step.__name__ not in KNOWN:
-                        step(self.site, now=self.now)
+                    name = step.run.__name__
+                    if name in due or name not in KNOWN:
+                        step.run(self.site, now=self.now)
         except (Killed, OperationalError) as error:
             self._break_down(error)
             return
