@@ -10,12 +10,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import builders
-from slack_sdk import WebClient
 from sqlalchemy import insert
 
 from bot.sandbox import Sandbox
 from bot.services.delivery import Delivery
 from bot.services.site import Site
+from bot.slack.clients import Client
 from bot.slack.context import Message
 from bot.slack.outbox import Deliverer
 from bot.store import models, queries
@@ -85,12 +85,20 @@ class Post:
         return int(result.inserted_primary_key[0])
 
     def deliverer(
-        self, *, pace: timedelta = timedelta(), timeout: float = 5, clock: Wall | None = None
+        self,
+        *,
+        pace: timedelta = timedelta(),
+        timeout: float = 5,
+        clock: Wall | None = None,
+        api: str | None = None,
     ) -> Deliverer:
-        """A process's deliverer; its retries come at the longest pause that chance allows."""
-        client = WebClient(
+        """A process's deliverer; its retries come at the longest pause that chance allows.
+
+        `api`: another place than Slack.
+        """
+        client = Client(
             token=self.slack.bot_token,
-            base_url=self.slack.api_url,
+            base_url=api or self.slack.api_url,
             timeout=timeout,  # type: ignore[arg-type]
             retry_handlers=[],
         )

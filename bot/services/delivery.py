@@ -48,6 +48,10 @@ _NOTE_CALL = text("""
 """).bindparams(bindparam("at", type_=queries.table_of(models.Called).c.at.type))
 
 
+#: Nothing is put off for longer: what is said to be was written by a clock that was ahead.
+FURTHEST = timedelta(minutes=15)
+
+
 class TooSoon(Exception):
     """Slack was called about this recipient at `at`, by whichever process; nothing was claimed."""
 
@@ -104,6 +108,11 @@ def heads(site: Site, *, now: datetime) -> dict[str, datetime | None]:
         return {row.recipient: row.retry_at for row in connection.execute(statement)}
 
 
+def is_due(retry_at: datetime | None, wall: datetime) -> bool:
+    """Whether a row may be tried now that is to wait until `retry_at` (None: it need not)."""
+    return retry_at is None or not wall < retry_at <= wall + FURTHEST
+
+
 def claim(
     site: Site,
     recipient: str,
@@ -137,7 +146,7 @@ def claim(
             .with_for_update(skip_locked=True, of=box)
         )
         head = connection.execute(locked).one_or_none()
-        if head is None or (head.retry_at is not None and head.retry_at > wall):
+        if head is None or not is_due(head.retry_at, wall):
             return None
         # Another machine's clock may be ahead of ours: what was called later than now is no news.
         if head.called_at is not None and wall - pace < head.called_at <= wall:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from functools import cache
 from http.client import HTTPException
 from ssl import SSLContext, create_default_context
+from typing import Any
 
 from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError, SlackClientError
+from slack_sdk.web import SlackResponse
 
 from bot.config.settings import Settings
 from bot.loopback import is_loopback
@@ -19,6 +21,29 @@ BACKGROUND_TIMEOUT_S = 6
 
 #: Everything a call can raise: Slack's own errors, and a network or an answer that is broken.
 CALL_ERRORS = (SlackClientError, HTTPException, OSError, ValueError)
+
+
+class BrokenAnswer(SlackClientError):
+    """What came back is no answer of Slack's: a proxy, or an outage, spoke in its place."""
+
+
+class Client(WebClient):
+    """A client that has one kind of error for every answer that makes no sense.
+
+    slack_sdk trips over JSON that is no object, and shows what is no JSON in full.
+    """
+
+    def api_call(self, *arguments: Any, **named: Any) -> SlackResponse:
+        """See WebClient.api_call. Raises CALL_ERRORS only."""
+        try:
+            answer = super().api_call(*arguments, **named)
+        except CALL_ERRORS:
+            raise
+        except Exception as error:
+            raise BrokenAnswer(f"no answer of Slack's: {type(error).__name__}") from error
+        if answer.get("ok") is not True:
+            raise BrokenAnswer("no answer of Slack's: ok is not true")
+        return answer
 
 
 def interactive_client(settings: Settings) -> WebClient:
@@ -46,7 +71,7 @@ def _trusting() -> SSLContext:
 
 def _client(settings: Settings, timeout: int) -> WebClient:
     nearby = is_loopback(settings.slack_api_url)
-    client = WebClient(
+    client = Client(
         token=settings.bot_token,
         base_url=settings.slack_api_url,
         timeout=timeout,

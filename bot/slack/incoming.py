@@ -7,7 +7,10 @@ could have had it write a traceback; here nothing is read that Slack has not sig
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from hmac import compare_digest
 
 from slack_bolt import App
 from slack_bolt.request import BoltRequest
@@ -17,6 +20,9 @@ from slack_sdk.signature import SignatureVerifier
 from bot.slack.shapes import what_is_wrong
 
 log = logging.getLogger(__name__)
+
+#: How often it is told that requests are too old, in seconds.
+TOLD_EVERY_S = 60.0
 
 #: As in `BoltRequest`.
 Headers = Mapping[str, str | Sequence[str]]
@@ -41,6 +47,7 @@ class Incoming:
     def __init__(self, bolt: App, signing_secret: str) -> None:
         self._bolt = bolt
         self._verifier = SignatureVerifier(signing_secret)
+        self._quiet_until = float("-inf")
 
     def answer(self, body: str, query: str, headers: Mapping[str, str]) -> BoltResponse:
         """What is answered to a request; it is read only when Slack has signed it just now."""
@@ -68,7 +75,27 @@ class Incoming:
     def _is_signed(self, body: str, headers: Mapping[str, str]) -> bool:
         lower = {name.lower(): value for name, value in headers.items()}
         try:
-            return self._verifier.is_valid_request(body, lower)
+            is_signed = self._verifier.is_valid_request(body, lower)
+            if not is_signed:
+                self._tell_stale(body, lower)
         except ValueError:
             # The time is no number, or the signature is not ASCII.
             return False
+        return is_signed
+
+    def _tell_stale(self, body: str, headers: Mapping[str, str]) -> None:
+        """Say so when Slack did sign it, at another time: this machine's clock may be wrong."""
+        at = int(headers.get("x-slack-request-timestamp", ""))
+        signature = self._verifier.generate_signature(timestamp=str(at), body=body)
+        if not compare_digest(signature or "", headers.get("x-slack-signature", "")):
+            return
+        if time.monotonic() < self._quiet_until:
+            return
+        self._quiet_until = time.monotonic() + TOLD_EVERY_S
+        off = at - self._verifier.clock.now()
+        log.warning(
+            "a request of Slack's was refused: it was signed %s %s this machine's clock, and not"
+            " within five minutes of it. Is the clock right, or is somebody repeating it?",
+            timedelta(seconds=abs(round(off))),
+            "after" if off > 0 else "before",
+        )

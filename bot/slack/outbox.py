@@ -40,7 +40,7 @@ from bot.services.delivery import Delivery, Outcome, Place
 from bot.services.site import Site
 from bot.slack.context import Message
 from bot.slack.pictures import NOT_YET, Pictures, with_picture
-from bot.slack.verdicts import Refused, TryLater, judged
+from bot.slack.verdicts import LONGEST_CODE, Refused, TryLater, judged
 from bot.slack.workers import Workers
 from bot.store.database import Busy
 
@@ -156,7 +156,7 @@ class Deliverer:
         # In this order: a row that is claimed after the first look is busy at the second.
         heads = box.heads(self._site, now=self._clock.now())
         wall = self._wall()
-        if any(retry_at is None or retry_at <= wall for retry_at in heads.values()):
+        if any(box.is_due(retry_at, wall) for retry_at in heads.values()):
             return True
         with self._lock:
             return bool(self._busy)
@@ -327,7 +327,10 @@ class Deliverer:
             unfurl_media=False,
             **_content(message),
         )
-        return str(answer["channel"]), str(answer["ts"])
+        channel, ts = answer["channel"], answer["ts"]
+        if not isinstance(channel, str) or not isinstance(ts, str):
+            raise TryLater("an answer without the message's place")
+        return channel, ts
 
     def _call(self, recipient: str, method: Callable[..., Any], **arguments: Any) -> Any:
         """Call Slack; raise TryLater or Refused for everything that can go wrong."""
@@ -338,7 +341,7 @@ class Deliverer:
         except SlackApiError as error:
             raise judged(error) from error
         except (SlackClientError, HTTPException, OSError, ValueError) as error:
-            raise TryLater(f"{type(error).__name__}: {error}") from error
+            raise TryLater(f"{type(error).__name__}: {error}"[:LONGEST_CODE]) from error
 
     def _postpone(self, delivery: Delivery, error: TryLater) -> None:
         pause = error.pause or self._pause_after(delivery.attempts)
@@ -368,7 +371,10 @@ class Deliverer:
                 if recipient in self._busy:
                     continue
                 called_at = self._called_at.get(recipient)
-            at = max(retry_at or wall, called_at + self.pace if called_at else wall)
+            at = wall if retry_at is None or box.is_due(retry_at, wall) else retry_at
+            # A call of the future was noted before the clock was set back.
+            if called_at is not None and called_at <= wall:
+                at = max(at, called_at + self.pace)
             if at <= wall or recipient in self._owed:
                 due.append(recipient)
             else:

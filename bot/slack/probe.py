@@ -29,11 +29,12 @@ class Probe:
         except SlackApiError as error:
             data = error.response.data
             code = data.get("error") if isinstance(data, dict) else None
-            self._set(f"Slack: {code or error.response.status_code}")
+            self._set(f"Slack: {str(code or error.response.status_code)[:100]}")
         except CALL_ERRORS as error:
             self._set(f"Slack: {type(error).__name__}")
         else:
-            self._team = answer.get("team_id")
+            team = answer.get("team_id")
+            self._team = team if isinstance(team, str) else None
             self._set(None)
 
     def team(self) -> str | None:

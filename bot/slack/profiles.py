@@ -106,8 +106,9 @@ class Profiles:
     def _read(self, user: str) -> Person | None:
         try:
             answer = self._client.users_info(user=user, include_locale=True)
-            person = _to_person(answer["user"], self._site.cluster.zone_name, self._clock.now())
-        except (*CALL_ERRORS, KeyError, TypeError) as error:
+            zone_name = self._site.cluster.zone_name
+            person = _to_person(user, answer["user"], zone_name, self._clock.now())
+        except (*CALL_ERRORS, AttributeError, TypeError) as error:
             log.warning("the profile of %s cannot be read: %s", user, error)
             self._unreadable[user] = self._monotonic() + LEAVE_ALONE_S
             return None
@@ -119,14 +120,19 @@ class Profiles:
         return person
 
 
-def _to_person(user: Mapping[str, Any], zone_name: str, now: datetime) -> Person:
+def _to_person(name: str, user: Mapping[str, Any], zone_name: str, now: datetime) -> Person:
+    """The profile of the user with the id `name`, as far as it makes sense."""
     profile = user.get("profile") or {}
-    names = (profile.get("display_name"), user.get("real_name"), user.get("name"), user["id"])
+    names = (profile.get("display_name"), user.get("real_name"), user.get("name"), name)
     return Person(
-        user=user["id"],
-        name=next(name for name in names if name),
-        zone_name=user.get("tz") or zone_name,
-        locale=user.get("locale") or "en-US",
-        email=profile.get("email"),
+        user=name,
+        name=next(filter(None, map(_text, names))),
+        zone_name=_text(user.get("tz")) or zone_name,
+        locale=_text(user.get("locale")) or "en-US",
+        email=_text(profile.get("email")) or None,
         refreshed_at=now,
     )
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 
 from slack_sdk.errors import SlackApiError
 
 #: The pause when Slack says "too many requests" without saying how long.
 UNNAMED_RETRY_AFTER = timedelta(seconds=30)
+
+#: However long Slack wants to be left alone, it is tried again after this time: what stands there
+#: may be a mistake, and trying too early costs one more refusal.
+LONGEST_RETRY_AFTER = timedelta(minutes=10)
+#: Of a broken answer no more characters are kept: it may be a whole page.
+LONGEST_CODE = 200
 
 #: Slack's errors that pass by themselves, or when an operator repairs the app's installation.
 #: Every other error concerns the message or its recipient and will not change by waiting.
@@ -17,6 +24,9 @@ PASSING = frozenset({
     "account_inactive", "invalid_auth", "missing_scope", "not_authed", "token_expired",
     "token_revoked",
 })  # fmt: skip
+
+
+_CODE = re.compile(r"[a-z][a-zA-Z0-9_]{1,99}")
 
 
 class TryLater(Exception):
@@ -40,20 +50,27 @@ def judged(error: SlackApiError) -> TryLater | Refused:
     response = error.response
     status = response.status_code
     data = response.data if isinstance(response.data, dict) else {}
-    code = str(data.get("error", "no_json"))
+    code = data.get("error", "no_json")
     if status == 429 or code in ("ratelimited", "rate_limited"):
         return TryLater("ratelimited", _retry_after(response.headers))
-    if status >= 500 or status in (404, 408) or code in PASSING or not _is_code(code):
-        return TryLater(f"{status} {code}")
-    details = data.get("response_metadata", {}).get("messages", [])
-    return Refused(code, "; ".join(details))
+    if status >= 500 or status in (404, 408) or not _is_code(code) or code in PASSING:
+        return TryLater(f"{status} {str(code)[:LONGEST_CODE]}")
+    return Refused(code, _details(data)[:LONGEST_CODE])
 
 
-def _is_code(code: str) -> bool:
+def _is_code(code: object) -> bool:
     """Whether this is one of Slack's error codes, not the client's words about a broken answer."""
-    return code.replace("_", "").isalnum() and code.isascii() and code != "no_json"
+    return isinstance(code, str) and _CODE.fullmatch(code) is not None and code != "no_json"
+
+
+def _details(data: dict[str, object]) -> str:
+    metadata = data.get("response_metadata")
+    messages = metadata.get("messages") if isinstance(metadata, dict) else None
+    return "; ".join(map(str, messages)) if isinstance(messages, list) else ""
 
 
 def _retry_after(headers: dict[str, str]) -> timedelta:
     value = next((v for k, v in headers.items() if k.casefold() == "retry-after"), "")
-    return timedelta(seconds=int(value)) if value.isdigit() else UNNAMED_RETRY_AFTER
+    if not re.fullmatch(r"[0-9]{1,9}", value):
+        return UNNAMED_RETRY_AFTER
+    return min(timedelta(seconds=int(value)), LONGEST_RETRY_AFTER)

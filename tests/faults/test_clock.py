@@ -1,0 +1,253 @@
+"""A machine's clock that jumps: what is done by it waits until it can be believed.
+
+Jumps that somebody makes on purpose, in the demo, are tested in tests/flows/test_jumps; requests
+whose signature is older than five minutes in tests/web/test_health.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from urllib.parse import urlencode
+
+import pytest
+from builders import ALICE, BOB, NOW, cluster
+from clients import client
+from databases import new_database
+from faulty import VISION, Lab, eventually, running, warnings
+from mailing import Post, Wall
+from sqlalchemy import event
+from sqlalchemy.engine import Engine
+
+from bot.clock_watch import BELIEVED_AFTER, ClockWatch
+from bot.domain.booking import BookingState
+from bot.sandbox import Sandbox
+from bot.sandbox.signedhttp import signature
+from bot.services import look
+from bot.services.site import Site
+from bot.store.database import Database
+from bot.ticks import scheduler
+from bot.ticks.scheduler import Tick, Ticks
+
+SECOND, MINUTE, HOUR = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1)
+
+
+@dataclass
+class Machine:
+    """A machine's clock, which can be set, and the steady one, which cannot."""
+
+    at: datetime = NOW
+    steady: float = 1000.0
+
+    def now(self) -> datetime:
+        return self.at
+
+    def lives(self, length: timedelta) -> None:
+        """Time passes."""
+        self.at += length
+        self.steady += length.total_seconds()
+
+    def jumps(self, by: timedelta) -> None:
+        """Somebody sets the clock."""
+        self.at += by
+
+
+def test_small_corrections_are_no_jumps() -> None:
+    machine = Machine()
+    watch = ClockWatch(machine, lambda: machine.steady)
+    for _ in range(100):
+        machine.lives(5 * SECOND)
+        machine.jumps(SECOND)
+        assert watch.problem() is None
+
+
+@pytest.mark.parametrize("by", [2 * HOUR, -2 * HOUR])
+def test_a_jump_is_doubted_until_it_has_lasted(
+    by: timedelta, caplog: pytest.LogCaptureFixture
+) -> None:
+    machine = Machine()
+    watch = ClockWatch(machine, lambda: machine.steady)
+    machine.jumps(by)
+    for _ in range(9):
+        assert "jumped by" in (watch.problem() or "")
+        machine.lives(BELIEVED_AFTER / 10)
+    machine.lives(BELIEVED_AFTER / 10)
+    assert watch.problem() is None
+    assert len(warnings(caplog.records)) == 2
+
+
+def test_a_clock_that_jumps_back_to_where_it_was_is_believed_at_once() -> None:
+    machine = Machine()
+    watch = ClockWatch(machine, lambda: machine.steady)
+    machine.jumps(2 * HOUR)
+    assert watch.problem()
+    machine.lives(MINUTE)
+    machine.jumps(-2 * HOUR)
+    assert watch.problem() is None
+
+
+@pytest.fixture
+def machine() -> Machine:
+    return Machine()
+
+
+@pytest.fixture
+def lab(slack: Sandbox, database_url: str, machine: Machine) -> Iterator[Lab]:
+    watch = ClockWatch(machine, lambda: machine.steady)
+    with running(slack, database_url, clock=machine, watch=watch) as started:
+        yield started
+
+
+def look_around(lab: Lab) -> None:
+    """The ticks that go by the clock, as they come in a table."""
+    for tick in lab.bot._table():
+        if tick.name in ("due", "alive", "receipts"):
+            tick.run()
+
+
+def test_nothing_begins_or_ends_by_a_jump_there_and_back(lab: Lab, machine: Machine) -> None:
+    running_now = lab.books(ALICE, "4 now 2h on gpu-01")
+    ahead = lab.books(BOB, "4 12:00 2h on gpu-02")
+    look_around(lab)
+    before = lab.rows("SELECT id, state, end_at FROM booking ORDER BY id")
+    machine.jumps(3 * HOUR)
+    for _ in range(4):
+        look_around(lab)
+        machine.lives(MINUTE)
+    status, why = lab.ready()
+    assert (status, "clock: it has jumped by +3:00:00" in why) == (503, True)
+    assert lab.rows("SELECT id, state, end_at FROM booking ORDER BY id") == before
+    machine.jumps(-3 * HOUR)
+    look_around(lab)
+    assert "clock" not in lab.ready()[1]
+    assert lab.rows("SELECT id, state, end_at FROM booking ORDER BY id") == before
+    lab.check({running_now, ahead})
+    # What is due by the true time is done.
+    machine.lives(5 * HOUR)
+    look_around(lab)
+    assert look.get_booking(lab.site, running_now).state is BookingState.ENDED
+
+
+def test_after_a_jump_that_stays_people_get_their_time_again(lab: Lab, machine: Machine) -> None:
+    taken = lab.books(ALICE, "4 now 24h on gpu-01")
+    lab.types(BOB, "wait 4 4h on gpu-01 by 22:00")
+    lab.types(ALICE, f"release B{taken}")
+    eventually(lambda: not lab.rows("SELECT id FROM outbox WHERE state = 'pending'"))
+    look_around(lab)
+    machine.jumps(HOUR)
+    for _ in range(6):
+        look_around(lab)
+        machine.lives(MINUTE)
+    assert lab.rows("SELECT state FROM offer") == [("open",)]
+    for _ in range(16):
+        machine.lives(MINUTE)
+        look_around(lab)
+    assert lab.rows("SELECT state FROM offer WHERE id = 1") == [("expired",)]
+
+
+def test_a_clock_that_was_set_back_loses_no_booking_and_does_nothing_twice(
+    lab: Lab, machine: Machine
+) -> None:
+    begun = lab.books(ALICE, "4 now 4h on gpu-01")
+    look_around(lab)
+    machine.jumps(-2 * HOUR)
+    look_around(lab)
+    machine.lives(BELIEVED_AFTER)
+    look_around(lab)
+    look_around(lab)
+    assert look.get_booking(lab.site, begun).state is BookingState.ACTIVE
+    later = lab.books(BOB, "2 22:00 4h on gpu-02")
+    assert "free" in lab.types(BOB, "status")
+    for _ in range(3):
+        machine.lives(HOUR)
+        look_around(lab)
+    lab.check({begun, later})
+    actions = [row.action for row in lab.rows("SELECT action FROM audit ORDER BY seq")]
+    assert actions.count("started") == 1
+
+
+def test_messages_put_off_by_a_clock_that_was_ahead_leave_all_the_same(
+    slack: Sandbox, tmp_path: Path
+) -> None:
+    site = Site.open(Database(new_database(tmp_path)), cluster())
+    post = Post(site, slack, Wall(NOW + 2 * HOUR))
+    sender = post.deliverer(pace=SECOND)
+    slack.faults.add("chat.postMessage", "http_500")
+    row = post.write(VISION, "hello")
+    assert sender.run_once() == 1
+    assert post.row(row).state == "pending"
+    post.wall.at -= 2 * HOUR
+    sender.run_once()
+    assert post.row(row).state == "sent"
+    site.database.close()
+
+
+def test_ticks_go_on_when_the_machines_clock_is_set_back(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """APScheduler waits for an instant of the clock, which is two hours off then."""
+    monkeypatch.setattr(scheduler, "LOOK_S", 0.02)
+    ran = threading.Semaphore(0)
+    ticks = Ticks([Tick("due", 60 * SECOND, ran.release)])
+    ticks.start()
+    try:
+        assert ran.acquire(timeout=30)
+        job = ticks._scheduler.get_job("due")
+        job.modify(next_run_time=datetime.now(UTC) + 2 * HOUR)
+        assert ran.acquire(timeout=30)
+        assert "the clock was set back" in caplog.text
+    finally:
+        ticks.stop(5)
+
+
+def test_no_statement_asks_the_database_what_time_it_is(slack: Sandbox, database_url: str) -> None:
+    """So its clock may differ from gpubot's."""
+    said: list[str] = []
+
+    def note(_connection: object, _cursor: object, statement: str, *_rest: object) -> None:
+        said.append(statement.lower())
+
+    event.listen(Engine, "before_cursor_execute", note)
+    try:
+        with running(slack, database_url, clock=Machine()) as lab:
+            taken = lab.books(ALICE, "4 now 24h on gpu-01")
+            lab.types(BOB, "wait 4 4h on gpu-01 by 22:00")
+            lab.types(ALICE, f"release B{taken}")
+            lab.types(BOB, "mine")
+            lab.bot.run_ticks()
+    finally:
+        event.remove(Engine, "before_cursor_execute", note)
+    words = (
+        "current_timestamp",
+        "now()",
+        "clock_timestamp",
+        "localtime",
+        "datetime('now",
+        "julianday",
+    )
+    assert said
+    assert [one for one in said if any(word in one for word in words)] == []
+
+
+def test_a_request_that_slack_signed_long_ago_says_so_in_the_log(
+    lab: Lab, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.WARNING)
+    body = urlencode(
+        {"command": "/gpu", "text": "mine", "user_id": ALICE, "trigger_id": "1"}
+    ).encode()
+    for _ in range(3):
+        long_ago = int(datetime.now(UTC).timestamp()) - 7200
+        with client(lab.bot.address) as web:
+            headers = {
+                **signature(lab.slack.signing_secret, body, long_ago),
+                "Content-Type": "application/x-www-form-urlencoded",
+            }
+            assert web.post("/slack/events", content=body, headers=headers).status_code == 401
+    told = [line for line in warnings(caplog.records) if "clock" in line]
+    assert len(told) == 1
+    assert "2:00:0" in told[0]
