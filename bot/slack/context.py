@@ -73,7 +73,7 @@ class Form(Call):
     @property
     def values(self) -> Values:
         """What its fields hold."""
-        values: Values = self.view.get("state", {}).get("values", {})
+        values: Values = (self.view.get("state") or {}).get("values", {})
         return values
 
 
