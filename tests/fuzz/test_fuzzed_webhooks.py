@@ -81,8 +81,9 @@ def test_no_mutated_body_of_a_program_makes_it_fail(lab: Lab, data: st.DataObjec
 @given(st.text(max_size=80), st.text(max_size=80))
 def test_no_address_makes_it_fail(lab: Lab, text: str, other: str) -> None:
     names = ("cursor", "limit", "state", "owner", "team", "at", "gpus", "length", "period")
-    for path, of in (("bookings", names[:5]), ("free", names[5:]), ("waitlist", names[:2]),
-                     ("audit", names[:2]), ("reports", names[8:]), ("calendar", names[5:6])):  # fmt: skip
+    asked = {"bookings": names[:5], "free": names[5:], "waitlist": names[:2], "audit": names[:2],
+             "reports": names[8:], "calendar": names[5:6]}  # fmt: skip
+    for path, of in asked.items():
         lab.api("GET", f"/api/v1/{path}", **dict.fromkeys(of, text), model=other)
     lab.web.get("/calendar.ics", params={"token": text})
     lab.web.get("/sign-in", params={"link": text, "next": other})
