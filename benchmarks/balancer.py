@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import hashlib
-import hmac
 import itertools
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from urllib.parse import urlencode
+
+from benchmarks.load import signed
 
 #: Seconds for which a replica that did not answer is left alone, and for which an answer is
 #: waited for. Slack gives up after 3.
@@ -88,7 +87,7 @@ class Balancer:
         idle = self._idle[port]
         reader, writer = idle.pop() if idle else await asyncio.open_connection("127.0.0.1", port)
         try:
-            writer.write(self._signed(body))
+            writer.write(signed(self._secret, body))
             head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").lower()
             length = head.partition("content-length:")[2].split("\r\n")[0]
             text = (await reader.readexactly(int(length or 0))).decode()
@@ -100,27 +99,3 @@ class Balancer:
         else:
             idle.append((reader, writer))
         return int(head.split()[1]), text
-
-    def _signed(self, body: bytes) -> bytes:
-        stamp = str(int(time.time()))
-        base = b"v0:" + stamp.encode() + b":" + body
-        digest = hmac.new(self._secret.encode(), base, hashlib.sha256).hexdigest()
-        head = (
-            "POST /slack/events HTTP/1.1\r\nHost: 127.0.0.1\r\n"
-            "Content-Type: application/x-www-form-urlencoded\r\n"
-            f"X-Slack-Request-Timestamp: {stamp}\r\nX-Slack-Signature: v0={digest}\r\n"
-            f"Content-Length: {len(body)}\r\n\r\n"
-        )
-        return head.encode() + body
-
-
-_TRIGGERS = itertools.count(1)
-
-
-def command(user: str, text: str) -> bytes:
-    """The body of `/gpu text` by `user`, which no other body is like."""
-    return urlencode({
-        "command": "/gpu", "text": text, "user_id": user, "team_id": "T0", "channel_id": "C0",
-        "trigger_id": f"{time.time_ns()}.{next(_TRIGGERS)}", "api_app_id": "A0",
-        "user_name": "somebody",
-    }).encode()  # fmt: skip

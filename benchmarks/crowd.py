@@ -12,7 +12,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from benchmarks.balancer import Answer, Balancer, command
+from benchmarks.balancer import Answer, Balancer
+from benchmarks.load import slash_command
 
 #: What people type, and how often.
 VERBS, WEIGHTS = ("reserve", "extend", "cancel", "wait", "mine"), (55, 12, 12, 7, 14)
@@ -113,7 +114,7 @@ class Crowd:
     async def _send(self, user: str, text: str) -> str:
         """What was answered; "" where that is no answer to go by."""
         try:
-            answer = await self.balancer.send(command(user, text))
+            answer = await self.balancer.send(slash_command(user, text))
         except TimeoutError as error:
             self.troubles.append(f"{text}: {error}")
             return ""

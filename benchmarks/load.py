@@ -117,7 +117,7 @@ class _Client(asyncio.Protocol):
         if number is None:
             self._transport.close()
             return
-        request = signed(self._load.secret, *self._load.command(number))
+        request = signed(self._load.secret, slash_command(*self._load.command(number)))
         self._began = time.perf_counter()
         self._transport.write(request)
 
@@ -127,19 +127,24 @@ def _length(head: bytes) -> int:
     return next((int(value) for name, _, value in lines if name == b"content-length"), 0)
 
 
-def signed(secret: str, user: str, text: str) -> bytes:
-    """A slash command as Slack sends it."""
-    body = urlencode({
+def slash_command(user: str, text: str) -> bytes:
+    """The body of `/gpu text` by `user`, which is like no other body."""
+    return urlencode({
         "command": "/gpu", "text": text, "user_id": user, "team_id": "T0", "channel_id": "C0",
         "trigger_id": f"{time.time_ns()}.{next(_TRIGGERS)}", "api_app_id": "A0",
         "response_url": "https://hooks.slack.com/commands/T0/1/x", "user_name": "somebody",
-    })  # fmt: skip
+    }).encode()  # fmt: skip
+
+
+def signed(secret: str, body: bytes) -> bytes:
+    """A request with that body as Slack sends it now."""
     stamp = str(int(time.time()))
-    digest = hmac.new(secret.encode(), f"v0:{stamp}:{body}".encode(), hashlib.sha256).hexdigest()
+    base = b"v0:" + stamp.encode() + b":" + body
+    digest = hmac.new(secret.encode(), base, hashlib.sha256).hexdigest()
     head = (
         "POST /slack/events HTTP/1.1\r\nHost: 127.0.0.1\r\n"
         "Content-Type: application/x-www-form-urlencoded\r\n"
         f"X-Slack-Request-Timestamp: {stamp}\r\nX-Slack-Signature: v0={digest}\r\n"
         f"Content-Length: {len(body)}\r\n\r\n"
     )
-    return (head + body).encode()
+    return head.encode() + body

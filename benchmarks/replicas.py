@@ -9,11 +9,12 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from datetime import datetime
 
-from benchmarks.balancer import Balancer, command
+from benchmarks.balancer import Balancer
 from benchmarks.crowd import Crowd
 from benchmarks.figures import Figure, Times
 from benchmarks.http import BOOKED, reserving
 from benchmarks.laboratory import TEAMS, lab, people
+from benchmarks.load import slash_command
 from benchmarks.postgres_server import NotInstalled, PostgresServer
 from benchmarks.process import processor_s, quiet_instant
 from benchmarks.replica_group import Replica, replicas
@@ -92,7 +93,7 @@ async def _bookings(group: list[Replica], now: datetime, many: int) -> tuple[flo
     """Bookings a second by all replicas together, and milliseconds of a processor for each."""
     balancer = Balancer([replica.port for replica in group], SECRET, CLIENTS)
     make = reserving(now)
-    bodies = iter([command(*make(number)) for number in range(many + 10 * CLIENTS)])
+    bodies = iter([slash_command(*make(number)) for number in range(many + 10 * CLIENTS)])
     booked = 0
 
     async def client(count: int | None) -> None:

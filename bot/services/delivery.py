@@ -19,6 +19,8 @@ from typing import Any
 from sqlalchemy import (
     ColumnElement,
     Connection,
+    Row,
+    Select,
     bindparam,
     delete,
     func,
@@ -135,17 +137,7 @@ def claim(
         .order_by(col(box.id))
     )
     with site.database.transaction(exclusive=False) as connection:
-        first = connection.execute(pending.where(_is_not_held(now)).limit(1)).one_or_none()
-        if first is None:
-            return None
-        # Of several processes one gets the row's lock; to the others it is as if it were gone.
-        # What has become of the row meanwhile is read with the lock.
-        locked = (
-            pending.add_columns(_CALLED_AT)
-            .where(col(box.id) == first.id)
-            .with_for_update(skip_locked=True, of=box)
-        )
-        head = connection.execute(locked).one_or_none()
+        head = _locked_head(connection, pending, now)
         if head is None or not is_due(head.retry_at, wall):
             return None
         # Another machine's clock may be ahead of ours: what was called later than now is no news.
@@ -166,6 +158,22 @@ def claim(
         created_at=head.created_at,
         attempts=head.attempts + 1,
     )
+
+
+def _locked_head(connection: Connection, pending: Select[Any], now: datetime) -> Row[Any] | None:
+    """The oldest of the pending rows that are not held, with a lock that others pass over."""
+    box = models.Outbox
+    first = connection.execute(pending.where(_is_not_held(now)).limit(1)).one_or_none()
+    if first is None:
+        return None
+    # Of several processes one gets the row's lock; to the others it is as if it were gone.
+    # What has become of the row meanwhile is read with the lock.
+    locked = (
+        pending.add_columns(_CALLED_AT)
+        .where(col(box.id) == first.id)
+        .with_for_update(skip_locked=True, of=box)
+    )
+    return connection.execute(locked).one_or_none()
 
 
 def settle(
