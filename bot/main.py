@@ -11,6 +11,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 from types import FrameType
 from typing import TYPE_CHECKING
 
@@ -53,7 +54,7 @@ from bot.store.database import Busy, Database
 from bot.store.migrate import upgrade
 from bot.ticks.claims import Claims
 from bot.ticks.scheduler import Tick, Ticks
-from bot.warming import warm_up
+from bot.warming import warm_up_when_ready
 from bot.web.app import build_web
 from bot.web.metrics import Metrics, Sources, TickFigures
 from bot.web.own_metrics import audit_metrics, disk_metrics
@@ -78,8 +79,6 @@ STOP_MARGIN_S = 0.4
 START_WAITS_S = 30.0
 #: How many profiles are read by one tick; users.info allows about 100 a minute.
 PROFILES_AT_ONCE = 10
-#: How often, and how many seconds apart, it is looked whether gpubot is ready before it warms up.
-LOOKS_BEFORE_WARM, LOOK_AGAIN_S = 100, 0.05
 
 
 class Bot:
@@ -166,7 +165,8 @@ class Bot:
         """
         self._web.start()
         self._workers.start()
-        self._workers.submit(lambda: self._warm_up(when_warm))
+        warm = partial(warm_up_when_ready, self._app, self.problems, self._stopping, when_warm)
+        self._workers.submit(warm)
         self._deliverer.start()
         self._ticks.start()
         if self._socket is not None:
@@ -187,17 +187,6 @@ class Bot:
         self._around.close()
         self.site.database.close()
         log.info("gpubot has ended")
-
-    def _warm_up(self, when_warm: Callable[[], object] | None) -> None:
-        """Once gpubot is ready, or is not after a while: what the first to ask would wait for."""
-        for _ in range(LOOKS_BEFORE_WARM):
-            if not self.problems() or self._stopping.wait(LOOK_AGAIN_S):
-                break
-        try:
-            warm_up(self._app)
-        finally:
-            if when_warm is not None:
-                when_warm()
 
     def run_ticks(self) -> None:
         """Do now what is due by the bot's clock, for a clock that moves faster than the ticks."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from datetime import datetime
 
-from sqlalchemy import Connection, insert, or_, select, update
+from sqlalchemy import Connection, func, insert, select, update
 from sqlmodel import col
 
 from bot.domain.booking import Booking
@@ -72,24 +72,40 @@ def _warn_of_broken_promises(site: Site, connection: Connection, now: datetime) 
 
 def _with_broken_promises(connection: Connection, now: datetime) -> list[Booking]:
     """Live bookings that claim more of a node than it has, by start."""
-    claim, node = models.Claim, models.Node
-    too_much = (
-        select(col(claim.holder), col(claim.kind))
-        .join(node, col(claim.node) == col(node.name))
-        .where(
-            # Node by node, and whatever the kind: another way would lead through years of claims.
-            col(claim.node).in_(select(col(node.name))),
+    claim, holders = models.Claim, set[int]()
+    for node, gpus in _overfull(connection, now):
+        too_large = select(col(claim.holder)).where(
+            col(claim.node) == node,
             col(claim.gone).is_(None),
             col(claim.end_s) > int(now.timestamp()),
-            or_(col(node.retired), col(claim.gpus) > col(node.gpus)),
+            col(claim.gpus) > gpus,
+            col(claim.kind) == "booking",
         )
-    )
-    found = connection.execute(too_much)
-    holders = sorted({holder for holder, kind in found if kind == "booking"})
+        holders.update(connection.execute(too_large).scalars())
     bookings = [
         booking
-        for part in queries.in_chunks(holders)
+        for part in queries.in_chunks(sorted(holders))
         for booking in queries.bookings_by_id(connection, part).values()
         if booking.state.is_live and booking.window.end > now
     ]
     return sorted(bookings, key=lambda booking: (booking.window.start, booking.id))
+
+
+def _overfull(connection: Connection, now: datetime) -> list[tuple[str, int]]:
+    """The nodes of which a claim takes more than there is, and how many GPUs that are."""
+    claim, node = models.Claim, models.Node
+    # By each node's own part of an index; a join would be made by reading the claims of all time.
+    largest = (
+        select(func.max(col(claim.gpus)))
+        .where(
+            col(claim.node) == col(node.name),
+            col(claim.gone).is_(None),
+            col(claim.end_s) > int(now.timestamp()),
+        )
+        .scalar_subquery()
+    )
+    found = connection.execute(
+        select(col(node.name), col(node.gpus), col(node.retired), largest.label("largest"))
+    )
+    there = [(row.name, 0 if row.retired else row.gpus, row.largest or 0) for row in found]
+    return [(name, gpus) for name, gpus, most in there if most > gpus]
