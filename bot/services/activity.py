@@ -24,11 +24,17 @@ def saw_use(site: Site, booking_id: int, *, now: datetime) -> None:
 
     Whoever was asked whether they need it need not answer any more.
     """
+    saw_uses(site, [booking_id], now=now)
+
+
+def saw_uses(site: Site, booking_ids: Sequence[int], *, now: datetime) -> None:
+    """The same for several bookings, in one transaction."""
     with site.database.snapshot() as connection:
-        if connection.execute(_news([booking_id], now)).first() is None:
+        chunks = queries.in_chunks(booking_ids)
+        if all(connection.execute(_news(chunk, now)).first() is None for chunk in chunks):
             return
     with changing(site, now) as change:
-        note_signs(change, [booking_id])
+        note_signs(change, booking_ids)
 
 
 def note_signs(change: Change, booking_ids: Sequence[int]) -> None:

@@ -90,15 +90,17 @@ def waits(site: Site, run: Run, why: str, *, now: datetime) -> None:
             _note(change, run, seen)
 
 
-def saw(site: Site, run: Run, seen: Observation, *, now: datetime) -> None:
-    """What the runner sees of the run, which the caller read just now."""
+def saw(site: Site, run: Run, seen: Observation, *, now: datetime) -> bool:
+    """What the runner sees of the run, which the caller read just now; whether it is at work.
+
+    That it is at work is a sign of use; the caller notes it, for all of its runs at once.
+    """
     if _is_change(run, seen, now):
         with changing(site, now) as change:
             run = load_run(change, run.id)
             if not run.state.is_over:
                 run = _follow(change, run, seen)
-    if run.state is RunState.RUNNING:
-        saw_use(site, run.booking, now=now)
+    return run.state is RunState.RUNNING
 
 
 def missed(site: Site, run: Run, *, now: datetime) -> None:

@@ -23,6 +23,7 @@ from bot.runners.archive import Archive, ArchiveError
 from bot.runners.protocol import Hold, Refused, Runner, Unreachable
 from bot.runners.tails import tail
 from bot.services import follow_run
+from bot.services.activity import saw_uses
 from bot.services.notice import notice_of
 from bot.services.outages import is_noted, note_outage
 from bot.services.run_work import Work, accounts_of, live_bookings, open_work, refusal, work_order
@@ -50,6 +51,8 @@ class RunKeeper:
         """`now` is the bot's clock, aware UTC; `hidden` are a run's secret values, by its key."""
         self._site, self._runner, self._archive = site, runner, archive
         self._now, self._hidden = now, hidden
+        #: The bookings whose runs this tick has seen at work.
+        self._at_work: list[int] = []
 
     def tick(self) -> None:
         """Do what is to be done about every run; one that fails holds up no other."""
@@ -60,7 +63,8 @@ class RunKeeper:
             problem = self._runner.problem()
             note_outage(self._site, self._runner.name, problem, now=self._now())
         seen = self._observed(work)
-        failures = []
+        failures: list[Exception] = []
+        self._at_work = []
         # The logs of what is over can wait, also for an archive that answers slowly.
         until = time.monotonic() + KEEPING_S
         todo = sorted(work, key=lambda one: one.run.state.is_over)
@@ -79,6 +83,8 @@ class RunKeeper:
                 except Exception as error:
                     log.exception("run %s could not be attended to", one.run.key)
                     failures.append(error)
+        if self._at_work:
+            saw_uses(self._site, self._at_work, now=self._now())
         if failures:
             raise failures[0]
 
@@ -168,7 +174,8 @@ class RunKeeper:
         if observed.state is RunState.FAILED and _SAYS_NOTHING.fullmatch(observed.note):
             which = observed.note if observed.note.startswith("worker") else ""
             observed = replace(observed, note=self._last_words(work.run.key) or which)
-        follow_run.saw(self._site, work.run, observed, now=now)
+        if follow_run.saw(self._site, work.run, observed, now=now):
+            self._at_work.append(work.booking.id)
         if not observed.state.is_over and must_warn(work.run, work.losing_at):
             self._warn(work, observed)
 

@@ -409,3 +409,16 @@ def test_what_was_left_half_removed_is_removed_when_asked_again(lab: LocalLab) -
     (left / "worker-0.log").write_text("what nobody is to keep\n")
     lab.runner.forget("gpubot-b7-1")
     assert not left.exists()
+
+
+@pytest.mark.parametrize("damage", ['{"boot": "', "[]", '{"boot": 1}', ""])
+def test_a_damaged_record_hides_neither_its_run_nor_the_others(lab: LocalLab, damage: str) -> None:
+    run, other = run_in(lab).start(), run_in(lab).start()
+    run.comes_to(RunState.RUNNING)
+    (lab.kept / run.key / "state.json").write_text(damage)
+    seen = lab.runner.observe({run.key, other.key})
+    assert seen[run.key].state is RunState.RUNNING
+    assert other.key in seen
+    assert (lab.kept / run.key / "state.json.damaged").read_text() == damage
+    lab.runner.stop(run.key, "its time is over")
+    run.comes_to(RunState.STOPPED)

@@ -17,6 +17,7 @@ from bot.domain.run import Checkpoint, Observation, Run, RunState
 from bot.domain.run_course import KEEP_TRYING, MISSING_FOR, PATIENCE
 from bot.domain.run_rules import RunRules
 from bot.services import follow_run, look
+from bot.services.activity import saw_uses
 from bot.services.look_runs import latest_run
 from bot.services.no_show import ask_idle
 from bot.services.preempt import preempt
@@ -67,7 +68,8 @@ def work_of(site: Site, booking: Booking, now: datetime = TONIGHT) -> Work:
 
 
 def sees(site: Site, booking: Booking, seen: Observation, now: datetime) -> Run:
-    follow_run.saw(site, run_of(site, booking), seen, now=now)
+    if follow_run.saw(site, run_of(site, booking), seen, now=now):
+        saw_uses(site, [booking.id], now=now)
     return run_of(site, booking)
 
 

@@ -26,6 +26,13 @@ SUPERVISOR_LOG = "supervisor.log"
 FOLDER_MODE, FILE_MODE = 0o700, 0o600
 
 
+class Damaged(OSError):
+    """A record that cannot be read, such as half of one after a crash of the host."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(errno.EIO, "damaged", str(path))
+
+
 @dataclass(frozen=True, slots=True)
 class Started:
     """A run that was started."""
@@ -58,13 +65,24 @@ class Ended:
 def started(folder: Path) -> Started | None:
     """The record of the run's start; None: it was not started."""
     found = _read(folder / STATE)
-    return None if found is None else Started(**found)
+    try:
+        return None if found is None else Started(**found)
+    except TypeError:
+        raise Damaged(folder / STATE) from None
 
 
 def ended(folder: Path) -> Ended | None:
     """The record of the run's end; None: there is none yet."""
     found = _read(folder / ENDED)
-    return None if found is None else Ended(**{**found, "codes": tuple(found["codes"])})
+    try:
+        return None if found is None else Ended(**{**found, "codes": tuple(found["codes"])})
+    except (KeyError, TypeError):
+        raise Damaged(folder / ENDED) from None
+
+
+def set_aside(path: Path) -> Path:
+    """Keep a damaged record out of the way, for people to look at. Raises OSError."""
+    return path.replace(path.with_name(f"{path.name}.damaged"))
 
 
 def keep(path: Path, record: Started | Ended) -> None:
@@ -118,11 +136,13 @@ def instant(text: str) -> datetime:
 
 def _read(path: Path) -> dict[str, Any] | None:
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8", errors="replace")
     except FileNotFoundError:
         return None
     try:
-        found: dict[str, Any] = json.loads(text)
+        found = json.loads(text)
     except ValueError:
-        raise OSError(errno.EIO, "damaged", str(path)) from None
+        raise Damaged(path) from None
+    if not isinstance(found, dict):
+        raise Damaged(path)
     return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import re
 import shutil
@@ -26,12 +27,16 @@ from bot.runners.local.processes import boot_id, find, members, tell
 from bot.runners.local.settings import OWNER, LocalSettings
 from bot.runners.protocol import Hold, Refused, RunnerError, Unreachable
 
+log = logging.getLogger(__name__)
+
 _KEY = re.compile(r"[a-z0-9-]{1,40}")
 _SUPERVISOR = (sys.executable, "-P", "-S", "-m", "bot.runners.local.supervise")
 #: Where `bot` is found by the supervisor, which knows no installed packages.
 _ROOT = Path(__file__).parents[3]
 #: Seconds that a start may take, and another caller waits for it.
 START_S = 60.0
+#: Seconds between SIGTERM and SIGKILL for a run of which nobody knows any more how many it has.
+MENDED_GRACE_S = 30.0
 #: Seconds between two looks at somebody else's start.
 LOOK_S = 0.02
 
@@ -200,6 +205,7 @@ class LocalRunner:
         raise Unreachable(f"it could not be started: {why}")
 
     def _observe(self, folder: Path) -> Observation | None:
+        _mend(folder)
         begun = records.started(folder)
         if begun is None:
             return None
@@ -251,6 +257,30 @@ class LocalRunner:
                 records.write(path, text)
             self._take_over(folder, begun)
             _wake(folder)
+
+
+def _mend(folder: Path) -> None:
+    """Set records aside that are damaged, so that they hold up neither this run nor the others.
+
+    Of the start as much is known as the folder and the processes tell; an end that cannot be read
+    is found again by a new supervisor, who sees whether anything of the run is left.
+    """
+    try:
+        records.ended(folder)
+    except records.Damaged as error:
+        kept = records.set_aside(folder / records.ENDED)
+        log.error("%s; it was set aside as %s", _line(error), kept.name)
+    try:
+        records.started(folder)
+    except records.Damaged as error:
+        kept = records.set_aside(folder / records.STATE)
+        log.error(
+            "%s; it was set aside as %s, and what can be seen is told", _line(error), kept.name
+        )
+        since = datetime.fromtimestamp(kept.stat().st_mtime, UTC).isoformat()
+        records.keep(
+            folder / records.STATE, records.Started(boot_id(), 0, since, MENDED_GRACE_S, "")
+        )
 
 
 def _wake(folder: Path) -> None:
