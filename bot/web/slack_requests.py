@@ -25,9 +25,10 @@ from bot.web.problems import of_http
 PATH = "/slack/events"
 #: Answers a request of Slack's, given its body, query and headers; it checks the signature.
 Slack = Callable[[str, str, Mapping[str, str]], BoltResponse]
-#: So many requests are answered at once. Most wait for nothing but the database; those that ask
+#: So many requests are answered at once. Most wait for nothing but the database, and Python runs
+#: one thread at a time, so that with many to choose from some would wait for long; those that ask
 #: Slack for something may wait two seconds, and must not hold up the others.
-THREADS = 16
+THREADS = 8
 
 
 class SlackRequests:
