@@ -6,6 +6,7 @@ and Kubernetes may say which nodes there are.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -18,6 +19,7 @@ from bot.config.settings import Settings
 from bot.domain.membership import Configured
 from bot.monitoring.prometheus import Prometheus
 from bot.running import make_running
+from bot.services.follow_run import leave_all
 from bot.services.gpu_activity import forget_nodes
 from bot.services.gpu_watch import is_up
 from bot.services.learn_nodes import recall_nodes
@@ -29,6 +31,8 @@ from bot.ticks.monitoring import watch_gpus
 from bot.ticks.scheduler import Tick
 from bot.web.run_logs import ShownLogs
 from bot.web.runner_metrics import runner_metrics
+
+log = logging.getLogger(__name__)
 
 #: How often runs are brought to what is wanted, and nodes are looked at.
 RUNS_EVERY, NODES_EVERY = timedelta(seconds=5), timedelta(seconds=20)
@@ -66,6 +70,8 @@ class Around:
         )
         self._directories.adopt()
         self._running = make_running(site, edges, now)
+        if self._running is None and (left := leave_all(site, now=now())):
+            log.warning("the runner is off: %d runs that were open count as lost", left)
         self._nodes = self._cluster_nodes()
         self._prometheus = self._open_prometheus(settings.prometheus_token)
 

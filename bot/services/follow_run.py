@@ -35,7 +35,8 @@ LONGEST_NOTE = 300
 #: Notes of our own, which are translated where they are shown; others come from the servers.
 GONE = N_("the servers do not know it any more")
 STILL_USED = N_("its GPUs are still in use by the run before it")
-OWN_NOTES = frozenset({GONE, STILL_USED})
+NO_RUNNER = N_("gpubot does not run jobs any more: nobody watches it")
+OWN_NOTES = frozenset({GONE, STILL_USED, NO_RUNNER})
 
 #: How the audit calls each end of a run.
 ENDS = {
@@ -172,6 +173,24 @@ def settled(site: Site, run: Run, *, now: datetime) -> None:
         run = load_run(change, run.id)
         if run.settled_at is None:
             update_run(change, run, settled_at=change.now)
+
+
+def leave_all(site: Site, *, now: datetime) -> int:
+    """Give up every run that is open: the runner was turned off. Return how many were not over.
+
+    What runs may go on, unseen; nobody waits for it, and its owner is told.
+    """
+    with site.database.snapshot() as connection:
+        runs = run_queries.unsettled_runs(connection)
+    left = 0
+    for known in runs:
+        with changing(site, now) as change:
+            run = load_run(change, known.id)
+            if not run.state.is_over:
+                left += 1
+                run = _end(change, run, RunState.LOST, Observation(RunState.LOST, note=NO_RUNNER))
+            update_run(change, run, settled_at=run.settled_at or change.now)
+    return left
 
 
 def given_up(site: Site, run: Run, seen: Observation, *, now: datetime) -> bool:

@@ -40,9 +40,9 @@ class Client(WebClient):
         except CALL_ERRORS:
             raise
         except Exception as error:
-            raise BrokenAnswer(f"no answer of Slack's: {type(error).__name__}") from error
+            raise BrokenAnswer(type(error).__name__) from error
         if answer.get("ok") is not True:
-            raise BrokenAnswer("no answer of Slack's: ok is not true")
+            raise BrokenAnswer("ok")
         return answer
 
 

@@ -329,7 +329,7 @@ class Deliverer:
         )
         channel, ts = answer["channel"], answer["ts"]
         if not isinstance(channel, str) or not isinstance(ts, str):
-            raise TryLater("an answer without the message's place")
+            raise TryLater("ok without a place")
         return channel, ts
 
     def _call(self, recipient: str, method: Callable[..., Any], **arguments: Any) -> Any:

@@ -327,3 +327,12 @@ def test_a_folder_that_may_not_be_used_any_more_is_not_used(site: Site) -> None:
     site.adopt(replace(site.cluster, policy=replace(policy, host_paths=())))
     with pytest.raises(BadJob, match="may use no folders"):
         work_order(site, work)
+
+
+def test_a_runner_that_is_turned_off_leaves_no_run_open(site: Site, booking: Booking) -> None:
+    running(site, booking)
+    assert follow_run.leave_all(site, now=TONIGHT + HOUR) == 1
+    assert run_of(site, booking).state is RunState.LOST
+    assert run_of(site, booking).note == follow_run.NO_RUNNER
+    assert open_work(site, now=TONIGHT + HOUR) == ()
+    assert follow_run.leave_all(site, now=TONIGHT + HOUR) == 0
