@@ -109,7 +109,8 @@ def unmarked(source: str) -> list[tuple[int, str]]:
 class _Unmarked(ast.NodeVisitor):
     """Finds string literals of two words or more, and single words in what builds messages.
 
-    Docstrings, marked sentences, log lines, faults for programmers and commands are passed over.
+    Docstrings, marked sentences, log lines, SQL, faults for programmers and commands are passed
+    over.
     """
 
     def __init__(self) -> None:
@@ -133,7 +134,7 @@ class _Unmarked(ast.NodeVisitor):
 
     def visit_Call(self, node: ast.Call) -> None:
         called, owner = _name(node.func), _owner(node.func)
-        if owner == "log" or called == "compile":
+        if owner == "log" or called in {"compile", "sql"}:
             return
         for place, value in enumerate(node.args):
             if not (called in READER_MARKS and isinstance(value, ast.Constant)):

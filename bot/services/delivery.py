@@ -17,19 +17,16 @@ from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import (
-    ColumnElement,
     Connection,
     Row,
-    Select,
+    and_,
     bindparam,
-    delete,
     func,
-    insert,
     or_,
     select,
-    text,
     update,
 )
+from sqlalchemy import text as sql
 from sqlmodel import col
 
 from bot.services.site import Site
@@ -43,12 +40,6 @@ LIVING_TOPICS = frozenset({
 })  # fmt: skip
 
 PENDING = "pending"
-
-_NOTE_CALL = text("""
-    INSERT INTO called (recipient, at) VALUES (:recipient, :at)
-    ON CONFLICT (recipient) DO UPDATE SET at = excluded.at WHERE called.at < excluded.at
-""").bindparams(bindparam("at", type_=queries.table_of(models.Called).c.at.type))
-
 
 #: Nothing is put off for longer: what is said to be was written by a clock that was ahead.
 FURTHEST = timedelta(minutes=15)
@@ -99,15 +90,9 @@ class Place:
 
 def heads(site: Site, *, now: datetime) -> dict[str, datetime | None]:
     """Recipients with rows to send, and when the oldest row of each is due (None: at once)."""
-    box = models.Outbox
-    oldest = (
-        select(func.min(col(box.id)))
-        .where(col(box.state) == PENDING, _is_not_held(now))
-        .group_by(col(box.recipient))
-    )
-    statement = select(col(box.recipient), col(box.retry_at)).where(col(box.id).in_(oldest))
     with site.database.snapshot() as connection:
-        return {row.recipient: row.retry_at for row in connection.execute(statement)}
+        found = connection.execute(_HEADS, {"now": now})
+        return {row.recipient: row.retry_at for row in found}
 
 
 def is_due(retry_at: datetime | None, wall: datetime) -> bool:
@@ -130,14 +115,8 @@ def claim(
     already shows what they would tell. Raises TooSoon when Slack was called about the
     recipient less than `pace` ago.
     """
-    box = models.Outbox
-    pending = (
-        queries.columns(box)
-        .where(col(box.state) == PENDING, col(box.recipient) == recipient)
-        .order_by(col(box.id))
-    )
     with site.database.transaction(exclusive=False) as connection:
-        head = _locked_head(connection, pending, now)
+        head = _locked_head(connection, recipient, now)
         if head is None or not is_due(head.retry_at, wall):
             return None
         # Another machine's clock may be ahead of ours: what was called later than now is no news.
@@ -145,10 +124,10 @@ def claim(
             raise TooSoon(head.called_at)
         rows = [head]
         if head.topic in LIVING_TOPICS:
-            same = (col(box.topic) == head.topic, col(box.subject) == head.subject)
-            rows = list(connection.execute(pending.where(*same)))
-        values = {"retry_at": wall + lease, "attempts": head.attempts + 1}
-        connection.execute(update(box).where(col(box.id) == head.id).values(**values))
+            same = {"whom": recipient, "what": head.topic, "whose": head.subject}
+            rows = list(connection.execute(_SAME, same))
+        values = {"head": head.id, "retry_at": wall + lease, "attempts": head.attempts + 1}
+        connection.execute(_CLAIM, values)
     return Delivery(
         ids=tuple(row.id for row in rows),
         topic=head.topic,
@@ -160,20 +139,14 @@ def claim(
     )
 
 
-def _locked_head(connection: Connection, pending: Select[Any], now: datetime) -> Row[Any] | None:
+def _locked_head(connection: Connection, recipient: str, now: datetime) -> Row[Any] | None:
     """The oldest of the pending rows that are not held, with a lock that others pass over."""
-    box = models.Outbox
-    first = connection.execute(pending.where(_is_not_held(now)).limit(1)).one_or_none()
+    first = connection.execute(_FIRST, {"whom": recipient, "now": now}).scalar_one_or_none()
     if first is None:
         return None
     # Of several processes one gets the row's lock; to the others it is as if it were gone.
     # What has become of the row meanwhile is read with the lock.
-    locked = (
-        pending.add_columns(_CALLED_AT)
-        .where(col(box.id) == first.id)
-        .with_for_update(skip_locked=True, of=box)
-    )
-    return connection.execute(locked).one_or_none()
+    return connection.execute(_LOCKED, {"head": first}).one_or_none()
 
 
 def settle(
@@ -191,61 +164,91 @@ def settle(
     `called_at` is when Slack was last called about its recipient, real time; None: unknown.
     What was sent, or refused for good, is settled as of `now`; what was skipped never was.
     """
-    box = models.Outbox
-    settled_at = None if outcome is Outcome.SKIPPED else now
+    values = {
+        "ids": delivery.ids,
+        "state": outcome.value,
+        "error": error,
+        "settled_at": None if outcome is Outcome.SKIPPED else now,
+    }
     with site.database.transaction(exclusive=False) as connection:
-        connection.execute(
-            update(box)
-            .where(col(box.id).in_(delivery.ids))
-            .values(state=outcome.value, error=error, retry_at=None, settled_at=settled_at)
-        )
+        connection.execute(_SETTLE, values)
         if place is not None:
-            _remember_place(connection, delivery, place)
+            about = {"subject": delivery.subject, "recipient": delivery.recipient}
+            stands = {"channel": place.channel, "ts": place.ts, "digest": place.digest}
+            connection.execute(_REMEMBER, about | stands)
         if called_at is not None:
             connection.execute(_NOTE_CALL, {"recipient": delivery.recipient, "at": called_at})
 
 
 def postpone(site: Site, delivery: Delivery, *, until: datetime, error: str) -> None:
     """Have a delivery tried again, not before `until`."""
-    box = models.Outbox
+    values = {"head": delivery.ids[0], "retry_at": until, "error": error}
     with site.database.transaction(exclusive=False) as connection:
-        connection.execute(
-            update(box).where(col(box.id) == delivery.ids[0]).values(retry_at=until, error=error)
-        )
+        connection.execute(_POSTPONE, values)
 
 
 def place_of(site: Site, subject: str, recipient: str) -> Place | None:
     """Where the living message about `subject` stands at that recipient; None: not posted yet."""
-    posted = models.Posted
-    statement = select(col(posted.channel), col(posted.ts), col(posted.digest)).where(
-        col(posted.subject) == subject, col(posted.recipient) == recipient
-    )
+    about = {"subject": subject, "recipient": recipient}
     with site.database.snapshot() as connection:
-        row = connection.execute(statement).one_or_none()
+        row = connection.execute(_PLACE, about).one_or_none()
     return None if row is None else Place(*row)
 
 
+# Built once: making them takes longer than running them.
+_BOX, _PLACES = queries.table_of(models.Outbox).c, queries.table_of(models.Posted).c
+_NOW = bindparam("now", type_=_BOX.held_until.type)
+_IS_DUE = and_(_BOX.state == PENDING, or_(_BOX.held_until.is_(None), _BOX.held_until <= _NOW))
+_OLDEST = select(func.min(_BOX.id)).where(_IS_DUE).group_by(_BOX.recipient)
+_HEADS = select(_BOX.recipient, _BOX.retry_at).where(_BOX.id.in_(_OLDEST))
+_FIRST = (
+    select(_BOX.id).where(_IS_DUE, _BOX.recipient == bindparam("whom")).order_by(_BOX.id).limit(1)
+)
 _CALLED_AT = (
     select(col(models.Called.at))
-    .where(col(models.Called.recipient) == col(models.Outbox.recipient))
+    .where(col(models.Called.recipient) == _BOX.recipient)
     .scalar_subquery()
     .label("called_at")
 )
-
-
-def _is_not_held(now: datetime) -> ColumnElement[bool]:
-    held_until = col(models.Outbox.held_until)
-    return or_(held_until.is_(None), held_until <= now)
-
-
-def _remember_place(connection: Connection, delivery: Delivery, place: Place) -> None:
-    posted = models.Posted
-    key = {"subject": delivery.subject, "recipient": delivery.recipient}
-    connection.execute(
-        delete(posted).where(
-            col(posted.subject) == delivery.subject, col(posted.recipient) == delivery.recipient
-        )
+_LOCKED = (
+    queries.columns(models.Outbox)
+    .add_columns(_CALLED_AT)
+    .where(_BOX.state == PENDING, _BOX.id == bindparam("head"))
+    .with_for_update(skip_locked=True, of=queries.table_of(models.Outbox))
+)
+_SAME = (
+    select(_BOX.id)
+    .where(
+        _BOX.state == PENDING,
+        _BOX.recipient == bindparam("whom"),
+        _BOX.topic == bindparam("what"),
+        _BOX.subject == bindparam("whose"),
     )
-    connection.execute(
-        insert(posted).values(**key, channel=place.channel, ts=place.ts, digest=place.digest)
+    .order_by(_BOX.id)
+)
+_OF_HEAD = update(models.Outbox).where(_BOX.id == bindparam("head"))
+_CLAIM = _OF_HEAD.values(retry_at=bindparam("retry_at"), attempts=bindparam("attempts"))
+_POSTPONE = _OF_HEAD.values(retry_at=bindparam("retry_at"), error=bindparam("error"))
+_SETTLE = (
+    update(models.Outbox)
+    .where(_BOX.id.in_(bindparam("ids", expanding=True)))
+    .values(
+        state=bindparam("state"),
+        error=bindparam("error"),
+        retry_at=None,
+        settled_at=bindparam("settled_at"),
     )
+)
+_PLACE = select(_PLACES.channel, _PLACES.ts, _PLACES.digest).where(
+    _PLACES.subject == bindparam("subject"), _PLACES.recipient == bindparam("recipient")
+)
+_REMEMBER = sql("""
+    INSERT INTO posted (subject, recipient, channel, ts, digest)
+    VALUES (:subject, :recipient, :channel, :ts, :digest)
+    ON CONFLICT (subject, recipient) DO UPDATE
+    SET channel = excluded.channel, ts = excluded.ts, digest = excluded.digest
+""")
+_NOTE_CALL = sql("""
+    INSERT INTO called (recipient, at) VALUES (:recipient, :at)
+    ON CONFLICT (recipient) DO UPDATE SET at = excluded.at WHERE called.at < excluded.at
+""").bindparams(bindparam("at", type_=queries.table_of(models.Called).c.at.type))

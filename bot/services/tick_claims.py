@@ -11,7 +11,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
-from sqlalchemy import bindparam, delete, text, update
+from sqlalchemy import bindparam, delete, update
+from sqlalchemy import text as sql
 from sqlmodel import col
 
 from bot.services.site import Site
@@ -22,7 +23,7 @@ LASTS = timedelta(seconds=20)
 
 _CLAIM = models.TickClaim
 _INSTANT = queries.table_of(_CLAIM).c.until.type
-_TAKE = text("""
+_TAKE = sql("""
     INSERT INTO tick_claim (name, holder, until) VALUES (:name, :holder, :until)
     ON CONFLICT (name) DO UPDATE SET holder = excluded.holder, until = excluded.until
     WHERE tick_claim.holder = excluded.holder OR tick_claim.until <= :wall
