@@ -70,10 +70,13 @@ class Around:
         )
         self._directories.adopt()
         self._running = make_running(site, edges, now)
-        if self._running is None and (left := leave_all(site, now=now())):
-            log.warning("the runner is off: %d runs that were open count as lost", left)
         self._nodes = self._cluster_nodes()
         self._prometheus = self._open_prometheus(settings.prometheus_token)
+
+    def begin(self) -> None:
+        """Call at a start, once the nodes are known: without a runner no run stays open."""
+        if self._running is None and (left := leave_all(self._site, now=self._now())):
+            log.warning("the runner is off: %d runs that were open count as lost", left)
 
     @property
     def logs(self) -> ShownLogs | None:

@@ -78,7 +78,7 @@ class Incoming:
             is_signed = self._verifier.is_valid_request(body, lower)
             if not is_signed:
                 self._tell_stale(body, lower)
-        except ValueError:
+        except (ValueError, TypeError):
             # The time is no number, or the signature is not ASCII.
             return False
         return is_signed

@@ -110,7 +110,9 @@ class CalendarCache:
         if cached is not None and cached.revisions.keys() == seen.revisions.keys():
             # This snapshot is older than the cache; serve it without going backwards.
             return self._load(connection, seen, now)
-        return self.adopt(self._load(connection, seen, now))
+        # Nodes that have come into the table since; they are never taken out of it.
+        has_grown = cached is not None and cached.revisions.keys() < seen.revisions.keys()
+        return self.adopt(self._load(connection, seen, now), replaces=has_grown)
 
     def current(self, database: Database, now: datetime) -> Calendar:
         """The calendar as it is at the call, for whoever asks the database nothing else.

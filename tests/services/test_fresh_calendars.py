@@ -14,6 +14,7 @@ from bot.domain.cluster import Node
 from bot.domain.errors import BookingError, Conflict
 from bot.services.cancel import cancel
 from bot.services.drain import drain
+from bot.services.nodes import sync_nodes
 from bot.services.reserve import reserve
 from bot.services.site import Site
 from bot.store.calendars import VERSION
@@ -121,3 +122,14 @@ def test_a_process_that_knows_more_nodes_and_one_that_knows_fewer_see_the_same(o
     for site in (few, more):
         assert current(site).tracks == loaded(site).tracks
         assert current(site) is current(site)
+
+
+def test_a_calendar_from_before_its_nodes_were_written_is_replaced(open_site):
+    before = open_site(cluster())
+    more = Site.open(before.database, cluster(nodes=(*NODES, Node("gpu-04", 8, "H100"))))
+    current(more)
+    sync_nodes(more, now=NOW)
+    assert current(more) is current(more)
+    reserve(more, actor(ADMIN), request(8, node="gpu-04", team="nlp"), now=NOW)
+    assert current(more) is current(more)
+    assert current(more).tracks == loaded(more).tracks

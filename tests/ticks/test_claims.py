@@ -81,6 +81,20 @@ def test_when_it_dies_another_has_it_soon(process: Process, time: Time) -> None:
 
 
 @on_postgresql
+def test_what_a_process_claimed_whose_clock_was_ahead_goes_to_another(
+    process: Process, time: Time
+) -> None:
+    one, other = process(), process()
+    began = time.at
+    time.at = began + timedelta(hours=1)
+    assert one.has("runs", EVERY)
+    # The clock is set right, and the process dies.
+    time.at = began
+    assert other.has("runs", EVERY)
+    assert not process().has("runs", EVERY)
+
+
+@on_postgresql
 def test_when_it_ends_another_has_it_at_once(process: Process) -> None:
     one, other = process(), process()
     assert one.has("runs", EVERY)

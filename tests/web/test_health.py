@@ -105,6 +105,11 @@ def test_what_slack_did_not_sign_just_now_is_refused(
     assert answer.status_code == 401
 
 
+def test_a_signature_that_is_not_ascii_is_refused(web: httpx.Client) -> None:
+    headers = {**signed(BODY), "X-Slack-Signature": b"v0=\xe9"}
+    assert web.post("/slack/events", content=BODY, headers=headers).status_code == 401
+
+
 def test_without_a_signing_secret_everything_is_refused() -> None:
     with served(None) as web:
         for secret in ("", SECRET):
