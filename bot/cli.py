@@ -75,7 +75,7 @@ def _complain(problem: object) -> None:
 def _serve(_: argparse.Namespace) -> int:
     # Nothing of what is imported is garbage; `serve` turns the collector on again.
     gc.disable()
-    from bot.main import serve
+    from bot.process import serve
 
     # Programs that collect logs read JSON, people at a terminal do not.
     asked = os.environ.get("GPUBOT_LOG_FORMAT", "").strip().lower()

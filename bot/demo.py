@@ -25,7 +25,8 @@ from bot.domain.job import Job, JobTemplate
 from bot.domain.request import parse_reserve
 from bot.domain.run_rules import RunRules
 from bot.domain.zones import zone_named
-from bot.main import Bot, run_until_signal
+from bot.main import Bot
+from bot.process import run_until_signal
 from bot.runners.archive import LogSettings
 from bot.runners.local.settings import LocalSettings
 from bot.runners.settings import RunnerSettings

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import gc
 import logging
-import signal
 import threading
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
-from types import FrameType
 from typing import TYPE_CHECKING
 
 from fastapi import FastAPI
 from slack_bolt import App
+from slack_sdk import WebClient
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -24,8 +21,7 @@ from bot.around import Around
 from bot.clock import Clock, SystemClock
 from bot.clock_watch import ClockWatch
 from bot.config.edges import Edges
-from bot.config.problems import load_config
-from bot.config.settings import ConfigError, Settings
+from bot.config.settings import Settings
 from bot.domain.cluster import Cluster
 from bot.services import receipts
 from bot.services.audit_watch import AuditWatch
@@ -105,13 +101,7 @@ class Bot:
         self._edges = edges or Edges()
         self.clock = clock or SystemClock()
         self._watch = watch or (ClockWatch(self.clock) if clock is None else None)
-        upgrade(settings.database_url)
-        self.site = Site.open(
-            Database(settings.database_url),
-            cluster,
-            self._public_address,
-            open_id=settings.open_id,
-        )
+        self.site = self._open_site(cluster)
         interactive, background = interactive_client(settings), background_client(settings)
         self._claims = Claims(self.site, SystemClock().now)
         self._around = Around(self.site, self._edges, settings, background, self._now, self._claims)
@@ -128,30 +118,19 @@ class Bot:
             self.site, self.clock, background, self._profiles, self._workers, self._draw_home,
             pictures, self._picture_at_home,
         )  # fmt: skip
-        self._deliverer = Deliverer(
-            self.site, background, self._render, self.clock, wall=SystemClock().now, pace=pace,
-            pictures=pictures,
-        )  # fmt: skip
-        self.site.database.on_commit(self._deliverer.wake)
+        self._deliverer = self._deliver_with(background, pace, pictures)
         answers = Answers(interactive, self._workers, pictures)
         self._audit = AuditWatch(self.site)
         self._metrics = Metrics(self.site, self._now, self._sources())
-        app = build_app(
-            settings,
-            Listeners(
-                self.site, self.clock, self._profiles, answers, self._homes.opened,
-                self._metrics.decided,
-            ),
-        )  # fmt: skip
+        app = build_app(settings, self._listeners(answers))
         self._socket = SocketLink(app, settings) if settings.socket_mode else None
         self._probe = Probe(background)
         self._due = self._due_by_the_clock()
         self._ticks = Ticks(self._table())
         self._stop_web_s = STOP_WEB_S if self._socket else STOP_HTTP_S
         self._app = self._web_side(app)
-        self._web = WebServer(
-            self._app, settings.host, settings.port, self._stop_web_s - STOP_MARGIN_S
-        )
+        wait_s = self._stop_web_s - STOP_MARGIN_S
+        self._web = WebServer(self._app, settings.host, settings.port, wait_s)
 
     @property
     def address(self) -> str:
@@ -214,6 +193,28 @@ class Bot:
             found.append(self._socket.problem())
         found.append(self._ticks.problem())
         return [problem for problem in found if problem is not None]
+
+    def _open_site(self, cluster: Cluster) -> Site:
+        url = self.settings.database_url
+        upgrade(url)
+        return Site.open(
+            Database(url), cluster, self._public_address, open_id=self.settings.open_id
+        )
+
+    def _deliver_with(self, client: WebClient, pace: timedelta, pictures: Pictures) -> Deliverer:
+        """Who brings messages to Slack; each commit wakes it."""
+        made = Deliverer(
+            self.site, client, self._render, self.clock, wall=SystemClock().now, pace=pace,
+            pictures=pictures,
+        )  # fmt: skip
+        self.site.database.on_commit(made.wake)
+        return made
+
+    def _listeners(self, answers: Answers) -> Listeners:
+        return Listeners(
+            self.site, self.clock, self._profiles, answers, self._homes.opened,
+            self._metrics.decided,
+        )  # fmt: skip
 
     def _due_by_the_clock(self) -> tuple[Tick, ...]:
         """What becomes due by the bot's clock, in the order in which it happens at one instant."""
@@ -341,52 +342,6 @@ class Bot:
         is_person = row.recipient.startswith(("U", "W"))
         reader = self._profiles.reader(row.recipient) if is_person else None
         return announcements.render(row.topic, row, self.site, now, reader)
-
-
-def serve(settings: Settings) -> None:
-    """Run until SIGTERM or SIGINT.
-
-    Raises ConfigError when the settings or the configuration file cannot be used, and OSError
-    when the port is taken.
-    """
-    if missing := settings.missing_for_slack():
-        raise ConfigError(missing)
-    cluster, edges = load_config(settings.config_path)
-    bot = Bot(settings, cluster, edges=edges)
-
-    def settle() -> None:
-        # What is loaded by now stays; the collector need not look at it again and again.
-        gc.collect()
-        gc.freeze()
-        gc.enable()
-
-    # Until then hardly anything is garbage; looking for it takes a tenth of the start.
-    gc.disable()
-    run_until_signal(lambda: bot.start(when_warm=settle), bot.stop)
-
-
-def run_until_signal(start: Callable[[], None], stop: Callable[[], None]) -> None:
-    """Call `start`, wait for SIGTERM or SIGINT, call `stop`; a second signal ends at once."""
-    ended = threading.Event()
-    started = time.monotonic()
-
-    def end(number: int, _frame: FrameType | None) -> None:
-        log.info("%s: ending after %.0f s", signal.Signals(number).name, time.monotonic() - started)
-        signal.signal(number, signal.SIG_DFL)
-        ended.set()
-
-    before = {number: signal.signal(number, end) for number in (signal.SIGTERM, signal.SIGINT)}
-    try:
-        start()
-        # Python handles a signal when the main thread runs again; one that comes in just before
-        # it begins to wait does not wake it.
-        while not ended.wait(1):
-            pass
-    finally:
-        stop()
-        with suppress(ValueError):
-            for number, handler in before.items():
-                signal.signal(number, handler)
 
 
 def _as_soon_as_possible(do: Callable[[], object]) -> object:
