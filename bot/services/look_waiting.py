@@ -71,13 +71,6 @@ def open_offer_of(site: Site, entry_id: int) -> Offer | None:
         return queries.open_offer(connection, entry_id)
 
 
-def preemption_of(site: Site, booking_id: int) -> Preemption | None:
-    """The last preemption for which that booking gave way; None when it never did."""
-    with site.database.snapshot() as connection:
-        found = queries.preemptions_of(connection, preemptee=booking_id)
-    return found[-1] if found else None
-
-
 def open_warnings(site: Site, running: Collection[int]) -> dict[int, Preemption]:
     """The open warnings of those bookings that run, by booking."""
     with site.database.snapshot() as connection:

@@ -15,6 +15,7 @@ from builders import ADMIN, ALICE, BOB, CHEN, DANA, NOW, actor, cluster, request
 
 from bot.domain.booking import Priority
 from bot.domain.fitting import fit
+from bot.domain.preemption_notice import Preemption
 from bot.domain.queue_request import build_queue
 from bot.domain.request import BookingRequest
 from bot.domain.wait_request import build_wait
@@ -34,6 +35,7 @@ from bot.services.reserve import reserve
 from bot.services.resume import resume
 from bot.services.site import Site
 from bot.services.transfer import offer_transfer
+from bot.store import queries
 
 HOUR, MINUTE = timedelta(hours=1), timedelta(minutes=1)
 BEGIN, END = NOW, datetime(2026, 11, 26, 9, 0, tzinfo=UTC)
@@ -151,20 +153,26 @@ def _uses(site: Site, booking: int, now: datetime) -> None:
     saw_use(site, booking, now=now)
 
 
+def _preemption_of(site: Site, booking: int) -> Preemption | None:
+    """The last preemption for which that booking gave way."""
+    with site.database.snapshot() as connection:
+        return next(reversed(queries.preemptions_of(connection, preemptee=booking)), None)
+
+
 def _asks_for_time(site: Site, booking: int, now: datetime) -> None:
-    found = look_waiting.preemption_of(site, booking)
+    found = _preemption_of(site, booking)
     if found is not None:
         grant_extra_time(site, actor(look.get_booking(site, booking).owner), found.id, now=now)
 
 
 def _books_again(site: Site, booking: int, now: datetime) -> None:
-    found = look_waiting.preemption_of(site, booking)
+    found = _preemption_of(site, booking)
     if found is not None:
         book_again(site, actor(look.get_booking(site, booking).owner), found.id, now=now)
 
 
 def _keeps(site: Site, booking: int, now: datetime) -> None:
-    found = look_waiting.preemption_of(site, booking)
+    found = _preemption_of(site, booking)
     if found is not None:
         keep_new_time(site, actor(look.get_booking(site, booking).owner), found.id, now=now)
 

@@ -22,7 +22,6 @@ from slack_sdk import WebClient
 from town_of_roles import Pristine, build
 
 from bot.domain.access import Scope, TokenKind
-from bot.main import WebServer
 from bot.runners.archive import FolderArchive
 from bot.runners.run_logs import RunLogs
 from bot.services.feed import FeedKind, FeedTarget
@@ -33,6 +32,7 @@ from bot.services.tokens import create_token
 from bot.slack.incoming import Incoming
 from bot.web.app import build_web
 from bot.web.run_logs import ShownLogs
+from bot.web.server import WebServer
 from bot.web.sessions import COOKIE, new_session, seal_session
 from bot.web.slack_requests import PATH as SLACK_PATH
 

@@ -26,7 +26,6 @@ from bot.domain.alert_notice import AlertNotice
 from bot.domain.job import Job, JobOrder, JobTemplate
 from bot.domain.job_templates import resolve
 from bot.logs import JsonLine, OneLine
-from bot.main import WebServer
 from bot.monitoring.dcgm import QUERY
 from bot.services.alertmanager import take_notices
 from bot.services.digest import write_digests
@@ -40,6 +39,7 @@ from bot.slack.wording import visible
 from bot.store import models, queries
 from bot.store.database import Database
 from bot.web.app import build_web
+from bot.web.server import WebServer
 from bot.web.sessions import COOKIE, new_session, seal_session
 
 ADDRESS = "http://gpubot.example.com"

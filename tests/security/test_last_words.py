@@ -14,7 +14,6 @@ from talk import Talk, words
 
 from bot.domain.job import Job, JobOrder, JobTemplate
 from bot.domain.run import Observation, RunState
-from bot.main import WebServer
 from bot.services.follow_run import saw, submitted
 from bot.services.keep_time import keep_time
 from bot.services.look_runs import latest_run
@@ -23,6 +22,7 @@ from bot.services.reserve import reserve
 from bot.services.site import Site
 from bot.store.database import Database
 from bot.web.app import build_web
+from bot.web.server import WebServer
 from bot.web.sessions import COOKIE, new_session, seal_session
 
 LINE = "KeyError: 'patients/anna.png'"

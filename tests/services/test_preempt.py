@@ -34,6 +34,7 @@ from bot.services.move import move
 from bot.services.preempt import CannotPreempt, PlanChanged, preview_preemption
 from bot.services.reserve import reserve
 from bot.services.transfer import offer_transfer
+from bot.store import queries
 
 A100 = {"node": "gpu-03"}
 SMALL = NODES[:1]
@@ -280,7 +281,8 @@ class TestWhatChangedMeanwhile:
             take(site, urgent(**A100), expected=set())
         assert [loss.booking.id for loss in changed.value.preview.losses] == [running.id]
         assert look.get_booking(site, running.id) == running
-        assert look_waiting.preemption_of(site, running.id) is None
+        with site.database.snapshot() as connection:
+            assert queries.preemptions_of(connection, preemptee=running.id) == []
 
     def test_fewer_than_agreed_need_no_other_look(self, site, running):
         other = reserve(site, actor(CHEN), request(4, node="gpu-01"), now=NOW)
