@@ -14,8 +14,13 @@ from databases import new_database
 from sqlalchemy import create_engine, text
 
 from bot import logs
+from bot.clock import SystemClock
+from bot.clock_watch import ClockWatch
 from bot.config.settings import Settings
+from bot.domain.errors import BookingError
 from bot.main import Bot
+from bot.store.database import Busy, Full, Unreachable
+from bot.store.health import Trouble
 from bot.ticks.scheduler import Tick
 
 TOP = Path(__file__).parents[1]
@@ -38,7 +43,21 @@ def test_every_alert_has_a_section_that_says_what_to_do(alert: str) -> None:
 
 
 def test_every_section_is_about_something() -> None:
-    assert set(SECTIONS) - set(ALERTS) == {"database", "Slack", "Socket Mode", "scheduler"}
+    others = {"database", "Slack", "Socket Mode", "scheduler", "clock"}
+    assert set(SECTIONS) - set(ALERTS) == others
+
+
+@pytest.mark.parametrize("trouble", Trouble)
+def test_what_can_be_wrong_with_the_database_is_quoted(trouble: Trouble) -> None:
+    assert trouble.value in SECTIONS["database"]
+
+
+@pytest.mark.parametrize("error", [Busy, Unreachable, Full])
+def test_what_people_read_of_the_database_is_quoted_as_they_read_it(
+    error: type[BookingError],
+) -> None:
+    quoted = re.findall('"(I am [^"]*|I cannot [^"]*|My disk [^"]*)"', RUNBOOK)
+    assert any(error.template.startswith(words) for words in quoted)
 
 
 def test_every_reason_not_to_be_ready_has_a_section(tmp_path: Path) -> None:
@@ -49,7 +68,9 @@ def test_every_reason_not_to_be_ready_has_a_section(tmp_path: Path) -> None:
         database_url=new_database(tmp_path),
         port=0,
     )
-    bot = Bot(settings, builders.cluster())
+    # An hour of the steady clock goes by, and none of the machine's.
+    watch = ClockWatch(SystemClock(), iter((0.0, 3600.0)).__next__)
+    bot = Bot(settings, builders.cluster(), watch=watch)
     try:
         with bot.site.database.transaction() as connection:
             connection.execute(text("DROP TABLE outbox"))
@@ -57,7 +78,7 @@ def test_every_reason_not_to_be_ready_has_a_section(tmp_path: Path) -> None:
     finally:
         bot.stop()
     kinds = {problem.partition(":")[0] for problem in problems}
-    assert len(kinds) == len(problems) == 4
+    assert len(kinds) == len(problems) == 5
     assert kinds <= set(SECTIONS)
 
 
