@@ -7,7 +7,9 @@ transaction first looks whether the file is still the one that this process bega
 
 from __future__ import annotations
 
+import os
 import sqlite3
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -56,7 +58,9 @@ def _hold_to_its_file(engine: Engine, path: Path) -> None:
 
     @event.listens_for(engine, "do_connect")
     def refuse(*_arguments: Any) -> None:
-        if first and (found := _identity(path)) != first[0]:
+        if not first:
+            _make_private(path)
+        elif (found := _identity(path)) != first[0]:
             raise _gone(path, is_there=found is not None)
 
     @event.listens_for(engine, "connect")
@@ -69,6 +73,15 @@ def _hold_to_its_file(engine: Engine, path: Path) -> None:
         if first and _identity(path) != first[0]:
             # The pool lets this connection go and makes another, which is refused above.
             raise DisconnectionError
+
+
+def _make_private(path: Path) -> None:
+    """Let a new file be for its owner alone: it holds what sessions of the page are signed with.
+
+    SQLite gives the files beside it the same rights. Where it cannot be made, SQLite says why.
+    """
+    with suppress(OSError):
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
 
 
 def _identity(path: Path) -> tuple[int, int] | None:
