@@ -84,6 +84,16 @@ def test_kubernetes_knows_every_field(objects: list[Object]) -> None:
             kubernetes_kinds.check(one)
 
 
+def test_the_pod_for_a_restore_is_like_that_of_gpubot() -> None:
+    page = (TOP / "docs" / "operations.md").read_text(encoding="utf-8")
+    (shown,) = re.findall(r"<<'EOF'\n(.*?)^EOF$", page, re.MULTILINE | re.DOTALL)
+    restore, like = yaml.safe_load(shown), pod(SQLITE)
+    kubernetes_kinds.check(restore)
+    assert restore["spec"]["securityContext"] == like["securityContext"]
+    assert restore["spec"]["containers"][0]["envFrom"] == like["containers"][0]["envFrom"]
+    assert all(volume in like["volumes"] for volume in restore["spec"]["volumes"])
+
+
 @pytest.mark.parametrize(
     ("way", "value", "complaint"),
     [
