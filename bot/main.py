@@ -119,10 +119,9 @@ class Bot:
             pictures, self._picture_at_home,
         )  # fmt: skip
         self._deliverer = self._deliver_with(background, pace, pictures)
-        answers = Answers(interactive, self._workers, pictures)
         self._audit = AuditWatch(self.site)
         self._metrics = Metrics(self.site, self._now, self._sources())
-        app = build_app(settings, self._listeners(answers))
+        app = build_app(settings, self._listeners(Answers(interactive, self._workers, pictures)))
         self._socket = SocketLink(app, settings) if settings.socket_mode else None
         self._probe = Probe(background)
         self._due = self._due_by_the_clock()
