@@ -39,6 +39,8 @@ RUNS_EVERY, NODES_EVERY = timedelta(seconds=5), timedelta(seconds=20)
 #: How often the servers' own scheduler is told what is booked.
 HOLDS_EVERY = timedelta(minutes=1)
 LOGS_EXPIRE_EVERY = timedelta(hours=1)
+#: How often runs are given up where nothing runs them.
+LEFT_EVERY = timedelta(minutes=1)
 
 
 class Around:
@@ -72,11 +74,6 @@ class Around:
         self._running = make_running(site, edges, now)
         self._nodes = self._cluster_nodes()
         self._prometheus = self._open_prometheus(settings.prometheus_token)
-
-    def begin(self) -> None:
-        """Call at a start, once the nodes are known: without a runner no run stays open."""
-        if self._running is None and (left := leave_all(self._site, now=self._now())):
-            log.warning("the runner is off: %d runs that were open count as lost", left)
 
     @property
     def logs(self) -> ShownLogs | None:
@@ -126,6 +123,7 @@ class Around:
             *self._looks_at_gpus(),
             *self._looks_at_nodes(),
             *self._keeps_promises_known(),
+            *self._leaves_runs(),
         )
 
     def close(self) -> None:
@@ -173,6 +171,18 @@ class Around:
                 nodes.follow()
 
         return (Tick("nodes", NODES_EVERY, look),)
+
+    def _leaves_runs(self) -> tuple[Tick, ...]:
+        """Without a runner no run stays open, nor one of what was booked while there was one."""
+        if self._running is not None:
+            return ()
+
+        def leave() -> None:
+            if left := leave_all(self._site, now=self._now()):
+                log.warning("the runner is off: %d runs that were open count as lost", left)
+
+        # By the name under which a process that still has the runner attends to them.
+        return (self._claims.shared(Tick("runs", LEFT_EVERY, leave)),)
 
     def _keeps_promises_known(self) -> tuple[Tick, ...]:
         """The runner's own scheduler knows what is booked; logs are kept no longer than wanted."""
