@@ -78,7 +78,8 @@ def test_a_terminated_pipeline_gives_back_what_the_channel_saw_it_book(demo: Dem
     finally:
         process.kill()
     assert (process.returncode, out) == (143, "")
-    assert f"Booked B{booking}" in said
+    # Whether it still reads the answer to its booking depends on when the signal comes.
+    assert f"B{booking}: cancelled" in said
     assert get_booking(demo.bot.site, booking).state is BookingState.CANCELLED
 
 

@@ -86,7 +86,8 @@ def story(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Story]:
 
 def test_a_training_goes_through_everything_and_its_thread_tells(story: Story) -> None:
     lab = story.lab
-    label, _ = lab.books(BOB, '4 in 2h 4h on n1 job demo-train epochs=60 seconds=0.2 "yolo"')
+    # However slow this machine is, it is not over before it is reclaimed.
+    label, _ = lab.books(BOB, '4 in 2h 4h on n1 job demo-train epochs=600 seconds=0.2 "yolo"')
     lab.demo.clock.shift(90 * MINUTE)
     tells(lab, label, "Its run began")
 
@@ -105,6 +106,7 @@ def test_a_training_goes_through_everything_and_its_thread_tells(story: Story) -
     warning = direct(lab, BOB, "will be reclaimed")
     lab.slack.click(BOB, warning, **button(warning, "Book me again"))
     again = eventually(lambda: (booked(lab, BOB) - {label}) or None).pop()
+    assert "demo-train" in lab.types(BOB, f"job {again} demo-train epochs=600 seconds=0.01").text
     lab.demo.clock.shift(31 * MINUTE)
     tells(lab, label, "booked it again", "Its GPUs were reclaimed", "stopped", "checkpoint", "kept")
 
