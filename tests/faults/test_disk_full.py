@@ -21,7 +21,7 @@ from disks import KIB, SmallDisk, small_disk
 from faulty import VISION, Lab, deliverer, eventually, label_in, running, warnings
 from mailing import Post, Wall, say_what_it_is_about
 from postgres import postgres_server
-from sqlalchemy import Engine, event
+from sqlalchemy import Pool, event
 
 from bot.sandbox import Sandbox
 from bot.services.delivery import Delivery
@@ -125,20 +125,22 @@ def test_messages_wait_without_a_busy_loop_and_none_is_sent_twice(
 ) -> None:
     booked = {lab.books(ALICE, "1 in 4h 2h on gpu-02")}
     lab.told(booked)
-    tries = 0
+    tries, counts = 0, False
 
     def count(*_arguments: object) -> None:
         nonlocal tries
-        tries += 1
+        tries += counts
 
+    # While nothing goes on: nobody may begin to listen while somebody is being told.
+    event.listen(lab.site.database.engine, "begin", count)
     disk.fill()
     more, _ = books_until_full(lab)
-    event.listen(lab.site.database.engine, "begin", count)
+    counts = True
     for _ in range(200):
         deliverer(lab.bot).wake()
     pause = iter(range(20))
     eventually(lambda: next(pause, 99) > 18)
-    event.remove(lab.site.database.engine, "begin", count)
+    counts = False
     assert tries < 60
     disk.empty()
     lab.told(booked | more)
@@ -170,29 +172,32 @@ def test_what_slack_has_taken_is_not_sent_again_when_there_was_no_room_to_note_i
 
 
 @contextmanager
-def no_more_pages(lab: Lab) -> Iterator[None]:
-    """Let the database not grow: SQLite says of it what it says of a full disk."""
+def bounded_files() -> Iterator[list[int]]:
+    """Gives how many pages databases may have, which can be changed: SQLite says full of them.
 
-    def bound(connection: sqlite3.Connection, pages: int) -> None:
-        connection.execute(f"PRAGMA max_page_count={pages}").close()
+    It begins before gpubot does: nobody may begin to listen while somebody is being told.
+    """
+    pages = [2**30]
 
-    def on_checkout(connection: sqlite3.Connection, *_rest: object) -> None:
-        bound(connection, 1)
+    def bound(connection: object, *_rest: object) -> None:
+        if isinstance(connection, sqlite3.Connection):
+            connection.execute(f"PRAGMA max_page_count={pages[0]}").close()
 
-    engine: Engine = lab.site.database.engine
-    event.listen(engine, "checkout", on_checkout)
-    yield
-    event.remove(engine, "checkout", on_checkout)
-    event.listen(engine, "checkout", lambda connection, *_rest: bound(connection, 2**30))
+    event.listen(Pool, "checkout", bound)
+    try:
+        yield pages
+    finally:
+        event.remove(Pool, "checkout", bound)
 
 
 def test_a_database_that_may_not_grow_says_the_same(slack: Sandbox, tmp_path: Path) -> None:
-    with running(slack, f"sqlite:///{tmp_path / 'gpubot.db'}") as lab:
+    with bounded_files() as pages, running(slack, f"sqlite:///{tmp_path / 'gpubot.db'}") as lab:
         before = {lab.books(ALICE, "1 in 4h 2h on gpu-02")}
-        with no_more_pages(lab):
-            booked, refusal = books_until_full(lab)
-            assert FULL in refusal
-            lab.check(before | booked)
+        pages[:] = [1]
+        booked, refusal = books_until_full(lab)
+        assert FULL in refusal
+        lab.check(before | booked)
+        pages[:] = [2**30]
         after = {lab.books(BOB, "1 in 30h 2h")}
         lab.told(before | booked | after)
 
