@@ -38,27 +38,20 @@ def run(
 
     An answer without the text `wanted` is counted among the others.
     """
-    return asyncio.run(_run(port, secret, clients, requests, command, wanted))
 
+    async def answered() -> Load:
+        load = _Clients(secret, iter(range(requests)), command, wanted.encode())
+        loop = asyncio.get_running_loop()
+        began = time.perf_counter()
+        for _ in range(clients):
+            await loop.create_connection(lambda: _Client(load), "127.0.0.1", port)
+        await load.done
+        took = time.perf_counter() - began
+        if load.broken:
+            raise ConnectionError("the program closed a connection")
+        return Load(Times(tuple(load.took)), requests / took, load.others)
 
-async def _run(
-    port: int,
-    secret: str,
-    clients: int,
-    requests: int,
-    command: Callable[[int], tuple[str, str]],
-    wanted: str,
-) -> Load:
-    load = _Clients(secret, iter(range(requests)), command, wanted.encode())
-    loop = asyncio.get_running_loop()
-    began = time.perf_counter()
-    for _ in range(clients):
-        await loop.create_connection(lambda: _Client(load), "127.0.0.1", port)
-    await load.done
-    took = time.perf_counter() - began
-    if load.broken:
-        raise ConnectionError("the program closed a connection")
-    return Load(Times(tuple(load.took)), requests / took, load.others)
+    return asyncio.run(answered())
 
 
 class _Clients:

@@ -262,8 +262,7 @@ class Deliverer:
     def _note(self, delivery: Delivery, write: Callable[[], None]) -> None:
         """Tell the database of a delivery; what it cannot take now it is told before the next."""
         self._owed[delivery.recipient] = write
-        write()
-        del self._owed[delivery.recipient]
+        self._pay(delivery.recipient)
 
     def _pay(self, recipient: str) -> None:
         """Tell the database what it is owed: what Slack has taken must not be sent once more."""
