@@ -53,7 +53,7 @@ AFTERWARDS = frozenset(
 
 
 class Row(Protocol):
-    """What an outbox row says; see bot/store/models.py."""
+    """What an outbox row says; see bot/store/models/messages.py."""
 
     @property
     def recipient(self) -> str:
