@@ -14,7 +14,7 @@ from benchmarks.figures import Figure, timed
 from benchmarks.laboratory import NOW, TEAMS, people
 from benchmarks.sites import Sites
 from benchmarks.workload import fill_waiting
-from bot.domain.errors import Conflict
+from bot.domain.conflict import Conflict
 from bot.domain.window import Window
 from bot.services.keep_time import keep_time
 from bot.services.nodes import sync_nodes

@@ -20,7 +20,7 @@ from benchmarks.laboratory import GPUS_A_NODE, NOW, TEAMS, lab, people
 from benchmarks.sites import Sites
 from benchmarks.workload import fill
 from bot.domain.actor import Actor
-from bot.domain.errors import Conflict
+from bot.domain.conflict import Conflict
 from bot.domain.request import build_request
 from bot.services.nodes import sync_nodes
 from bot.services.reserve import reserve

@@ -13,7 +13,7 @@ from benchmarks.laboratory import NOW, TEAMS, people
 from benchmarks.sites import Sites
 from bot.domain.actor import Actor
 from bot.domain.booking import Priority, Shape
-from bot.domain.errors import Conflict
+from bot.domain.conflict import Conflict
 from bot.domain.request import BookingRequest
 from bot.domain.window import Window
 from bot.services.preempt import preview_preemption

@@ -13,7 +13,7 @@ from benchmarks.figures import Figure, Times, repeated, timed
 from benchmarks.laboratory import NOW, TEAMS, people
 from benchmarks.sites import Sites
 from bot.domain.actor import Actor
-from bot.domain.errors import Conflict
+from bot.domain.conflict import Conflict
 from bot.domain.request import parse_reserve
 from bot.services.reserve import reserve
 from bot.services.site import Site

@@ -20,7 +20,8 @@ from sqlmodel import col
 
 from bot.domain.actor import Actor
 from bot.domain.booking import Booking, Priority, Shape
-from bot.domain.errors import BookingError, Conflict
+from bot.domain.conflict import Conflict
+from bot.domain.errors import BookingError
 from bot.domain.request import BookingRequest
 from bot.domain.wait_request import WaitRequest
 from bot.domain.window import Grid, Window, asked_length, on_wall_clock

@@ -14,7 +14,7 @@ from itertools import islice
 
 from bot.domain.booking import Placement, Shape
 from bot.domain.calendar import Calendar
-from bot.domain.errors import Alternative, AlternativeKind
+from bot.domain.conflict import Alternative, AlternativeKind
 from bot.domain.placement import NO_HINTS, Hints, by_free, earliest, latest, place
 from bot.domain.starts import eligible
 from bot.domain.window import Grid, Window, asked_length

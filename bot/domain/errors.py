@@ -27,7 +27,7 @@
     ├── QuotaExceeded         a quota and what would have been held
     ├── NotFound              no such booking, transfer or node
     ├── WrongState            the booking's state does not allow it
-    └── Conflict              the GPUs are taken; carries alternatives
+    └── Conflict              the GPUs are taken; see bot.domain.conflict
 
 A message is a template and named fields. Templates are marked for translation; fields keep their
 types (datetime, timedelta, int, str, UserId, …), so that each reader sees times in their own zone
@@ -36,14 +36,9 @@ and text that people typed is escaped. `str(error)` is plain English for logs.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import datetime
-from enum import StrEnum
 from typing import TYPE_CHECKING, ClassVar
 
-from bot.domain.booking import Placement, Shape
 from bot.domain.notes import Note
-from bot.domain.window import Window
 
 if TYPE_CHECKING:
     from bot.domain.request import BookingRequest
@@ -343,70 +338,3 @@ class WrongState(BookingError):
 
     code = "wrong_state"
     template = N_("{booking} {why}")
-
-
-@dataclass(frozen=True, slots=True)
-class Blocker:
-    """Who holds GPUs that a request wanted.
-
-    `booking` is None for a drained node, and for GPUs that are held for `owner` until
-    `held_until`: on offer to them, or theirs again if urgent work is called off.
-    """
-
-    node: str
-    gpus: int
-    window: Window
-    booking: int | None = None
-    owner: str | None = None
-    team: str | None = None
-    priority: int | None = None
-    reason: str | None = None
-    held_until: datetime | None = None
-
-
-class AlternativeKind(StrEnum):
-    """How an alternative differs from what was asked."""
-
-    #: The same GPUs at the nearest later start.
-    LATER = "later"
-    #: The same GPUs at the nearest earlier start.
-    EARLIER = "earlier"
-    #: Another node of the same model at the asked time.
-    NODE = "node"
-    #: Fewer GPUs at the asked time.
-    FEWER = "fewer"
-    #: Another model at the asked time.
-    MODEL = "model"
-    #: The asked length in two bookings.
-    SPLIT = "split"
-
-
-@dataclass(frozen=True, slots=True)
-class Alternative:
-    """A window that fits now; `parts` holds one placement, or two for a split booking."""
-
-    kind: AlternativeKind
-    shape: Shape
-    parts: tuple[Placement, ...]
-
-
-class Conflict(BookingError):
-    """The GPUs are taken. Fields: `gpus`, `window`; plus blockers and alternatives as data."""
-
-    code = "conflict"
-    form_field = "start"
-    template = N_("The GPUs asked for are not free then.")
-
-    def __init__(
-        self,
-        *,
-        shape: Shape,
-        window: Window,
-        blockers: tuple[Blocker, ...] = (),
-        alternatives: tuple[Alternative, ...] = (),
-    ) -> None:
-        super().__init__(gpus=shape.gpus, start=window.start, end=window.end)
-        self.shape = shape
-        self.window = window
-        self.blockers = blockers
-        self.alternatives = alternatives

@@ -17,7 +17,7 @@ from bot.domain.alternatives import alternatives
 from bot.domain.booking import Booking, Shape
 from bot.domain.calendar import Calendar, span
 from bot.domain.cluster import Cluster
-from bot.domain.errors import Alternative, Blocker, Conflict
+from bot.domain.conflict import Alternative, Blocker, Conflict
 from bot.domain.masks import lowest
 from bot.domain.placement import Hints, by_free
 from bot.domain.request import BookingRequest

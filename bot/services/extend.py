@@ -8,7 +8,8 @@ from bot.domain import policy
 from bot.domain.actor import Actor
 from bot.domain.booking import Booking, Placement, booking_label
 from bot.domain.calendar import Calendar
-from bot.domain.errors import N_, BadLength, Conflict, WrongState
+from bot.domain.conflict import Conflict
+from bot.domain.errors import N_, BadLength, WrongState
 from bot.domain.job_templates import suits
 from bot.domain.placement import place
 from bot.domain.window import Grid, Window

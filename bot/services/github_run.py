@@ -9,7 +9,7 @@ from datetime import datetime
 from bot.domain.actor import Actor
 from bot.domain.booking import Booking
 from bot.domain.cluster import Cluster
-from bot.domain.errors import Conflict
+from bot.domain.conflict import Conflict
 from bot.domain.pipelines import Trigger, WorkflowRun, purpose_of
 from bot.domain.request import BookingRequest, WaitRequest, build_request
 from bot.domain.waitlist import WaitlistEntry

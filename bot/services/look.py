@@ -16,8 +16,9 @@ from bot.domain.actor import Actor
 from bot.domain.booking import Booking, Placement, Shape, Share
 from bot.domain.calendar import Calendar, Claim, span
 from bot.domain.cluster import Cluster, Node
+from bot.domain.conflict import Alternative, Blocker
 from bot.domain.drain import Drain
-from bot.domain.errors import N_, Alternative, Blocker, NotFound
+from bot.domain.errors import N_, NotFound
 from bot.domain.notes import Note
 from bot.domain.placement import NO_HINTS, earliest, place
 from bot.domain.request import BookingRequest

@@ -15,7 +15,8 @@ from bot.domain import policy
 from bot.domain.actor import Actor
 from bot.domain.booking import Booking, Placement, Priority
 from bot.domain.calendar import span
-from bot.domain.errors import N_, BookingError, Conflict, ReasonNeeded
+from bot.domain.conflict import Conflict
+from bot.domain.errors import N_, BookingError, ReasonNeeded
 from bot.domain.fates import Fate, fates
 from bot.domain.job_templates import check_place
 from bot.domain.placement import Hints

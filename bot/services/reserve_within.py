@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from bot.domain.actor import Actor
 from bot.domain.booking import Booking
-from bot.domain.errors import Conflict
+from bot.domain.conflict import Conflict
 from bot.domain.request import BookingRequest
 from bot.domain.window import GRACE, Window, asked_length
 from bot.services.look import free_windows

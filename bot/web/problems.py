@@ -15,9 +15,9 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
 from bot import logs
+from bot.domain.conflict import Conflict
 from bot.domain.errors import (
     BookingError,
-    Conflict,
     InputError,
     NotAllowed,
     NotFound,

@@ -11,7 +11,7 @@ from bot.domain.alternatives import alternatives
 from bot.domain.booking import Placement, Shape, Share
 from bot.domain.calendar import Claim
 from bot.domain.cluster import Node
-from bot.domain.errors import Alternative, AlternativeKind
+from bot.domain.conflict import Alternative, AlternativeKind
 from bot.domain.window import GRACE, Grid, Window, asked_length
 
 GRID = Grid(2 * HOUR, ZoneInfo("Asia/Shanghai"))

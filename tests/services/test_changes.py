@@ -9,10 +9,10 @@ from builders import ADMIN, ALICE, BOB, CHEN, DANA, NOW, TONIGHT, actor, cluster
 from sqlalchemy import text
 
 from bot.domain.booking import BookingState, Priority, Share
+from bot.domain.conflict import Conflict
 from bot.domain.errors import (
     BadCount,
     BadLength,
-    Conflict,
     NotAllowed,
     NotFound,
     ReasonNeeded,

@@ -9,7 +9,8 @@ from wanting import GONE, HOUR, LATER, MINUTE, SECOND, short, take, urgent, wish
 
 from bot.domain.booking import BookingState, Priority
 from bot.domain.cluster import Node, NoShow, Quota
-from bot.domain.errors import Conflict, InThePast, WindowTooSmall
+from bot.domain.conflict import Conflict
+from bot.domain.errors import InThePast, WindowTooSmall
 from bot.domain.preemption_notice import PreemptionState
 from bot.domain.waitlist import EntryState
 from bot.services import look, look_waiting

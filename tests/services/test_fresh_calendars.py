@@ -11,7 +11,8 @@ from builders import ADMIN, NODES, NOW, actor, cluster, request
 from sqlalchemy import event, text
 
 from bot.domain.cluster import Node
-from bot.domain.errors import BookingError, Conflict
+from bot.domain.conflict import Conflict
+from bot.domain.errors import BookingError
 from bot.services.cancel import cancel
 from bot.services.drain import drain
 from bot.services.nodes import sync_nodes

@@ -12,7 +12,8 @@ from wanting import HOUR, LATER, take, urgent, wish
 
 from bot.domain.booking import Booking
 from bot.domain.cluster import Cluster
-from bot.domain.errors import BadJob, Conflict, NotAllowed, UnknownName, WrongState
+from bot.domain.conflict import Conflict
+from bot.domain.errors import BadJob, NotAllowed, UnknownName, WrongState
 from bot.domain.job import Job, JobOrder
 from bot.domain.run import RunState
 from bot.domain.run_rules import RunRules

@@ -7,15 +7,8 @@ from builders import ADMIN, BOB, CHEN, NODES, NOW, TONIGHT, actor, cluster, requ
 from sqlalchemy import text
 
 from bot.domain.cluster import Node
-from bot.domain.errors import (
-    BadCount,
-    Conflict,
-    InThePast,
-    NotAllowed,
-    ReasonNeeded,
-    UnknownName,
-    WrongState,
-)
+from bot.domain.conflict import Conflict
+from bot.domain.errors import BadCount, InThePast, NotAllowed, ReasonNeeded, UnknownName, WrongState
 from bot.services import look
 from bot.services.drain import drain
 from bot.services.release import release

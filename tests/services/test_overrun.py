@@ -7,7 +7,7 @@ from promises import check_promises
 from wanting import HOUR, MINUTE, actions, take, urgent
 
 from bot.domain.booking import BookingState
-from bot.domain.errors import Conflict
+from bot.domain.conflict import Conflict
 from bot.services import look
 from bot.services.activity import saw_use
 from bot.services.extend import extend

@@ -8,7 +8,8 @@ from wanting import HOUR, MINUTE, SECOND, actions, short, wish
 
 from bot.domain.booking import BookingState
 from bot.domain.cluster import Quota
-from bot.domain.errors import BadCount, Conflict, NotAllowed, QuotaExceeded, WrongState
+from bot.domain.conflict import Conflict
+from bot.domain.errors import BadCount, NotAllowed, QuotaExceeded, WrongState
 from bot.domain.waitlist import EntryState, OfferState
 from bot.services import look, look_waiting
 from bot.services.activity import saw_use

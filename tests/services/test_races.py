@@ -10,7 +10,8 @@ import pytest
 from builders import ALICE, BOB, CHEN, DANA, NODES, NOW, TONIGHT, actor, cluster, request
 from sqlalchemy import text
 
-from bot.domain.errors import BookingError, Conflict
+from bot.domain.conflict import Conflict
+from bot.domain.errors import BookingError
 from bot.services.answer_transfer import accept_transfer
 from bot.services.audit import verify
 from bot.services.extend import extend

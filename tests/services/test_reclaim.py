@@ -7,7 +7,8 @@ from promises import check_promises
 from wanting import GONE, HOUR, LATER, MINUTE, SECOND, actions, short, take, urgent, wish
 
 from bot.domain.booking import BookingState
-from bot.domain.errors import Conflict, NotAllowed, WrongState
+from bot.domain.conflict import Conflict
+from bot.domain.errors import NotAllowed, WrongState
 from bot.domain.preemption_notice import PreemptionState
 from bot.services import look, look_waiting
 from bot.services.cancel import cancel

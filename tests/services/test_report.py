@@ -11,7 +11,7 @@ from sqlalchemy import event, text
 from wanting import urgent, wish
 
 from bot.domain.booking import Booking, BookingState, Priority, Shape
-from bot.domain.errors import Conflict
+from bot.domain.conflict import Conflict
 from bot.domain.queue_request import QueueRequest
 from bot.domain.report import Report, Scope
 from bot.domain.report_definitions import FigureName

@@ -8,8 +8,8 @@ from sqlalchemy import text
 
 from bot.domain.booking import BookingState, Priority, Share
 from bot.domain.cluster import Quota
+from bot.domain.conflict import Conflict
 from bot.domain.errors import (
-    Conflict,
     InputError,
     InThePast,
     Missing,

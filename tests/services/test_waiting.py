@@ -8,7 +8,8 @@ from wanting import HOUR, MINUTE, SECOND, actions, wish
 
 from bot.domain.booking import Priority
 from bot.domain.cluster import Quota
-from bot.domain.errors import Conflict, NotAllowed, NotFound, QuotaExceeded, TooLong, WrongState
+from bot.domain.conflict import Conflict
+from bot.domain.errors import NotAllowed, NotFound, QuotaExceeded, TooLong, WrongState
 from bot.domain.waitlist import EntryState, OfferState
 from bot.services import look, look_waiting
 from bot.services.answer_offer import accept_offer, decline_offer, expire_offers

@@ -15,7 +15,7 @@ from simulation.town import ADMIN, LEADS, MODELS, NODES, PEOPLE
 
 from bot.domain.actor import Actor
 from bot.domain.booking import Booking, Priority, Shape
-from bot.domain.errors import Conflict
+from bot.domain.conflict import Conflict
 from bot.domain.fitting import fit
 from bot.domain.queue_request import build_queue
 from bot.domain.request import BookingRequest

@@ -16,7 +16,7 @@ from rows import made_up
 from sqlalchemy import Connection, MetaData, Table, insert, select
 
 from bot.domain.booking import BookingState
-from bot.domain.errors import Conflict
+from bot.domain.conflict import Conflict
 from bot.services import look
 from bot.services.audit import verify
 from bot.services.cancel import cancel

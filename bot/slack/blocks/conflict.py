@@ -8,7 +8,8 @@ from datetime import datetime
 
 from bot.domain.booking import Priority, booking_label
 from bot.domain.cluster import Cluster
-from bot.domain.errors import N_, Alternative, AlternativeKind, Blocker, UserId
+from bot.domain.conflict import Alternative, AlternativeKind, Blocker
+from bot.domain.errors import N_, UserId
 from bot.domain.request import BookingRequest, WaitRequest
 from bot.services.change import OPEN_END
 from bot.slack import phrases

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from bot.domain.booking import Booking, booking_label
-from bot.domain.errors import N_, Blocker, BookingError, UserId
+from bot.domain.conflict import Blocker
+from bot.domain.errors import N_, BookingError, UserId
 from bot.domain.preemption_notice import Preemption, PreemptionState
 from bot.domain.request import BookingRequest
 from bot.services import look

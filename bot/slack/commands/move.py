@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from bot.domain.booking import Booking, booking_label
-from bot.domain.errors import N_, Alternative, AlternativeKind, Conflict, ReasonNeeded
+from bot.domain.conflict import Alternative, AlternativeKind, Conflict
+from bot.domain.errors import N_, ReasonNeeded
 from bot.domain.fitting import STARTS_AT
 from bot.domain.request import parse_id_and_rest, parse_move
 from bot.services.move import move as move_booking

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from bot.domain.booking import booking_label
-from bot.domain.errors import N_, Conflict, InputError, InThePast
+from bot.domain.conflict import Conflict
+from bot.domain.errors import N_, InputError, InThePast
 from bot.domain.policy import LONGEST_REASON
 from bot.domain.request import BookingRequest
 from bot.services.preempt import (

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 
-from bot.domain.errors import N_, Conflict, InThePast
+from bot.domain.conflict import Conflict
+from bot.domain.errors import N_, InThePast
 from bot.domain.request import BookingRequest, parse_reserve
 from bot.domain.window import Window
 from bot.services.conflict import conflict_over

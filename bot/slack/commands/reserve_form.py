@@ -7,7 +7,8 @@ from dataclasses import replace
 from typing import Any
 
 from bot.domain.booking import Booking
-from bot.domain.errors import N_, BookingError, Conflict, Missing
+from bot.domain.conflict import Conflict
+from bot.domain.errors import N_, BookingError, Missing
 from bot.domain.notes import Note
 from bot.domain.request import BookingRequest
 from bot.services.look import Availability, availability

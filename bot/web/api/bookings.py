@@ -11,7 +11,7 @@ from fastapi import APIRouter, Query, Response
 from bot.domain.access import Scope
 from bot.domain.actor import Actor
 from bot.domain.booking import Booking, BookingState
-from bot.domain.errors import Conflict
+from bot.domain.conflict import Conflict
 from bot.domain.lengths import parse_length
 from bot.domain.request import BookingRequest
 from bot.services.listing import OPEN, BookingFilter, list_bookings

@@ -11,7 +11,7 @@ from fastapi import APIRouter
 from bot.domain.access import Scope
 from bot.domain.actor import Actor
 from bot.domain.booking import Booking
-from bot.domain.errors import Conflict
+from bot.domain.conflict import Conflict
 from bot.domain.lengths import parse_length
 from bot.services.cancel import cancel
 from bot.services.extend import ExtendConflict, extend

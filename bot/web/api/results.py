@@ -11,7 +11,7 @@ from typing import Annotated, Any, Generic, TypeVar
 from pydantic import BaseModel, Field
 
 from bot.domain.booking import BookingState
-from bot.domain.errors import AlternativeKind
+from bot.domain.conflict import AlternativeKind
 from bot.domain.waitlist import EntryKind, EntryState, OfferState
 
 Item = TypeVar("Item", bound=BaseModel)

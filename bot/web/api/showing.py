@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from bot.domain.booking import Booking, Placement, Priority, Shape, booking_label
-from bot.domain.errors import Alternative, Blocker
+from bot.domain.conflict import Alternative, Blocker
 from bot.domain.request import BookingRequest
 from bot.services.change import OPEN_END
 from bot.services.links import calendar_path
