@@ -15,21 +15,15 @@ messages heal at their next edit, which goes to the last copy.
 
 from __future__ import annotations
 
-import hashlib
-import json
 import logging
 import random
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
-from http.client import HTTPException
-from typing import Any
 
 from slack_sdk import WebClient
-from slack_sdk.errors import SlackApiError, SlackClientError
 from sqlalchemy.exc import OperationalError
 
 from bot import logs
@@ -39,8 +33,9 @@ from bot.services import delivery as box
 from bot.services.delivery import Delivery, Outcome, Place
 from bot.services.site import Site
 from bot.slack.context import Message
-from bot.slack.pictures import NOT_YET, Pictures, with_picture
-from bot.slack.verdicts import LONGEST_CODE, Refused, TryLater, judged
+from bot.slack.pictures import Pictures
+from bot.slack.sending import Sender
+from bot.slack.verdicts import Refused, TryLater
 from bot.slack.workers import Workers
 from bot.store.database import Busy
 
@@ -67,14 +62,8 @@ LOOKS_A_PACE = 20
 #: How often somebody who waits for an idle outbox looks again when nobody tells them, in seconds.
 LOOK_AGAIN_S = 0.05
 
-#: How often a message is tried with its picture, which Slack looks through first, and the pause.
-PICTURE_TRIES, PICTURE_PAUSE = 4, timedelta(seconds=2)
-
 #: Kinds of subjects that are named by their booking's number.
 ABOUT_BOOKINGS = frozenset({"booking", "reminder", "idle"})
-
-#: The living message is gone, or cannot be edited any more: it is posted anew.
-GONE = frozenset({"message_not_found", "cant_update_message", "edit_window_closed"})
 
 
 class Deliverer:
@@ -100,12 +89,11 @@ class Deliverer:
         pictures: Pictures | None = None,
     ) -> None:
         self._site = site
-        self._client = client
+        self._sender = Sender(site, client, pictures, self._note_call)
         self._render = render
         self._clock = clock
         self._wall = wall
         self.pace = pace
-        self._pictures = pictures
         self._chance = chance or random.Random()  # noqa: S311 - spreads retries, guards nothing
         self._called_at: dict[str, datetime] = {}
         self._busy: set[str] = set()
@@ -210,30 +198,8 @@ class Deliverer:
         message = self._render(delivery, self._clock.now())
         if message is None:
             self._settle(delivery, Outcome.SKIPPED)
-        elif message.living:
-            place = self._show(delivery, message)
-            self._settle(delivery, Outcome.SENT, place)
         else:
-            self._post_with_picture(delivery, message)
-            self._settle(delivery, Outcome.SENT)
-
-    def _post_with_picture(self, delivery: Delivery, message: Message) -> None:
-        """Post a message, with its picture if Slack has it in time; the message comes first."""
-        thread, picture = self._thread(delivery, message), message.picture
-        file = self._pictures.file(picture) if picture and self._pictures else None
-        if picture is None or file is None:
-            self._post(delivery, message, thread)
-            return
-        last = len(message.blocks) - 1
-        blocks = with_picture(message.blocks, picture, file, max(last, 1))
-        try:
-            self._post(delivery, replace(message, blocks=tuple(blocks)), thread)
-        except Refused as error:
-            if error.code not in NOT_YET:
-                raise
-            if delivery.attempts < PICTURE_TRIES:
-                raise TryLater("Slack does not have the picture yet", PICTURE_PAUSE) from error
-            self._post(delivery, message, thread)
+            self._settle(delivery, Outcome.SENT, self._sender.send(delivery, message))
 
     def _settle(self, delivery: Delivery, outcome: Outcome, place: Place | None = None) -> None:
         """Note what became of a delivery; what Slack has taken must not be sent once more."""
@@ -282,65 +248,10 @@ class Deliverer:
 
         return release
 
-    def _show(self, delivery: Delivery, message: Message) -> Place:
-        """Bring the living message up to date: edit it, or post it when there is none."""
-        place = box.place_of(self._site, delivery.subject, delivery.recipient)
-        digest = _digest(message)
-        if place is not None and place.digest == digest:
-            return place
-        if place is not None and self._edit(place, delivery, message):
-            return Place(place.channel, place.ts, digest)
-        channel, ts = self._post(delivery, message, None)
-        return Place(channel, ts, digest)
-
-    def _thread(self, delivery: Delivery, message: Message) -> str | None:
-        if message.thread_of is None:
-            return None
-        place = box.place_of(self._site, message.thread_of, delivery.recipient)
-        return None if place is None else place.ts
-
-    def _edit(self, place: Place, delivery: Delivery, message: Message) -> bool:
-        """Edit a message; False when it is gone."""
-        try:
-            self._call(
-                delivery.recipient,
-                self._client.chat_update,
-                channel=place.channel,
-                ts=place.ts,
-                **_content(message),
-            )
-        except Refused as error:
-            if error.code in GONE:
-                return False
-            raise
-        return True
-
-    def _post(self, delivery: Delivery, message: Message, thread: str | None) -> tuple[str, str]:
-        """Post a message; return its channel (for a user: the direct message's) and ts."""
-        answer = self._call(
-            delivery.recipient,
-            self._client.chat_postMessage,
-            channel=delivery.recipient,
-            thread_ts=thread,
-            unfurl_links=False,
-            unfurl_media=False,
-            **_content(message),
-        )
-        channel, ts = answer["channel"], answer["ts"]
-        if not isinstance(channel, str) or not isinstance(ts, str):
-            raise TryLater("ok without a place")
-        return channel, ts
-
-    def _call(self, recipient: str, method: Callable[..., Any], **arguments: Any) -> Any:
-        """Call Slack; raise TryLater or Refused for everything that can go wrong."""
+    def _note_call(self, recipient: str) -> None:
+        """Slack is called about that recipient now."""
         with self._lock:
             self._called_at[recipient] = self._wall()
-        try:
-            return method(**arguments)
-        except SlackApiError as error:
-            raise judged(error) from error
-        except (SlackClientError, HTTPException, OSError, ValueError) as error:
-            raise TryLater(f"{type(error).__name__}: {error}"[:LONGEST_CODE]) from error
 
     def _postpone(self, delivery: Delivery, error: TryLater) -> None:
         pause = error.pause or self._pause_after(delivery.attempts)
@@ -422,12 +333,3 @@ def _booking(subject: str) -> str | None:
     """The booking that a row is about, as people call it."""
     kind, _, number = subject.partition(":")
     return booking_label(int(number)) if kind in ABOUT_BOOKINGS and number.isdigit() else None
-
-
-def _content(message: Message) -> dict[str, Any]:
-    return {"text": message.text, "blocks": list(message.blocks)}
-
-
-def _digest(message: Message) -> str:
-    content = json.dumps(_content(message), sort_keys=True, ensure_ascii=False)
-    return hashlib.sha256(content.encode()).hexdigest()

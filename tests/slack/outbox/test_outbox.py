@@ -84,13 +84,13 @@ def test_nothing_is_locked_while_slack_is_called(post: Post) -> None:
     post.write("C0VISION", "hello")
     post.render = render
     deliverer = post.deliverer()
-    send = deliverer._client.chat_postMessage
+    send = deliverer._sender._client.chat_postMessage
 
     def send_while_writing(**arguments: Any) -> Any:
         post.write("C0NLP", "written while Slack is called")
         return send(**arguments)
 
-    deliverer._client.chat_postMessage = send_while_writing  # type: ignore[method-assign]
+    deliverer._sender._client.chat_postMessage = send_while_writing  # type: ignore[method-assign]
     deliverer.run_once()
     assert post.states() == ["sent", "pending", "pending"]
 

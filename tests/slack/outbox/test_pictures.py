@@ -17,9 +17,10 @@ from bot.slack.answers import Answers
 from bot.slack.blocks.build import section
 from bot.slack.context import Message, Picture, Reply, View
 from bot.slack.homes import Homes
-from bot.slack.outbox import PICTURE_TRIES, Deliverer
+from bot.slack.outbox import Deliverer
 from bot.slack.pictures import PAUSES_S, Pictures, is_slacks
 from bot.slack.reader import Reader
+from bot.slack.sending import PICTURE_TRIES
 
 PNG = b"\x89PNG\r\n\x1a\n picture"
 
