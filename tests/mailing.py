@@ -18,6 +18,7 @@ from bot.services.site import Site
 from bot.slack.clients import Client
 from bot.slack.context import Message
 from bot.slack.outbox import Deliverer
+from bot.slack.pictures import Pictures
 from bot.store import models, queries
 
 START = datetime(2026, 11, 25, 2, 0, tzinfo=UTC)
@@ -91,6 +92,7 @@ class Post:
         timeout: float = 5,
         clock: Wall | None = None,
         api: str | None = None,
+        pictures: Pictures | None = None,
     ) -> Deliverer:
         """A process's deliverer; its retries come at the longest pause that chance allows.
 
@@ -113,6 +115,7 @@ class Post:
             wall=self.wall,
             pace=pace,
             chance=chance,
+            pictures=pictures,
         )
 
     def deliver_all(self) -> None:

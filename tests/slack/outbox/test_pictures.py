@@ -17,7 +17,6 @@ from bot.slack.answers import Answers
 from bot.slack.blocks.build import section
 from bot.slack.context import Message, Picture, Reply, View
 from bot.slack.homes import Homes
-from bot.slack.outbox import Deliverer
 from bot.slack.pictures import PAUSES_S, Pictures, is_slacks
 from bot.slack.reader import Reader
 from bot.slack.sending import PICTURE_TRIES
@@ -132,12 +131,6 @@ def test_pictures_go_to_slack_and_nowhere_else(url: str, good: bool) -> None:
 # -- messages -------------------------------------------------------------------------------------
 
 
-def deliverer(post: Post, pictures: Pictures) -> Deliverer:
-    found = post.deliverer()
-    found._pictures = pictures
-    return found
-
-
 def digest(drawing: Drawing) -> Any:
     blocks = (section("first"), section("small print"))
     return lambda _row, _now: Message("digest", blocks, picture=drawing.picture())
@@ -152,7 +145,7 @@ def test_a_message_shows_its_picture_above_the_small_print(
 ) -> None:
     post.render = digest(Drawing())
     post.write("C0VISION", "digest")
-    deliverer(post, pictures).run_once()
+    post.deliverer(pictures=pictures).run_once()
     (message,) = posted(slack)
     assert [block["type"] for block in message.blocks] == ["section", "image", "section"]
     assert message.blocks[1]["alt_text"] == "All GPUs are free."
@@ -164,7 +157,7 @@ def test_a_message_waits_a_little_until_slack_has_looked_through_its_picture(
     slack.workspace.files.refusals = 2
     post.render = digest(Drawing())
     post.write("C0VISION", "digest")
-    delivering = deliverer(post, pictures)
+    delivering = post.deliverer(pictures=pictures)
     for _ in range(3):
         delivering.run_once()
         post.wall.advance(seconds=2)
@@ -175,7 +168,7 @@ def test_then_it_goes_without(slack: Sandbox, post: Post, pictures: Pictures) ->
     slack.workspace.files.refusals = 100
     post.render = digest(Drawing())
     post.write("C0VISION", "digest")
-    delivering = deliverer(post, pictures)
+    delivering = post.deliverer(pictures=pictures)
     for _ in range(PICTURE_TRIES):
         assert posted(slack) == []
         delivering.run_once()
@@ -191,7 +184,7 @@ def test_an_upload_that_fails_holds_up_nothing(
     slack.faults.add(method="files.getUploadURLExternal", kind="rate_limited", times=None)
     post.render = digest(Drawing())
     post.write("C0VISION", "digest")
-    deliverer(post, pictures).run_once()
+    post.deliverer(pictures=pictures).run_once()
     (message,) = posted(slack)
     assert (message.text, shown(message.blocks)) == ("digest", [])
 
