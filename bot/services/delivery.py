@@ -3,9 +3,10 @@
 Rows to one recipient leave in order of id: only the oldest pending row of a recipient, its head,
 may be claimed. A row that is held back until later is passed over as if it were not there yet.
 Claiming moves the head's `retry_at` ahead by a lease, so that no other process sends it meanwhile;
-a process that dies with a claim leaves a row that is due again when the lease is over. All
-instants named `wall` are real time; `now` is the bot's own clock, which may be simulated. Both
-are aware UTC.
+a process that dies with a claim leaves a row that is due again when the lease is over. `attempts`
+grows with each claim and so tells them apart: who has lost a claim changes nothing of the next
+one's. All instants named `wall` are real time; `now` is the bot's own clock, which may be
+simulated. Both are aware UTC.
 """
 
 from __future__ import annotations
@@ -53,6 +54,10 @@ class TooSoon(Exception):
         self.at = at
 
 
+class Lost(Exception):
+    """The claim ran out, and another process has taken the row."""
+
+
 class Outcome(StrEnum):
     """What became of a row."""
 
@@ -77,6 +82,8 @@ class Delivery:
     created_at: datetime
     #: How often it has been tried, this time included.
     attempts: int
+    #: When the claim runs out, real time.
+    until: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +133,8 @@ def claim(
         if head.topic in LIVING_TOPICS:
             same = {"whom": recipient, "what": head.topic, "whose": head.subject}
             rows = list(connection.execute(_SAME, same))
-        values = {"head": head.id, "retry_at": wall + lease, "attempts": head.attempts + 1}
+        until, attempts = wall + lease, head.attempts + 1
+        values = {"head": head.id, "retry_at": until, "attempts": attempts}
         connection.execute(_CLAIM, values)
     return Delivery(
         ids=tuple(row.id for row in rows),
@@ -135,7 +143,8 @@ def claim(
         subject=head.subject,
         data=json.loads(head.data),
         created_at=head.created_at,
-        attempts=head.attempts + 1,
+        attempts=attempts,
+        until=until,
     )
 
 
@@ -163,6 +172,7 @@ def settle(
 
     `called_at` is when Slack was last called about its recipient, real time; None: unknown.
     What was sent, or refused for good, is settled as of `now`; what was skipped never was.
+    Where the claim is lost only what Slack has taken is noted, unless that has been done already.
     """
     values = {
         "ids": delivery.ids,
@@ -171,20 +181,59 @@ def settle(
         "settled_at": None if outcome is Outcome.SKIPPED else now,
     }
     with site.database.transaction(exclusive=False) as connection:
-        connection.execute(_SETTLE, values)
-        if place is not None:
+        _note_call(connection, delivery, called_at)
+        if outcome is not Outcome.SENT and not connection.execute(_OURS, _claim(delivery)).first():
+            return
+        settled = connection.execute(_SETTLE, values).rowcount
+        if place is not None and settled:
             about = {"subject": delivery.subject, "recipient": delivery.recipient}
             stands = {"channel": place.channel, "ts": place.ts, "digest": place.digest}
             connection.execute(_REMEMBER, about | stands)
-        if called_at is not None:
-            connection.execute(_NOTE_CALL, {"recipient": delivery.recipient, "at": called_at})
 
 
-def postpone(site: Site, delivery: Delivery, *, until: datetime, error: str) -> None:
-    """Have a delivery tried again, not before `until`."""
-    values = {"head": delivery.ids[0], "retry_at": until, "error": error}
+def postpone(
+    site: Site,
+    delivery: Delivery,
+    *,
+    until: datetime,
+    error: str,
+    called_at: datetime | None = None,
+) -> None:
+    """Have a delivery tried again, not before `until`; nothing happens where the claim is lost.
+
+    `called_at` is as with settle.
+    """
+    values = {**_claim(delivery), "retry_at": until, "error": error}
     with site.database.transaction(exclusive=False) as connection:
+        _note_call(connection, delivery, called_at)
         connection.execute(_POSTPONE, values)
+
+
+def prolong(site: Site, delivery: Delivery, *, until: datetime) -> None:
+    """Keep a claim until then. Raises Lost when it is ours no longer."""
+    values = {**_claim(delivery), "retry_at": until}
+    with site.database.transaction(exclusive=False) as connection:
+        if not connection.execute(_PROLONG, values).rowcount:
+            raise Lost
+
+
+def release_claims(site: Site) -> int:
+    """Have all rows sent again that somebody has claimed; return how many that were.
+
+    For the start of a process that is alone with its database: whoever claimed them is gone.
+    """
+    with site.database.transaction(exclusive=False) as connection:
+        return connection.execute(_RELEASE).rowcount
+
+
+def _claim(delivery: Delivery) -> dict[str, int]:
+    """What tells the row of a claim, as long as nobody else has claimed it."""
+    return {"head": delivery.ids[0], "tries": delivery.attempts}
+
+
+def _note_call(connection: Connection, delivery: Delivery, called_at: datetime | None) -> None:
+    if called_at is not None:
+        connection.execute(_NOTE_CALL, {"recipient": delivery.recipient, "at": called_at})
 
 
 def place_of(site: Site, subject: str, recipient: str) -> Place | None:
@@ -226,12 +275,26 @@ _SAME = (
     )
     .order_by(_BOX.id)
 )
-_OF_HEAD = update(models.Outbox).where(_BOX.id == bindparam("head"))
-_CLAIM = _OF_HEAD.values(retry_at=bindparam("retry_at"), attempts=bindparam("attempts"))
-_POSTPONE = _OF_HEAD.values(retry_at=bindparam("retry_at"), error=bindparam("error"))
+# A row without an error that is to wait is one that is being sent: see _RELEASE.
+_CLAIM = (
+    update(models.Outbox)
+    .where(_BOX.id == bindparam("head"))
+    .values(retry_at=bindparam("retry_at"), attempts=bindparam("attempts"), error=None)
+)
+_IS_OURS = and_(
+    _BOX.id == bindparam("head"), _BOX.state == PENDING, _BOX.attempts == bindparam("tries")
+)
+_OURS = select(_BOX.id).where(_IS_OURS).with_for_update()
+_PROLONG = update(models.Outbox).where(_IS_OURS).values(retry_at=bindparam("retry_at"))
+_POSTPONE = _PROLONG.values(error=bindparam("error"))
+_RELEASE = (
+    update(models.Outbox)
+    .where(_BOX.state == PENDING, _BOX.retry_at.is_not(None), _BOX.error.is_(None))
+    .values(retry_at=None)
+)
 _SETTLE = (
     update(models.Outbox)
-    .where(_BOX.id.in_(bindparam("ids", expanding=True)))
+    .where(_BOX.id.in_(bindparam("ids", expanding=True)), _BOX.state == PENDING)
     .values(
         state=bindparam("state"),
         error=bindparam("error"),

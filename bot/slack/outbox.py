@@ -30,7 +30,7 @@ from bot import logs
 from bot.clock import Clock
 from bot.domain.booking import booking_label
 from bot.services import delivery as box
-from bot.services.delivery import Delivery, Outcome, Place
+from bot.services.delivery import Delivery, Lost, Outcome, Place
 from bot.services.site import Site
 from bot.slack.context import Message
 from bot.slack.pictures import Pictures
@@ -45,8 +45,9 @@ Render = Callable[[Delivery, datetime], Message | None]
 
 #: About one post per second per channel is what Slack allows.
 PACE = timedelta(seconds=1)
-#: How long a claimed row stays with the process that claimed it. Well over a call's own timeout.
-LEASE = timedelta(seconds=60)
+#: How long a claimed row stays with the process that claimed it, and how much of that has to be
+#: left when Slack is called: the call takes its time, and may have to be noted more than once.
+LEASE, LEFT_FOR_A_CALL = timedelta(seconds=30), timedelta(seconds=20)
 #: First pause before another try; it doubles with each try up to LONGEST_PAUSE.
 FIRST_PAUSE = timedelta(seconds=1)
 LONGEST_PAUSE = timedelta(seconds=60)
@@ -89,7 +90,7 @@ class Deliverer:
         pictures: Pictures | None = None,
     ) -> None:
         self._site = site
-        self._sender = Sender(site, client, pictures, self._note_call)
+        self._sender = Sender(site, client, pictures, self._before_call)
         self._render = render
         self._clock = clock
         self._wall = wall
@@ -99,6 +100,8 @@ class Deliverer:
         self._busy: set[str] = set()
         #: What the database has yet to be told of a delivery, by its recipient.
         self._owed: dict[str, Callable[[], None]] = {}
+        #: What is claimed was claimed by a process before this one.
+        self._inherits = site.database.is_of_one_process
         #: Until when nothing is begun, in monotonic seconds: the database cannot be written.
         self._resting_until = 0.0
         self._lock = threading.Lock()
@@ -186,6 +189,8 @@ class Deliverer:
             raise
         except TryLater as error:
             self._postpone(delivery, error)
+        except Lost:
+            log.warning("outbox %s to %s: another process has it", delivery.ids, delivery.recipient)
         except Refused as error:
             recipient = delivery.recipient
             log.error("outbox %s to %s: Slack refused: %s", delivery.ids, recipient, error)
@@ -203,12 +208,10 @@ class Deliverer:
 
     def _settle(self, delivery: Delivery, outcome: Outcome, place: Place | None = None) -> None:
         """Note what became of a delivery; what Slack has taken must not be sent once more."""
-        now = self._clock.now()
-        # Nobody need know where nobody has to wait for it.
-        called_at = self._called_at.get(delivery.recipient) if self.pace else None
         write = partial(
-            box.settle, self._site, delivery, outcome, now=now, place=place, called_at=called_at
-        )
+            box.settle, self._site, delivery, outcome, now=self._clock.now(), place=place,
+            called_at=self._last_call(delivery),
+        )  # fmt: skip
         for left in reversed(range(SETTLE_TRIES)):
             try:
                 self._note(delivery, write)
@@ -221,8 +224,10 @@ class Deliverer:
                 return
 
     def _fail(self, delivery: Delivery, error: str) -> None:
-        now, failed = self._clock.now(), Outcome.FAILED
-        write = partial(box.settle, self._site, delivery, failed, now=now, error=error)
+        write = partial(
+            box.settle, self._site, delivery, Outcome.FAILED, now=self._clock.now(), error=error,
+            called_at=self._last_call(delivery),
+        )  # fmt: skip
         self._note(delivery, write)
 
     def _note(self, delivery: Delivery, write: Callable[[], None]) -> None:
@@ -239,19 +244,23 @@ class Deliverer:
 
     def _released(self, delivery: Delivery) -> Callable[[], None]:
         """Gives a claim back, as long as it is ours."""
-        ours_until = self._wall() + LEASE
 
         def release() -> None:
-            now = self._wall()
-            if now < ours_until:
-                box.postpone(self._site, delivery, until=now, error="Busy")
+            box.postpone(self._site, delivery, until=self._wall(), error="Busy")
 
         return release
 
-    def _note_call(self, recipient: str) -> None:
-        """Slack is called about that recipient now."""
+    def _before_call(self, delivery: Delivery) -> None:
+        """Slack is called about that delivery now. Raises Lost when it is no longer ours."""
+        wall = self._wall()
+        if delivery.until - wall < LEFT_FOR_A_CALL:
+            box.prolong(self._site, delivery, until=wall + LEASE)
         with self._lock:
-            self._called_at[recipient] = self._wall()
+            self._called_at[delivery.recipient] = wall
+
+    def _last_call(self, delivery: Delivery) -> datetime | None:
+        """When Slack was called about the recipient, if any process has to wait for it."""
+        return self._called_at.get(delivery.recipient) if self.pace else None
 
     def _postpone(self, delivery: Delivery, error: TryLater) -> None:
         pause = error.pause or self._pause_after(delivery.attempts)
@@ -263,7 +272,10 @@ class Deliverer:
             delivery.ids, delivery.recipient, pause.total_seconds(), delivery.attempts, error,
         )  # fmt: skip
         until = self._wall() + pause
-        write = partial(box.postpone, self._site, delivery, until=until, error=str(error))
+        write = partial(
+            box.postpone, self._site, delivery, until=until, error=str(error),
+            called_at=self._last_call(delivery),
+        )  # fmt: skip
         self._note(delivery, write)
 
     def _pause_after(self, attempts: int) -> timedelta:
@@ -296,6 +308,7 @@ class Deliverer:
             self._awake.clear()
             pause = IDLE
             try:
+                self._inherit()
                 due, look_again = self._due()
                 pause = look_again - self._wall()
                 for recipient in due:
@@ -308,6 +321,12 @@ class Deliverer:
             self._stopping.wait(self.pace.total_seconds() / LOOKS_A_PACE)
             # Commits and ends of other work wake it in vain as long as nothing can be noted.
             self._stopping.wait(self._resting_until - time.monotonic())
+
+    def _inherit(self) -> None:
+        """Take over what a process was sending that died; others than this one there are none."""
+        if self._inherits and (released := box.release_claims(self._site)):
+            log.info("%d messages were being sent when gpubot ended: they are sent again", released)
+        self._inherits = False
 
     def _hand_out(self, recipient: str) -> None:
         with self._lock:

@@ -28,7 +28,7 @@ GONE = frozenset({"message_not_found", "cant_update_message", "edit_window_close
 
 
 class Sender:
-    """Sends messages. `calling(recipient)` is told before each call of Slack.
+    """Sends messages. `calling(delivery)` is told before each call of Slack, and may forbid it.
 
     `client` has a timeout and no retry handlers. Without `pictures` messages have none.
     """
@@ -38,7 +38,7 @@ class Sender:
         site: Site,
         client: WebClient,
         pictures: Pictures | None,
-        calling: Callable[[str], None],
+        calling: Callable[[Delivery], None],
     ) -> None:
         self._site = site
         self._client = client
@@ -94,7 +94,7 @@ class Sender:
         """Edit a message; False when it is gone."""
         try:
             self._call(
-                delivery.recipient,
+                delivery,
                 self._client.chat_update,
                 channel=place.channel,
                 ts=place.ts,
@@ -109,7 +109,7 @@ class Sender:
     def _post(self, delivery: Delivery, message: Message, thread: str | None) -> tuple[str, str]:
         """Post a message; return its channel (for a user: the direct message's) and ts."""
         answer = self._call(
-            delivery.recipient,
+            delivery,
             self._client.chat_postMessage,
             channel=delivery.recipient,
             thread_ts=thread,
@@ -122,9 +122,9 @@ class Sender:
             raise TryLater("ok without a place")
         return channel, ts
 
-    def _call(self, recipient: str, method: Callable[..., Any], **arguments: Any) -> Any:
+    def _call(self, delivery: Delivery, method: Callable[..., Any], **arguments: Any) -> Any:
         """Call Slack; raise TryLater or Refused for everything that can go wrong."""
-        self._calling(recipient)
+        self._calling(delivery)
         try:
             return method(**arguments)
         except SlackApiError as error:
