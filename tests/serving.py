@@ -1,4 +1,4 @@
-"""Routes that listen on this machine, over a site in a temporary folder."""
+"""Routes that listen on this machine, over a site of the test's own."""
 
 from __future__ import annotations
 
@@ -6,12 +6,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 
 import httpx
 from builders import NOW, cluster
 from clients import client
-from databases import new_database
 from fastapi import APIRouter, FastAPI
 
 from bot.domain.cluster import Cluster
@@ -33,14 +31,12 @@ class Served:
 
 @contextmanager
 def served(
-    folder: Path,
+    url: str,
     routes: Callable[[Site, Callable[[], datetime]], APIRouter],
     of: Cluster | None = None,
 ) -> Iterator[Served]:
-    """Have `routes` answer for as long as the block runs."""
-    site = Site.open(
-        Database(new_database(folder)), of or cluster(), lambda: "http://gpubot.example.com"
-    )
+    """Have `routes` answer over the database at `url` for as long as the block runs."""
+    site = Site.open(Database(url), of or cluster(), lambda: "http://gpubot.example.com")
     sync_nodes(site, now=NOW)
     lab = Served(site, client())
     web = FastAPI(openapi_url=None)

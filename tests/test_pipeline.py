@@ -13,6 +13,7 @@ from typing import Any
 import httpx
 import pytest
 from builders import ALICE, BOB, CHEN, DANA, NOW, actor, request
+from databases import new_database
 from fastapi import APIRouter
 from serving import Served, served
 
@@ -87,7 +88,7 @@ class Ci:
 
 @pytest.fixture
 def lab(tmp_path: Path) -> Iterator[Served]:
-    with served(tmp_path, routes) as lab:
+    with served(new_database(tmp_path), routes) as lab:
         yield lab
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import yaml
 from builders import cluster
+from databases import new_database
 from servers import ROOT, ROUTES, RULES, needed
 from serving import served
 
@@ -48,7 +49,7 @@ def ours(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
         metrics.decided("command", 0.1)
         return metric_routes(metrics)
 
-    with served(tmp_path_factory.mktemp("metrics"), routes) as made:
+    with served(new_database(tmp_path_factory.mktemp("metrics")), routes) as made:
         text = made.web.get("/metrics").text
     return {re.split(r"[{ ]", line)[0] for line in text.splitlines() if not line.startswith("#")}
 

@@ -6,13 +6,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import httpx
 from builders import NOW, actor, cluster
 from clients import client
-from databases import new_database
 
 from bot.domain.access import Scope, TokenKind
 from bot.domain.cluster import Cluster
@@ -82,9 +80,9 @@ class ApiLab:
 
 
 @contextmanager
-def api_lab(folder: Path, of: Cluster | None = None) -> Iterator[ApiLab]:
-    """A lab that answers for as long as the block runs."""
-    site = Site.open(Database(new_database(folder)), of or cluster(), lambda: ADDRESS)
+def api_lab(url: str, of: Cluster | None = None) -> Iterator[ApiLab]:
+    """A lab over the database at `url` that answers for as long as the block runs."""
+    site = Site.open(Database(url), of or cluster(), lambda: ADDRESS)
     sync_nodes(site, now=NOW)
     lab = ApiLab(site)
     server = WebServer(build_web(None, list, site, lambda: lab.now), "127.0.0.1", 0)

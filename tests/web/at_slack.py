@@ -14,7 +14,6 @@ from urllib.parse import parse_qsl, urlsplit
 import builders
 import httpx
 from clients import client
-from databases import new_database
 
 from bot.domain.cluster import Cluster
 from bot.sandbox import Sandbox, SandboxChannel, SandboxClock, SandboxUser
@@ -67,9 +66,9 @@ class Lab:
 
 
 @contextmanager
-def lab(folder: Path, cluster: Cluster | None = None, *, open_id: bool = True) -> Iterator[Lab]:
-    """A lab over a database in `folder`; with `open_id` people sign in with Slack."""
-    database = Database(new_database(folder))
+def lab(url: str, cluster: Cluster | None = None, *, open_id: bool = True) -> Iterator[Lab]:
+    """A lab over the database at `url`; with `open_id` people sign in with Slack."""
+    database = Database(url)
     slack = Sandbox(
         manifest=MANIFEST,
         users=PEOPLE,

@@ -12,6 +12,7 @@ import httpx
 import pytest
 from api_lab import ApiLab, api_lab, refused
 from builders import ADMIN, ALICE, BOB, DANA, NOW, TONIGHT, actor, cluster, request
+from databases import new_database
 
 from bot.domain.access import Scope
 from bot.domain.actor import Actor
@@ -60,7 +61,7 @@ ALL = (Scope.READ, Scope.BOOK, Scope.AUDIT, Scope.REPORT)
 
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiLab]:
-    with api_lab(tmp_path_factory.mktemp("api")) as lab:
+    with api_lab(new_database(tmp_path_factory.mktemp("api"))) as lab:
         reserve(lab.site, actor(BOB), request(4, node="gpu-01"), now=NOW)
         yield lab
 
@@ -128,7 +129,7 @@ def test_a_page_of_another_site_changes_nothing(
 
 
 def test_who_signed_in_may_do_on_the_page_what_they_may_in_slack(tmp_path: Path) -> None:
-    with api_lab(tmp_path) as lab:
+    with api_lab(new_database(tmp_path)) as lab:
         page = lab.signed_in(BOB)
         made = page.post("/bookings", json={"gpus": 1, "length": "4h"})
         assert made.status_code == 201
@@ -137,7 +138,7 @@ def test_who_signed_in_may_do_on_the_page_what_they_may_in_slack(tmp_path: Path)
 
 
 def test_the_record_says_by_which_token_it_was_done(tmp_path: Path) -> None:
-    with api_lab(tmp_path) as lab:
+    with api_lab(new_database(tmp_path)) as lab:
         lab.by(BOB).post("/bookings", json={"gpus": 1, "length": "4h"})
         (last,) = history(lab.site, limit=1)
         assert (last.actor, last.action) == (BOB, "reserved")
@@ -145,7 +146,7 @@ def test_the_record_says_by_which_token_it_was_done(tmp_path: Path) -> None:
 
 
 def test_a_token_may_no_more_than_the_one_who_made_it(tmp_path: Path) -> None:
-    with api_lab(tmp_path) as lab:
+    with api_lab(new_database(tmp_path)) as lab:
         reserve(lab.site, actor(DANA), request(4, node="gpu-02"), now=NOW)
         found = refused(lab.by(BOB).post("/bookings/B1/cancel"), 403, "not_allowed")
         assert "@U0CHEN" in found["detail"]
@@ -155,7 +156,7 @@ def test_a_token_may_no_more_than_the_one_who_made_it(tmp_path: Path) -> None:
 
 
 def test_somebody_elses_booking_wants_a_reason(tmp_path: Path) -> None:
-    with api_lab(tmp_path) as lab:
+    with api_lab(new_database(tmp_path)) as lab:
         reserve(lab.site, actor(BOB), request(4, node="gpu-02"), now=NOW)
         lead = lab.by(ALICE)
         refused(lead.post("/bookings/B1/cancel"), 422, "reason_needed")
@@ -164,7 +165,7 @@ def test_somebody_elses_booking_wants_a_reason(tmp_path: Path) -> None:
 
 
 def test_a_pipelines_token_works_for_its_team_only(tmp_path: Path) -> None:
-    with api_lab(tmp_path) as lab:
+    with api_lab(new_database(tmp_path)) as lab:
         pipeline = lab.by(ADMIN, team="nlp")
         assert pipeline.get("/me").json()["team"] == "nlp"
         order = {"gpus": 1, "length": "2h"}
@@ -176,7 +177,7 @@ def test_a_pipelines_token_works_for_its_team_only(tmp_path: Path) -> None:
 
 
 def test_a_pipelines_token_leaves_other_teams_bookings_alone(tmp_path: Path) -> None:
-    with api_lab(tmp_path) as lab:
+    with api_lab(new_database(tmp_path)) as lab:
         reserve(lab.site, actor(BOB), request(4, node="gpu-02"), now=NOW)
         pipeline = lab.by(ADMIN, team="nlp")
         shown = pipeline.get("/bookings/B1").json()
@@ -192,7 +193,7 @@ def test_a_pipelines_token_leaves_other_teams_bookings_alone(tmp_path: Path) -> 
 
 
 def test_a_pipelines_token_leaves_other_teams_wishes_and_offers_alone(tmp_path: Path) -> None:
-    with api_lab(tmp_path) as lab:
+    with api_lab(new_database(tmp_path)) as lab:
         reserve(lab.site, actor(DANA), request(4, node="gpu-02"), now=NOW)
         by = (TONIGHT + timedelta(hours=8)).isoformat()
         wish = {"gpus": 4, "length": "2h", "node": "gpu-02", "from": TONIGHT.isoformat(), "by": by}
@@ -211,7 +212,7 @@ def test_a_pipelines_token_leaves_other_teams_wishes_and_offers_alone(tmp_path: 
 
 
 def test_a_token_ends_when_its_maker_has_left(tmp_path: Path) -> None:
-    with api_lab(tmp_path) as lab:
+    with api_lab(new_database(tmp_path)) as lab:
         secret = lab.token(BOB)
         left = replace(cluster(), teams=cluster().teams[1:])
         lab.site.adopt(left)
@@ -220,7 +221,7 @@ def test_a_token_ends_when_its_maker_has_left(tmp_path: Path) -> None:
 
 
 def test_a_notice_is_for_those_who_may_change_the_booking(tmp_path: Path) -> None:
-    with api_lab(tmp_path) as lab:
+    with api_lab(new_database(tmp_path)) as lab:
         reserve(lab.site, actor(BOB), request(4, node="gpu-02"), now=NOW)
         for good in (lab.by(BOB, Scope.READ), lab.by(ALICE), lab.signed_in(BOB)):
             assert good.get("/bookings/B1/notice").json()["action"] == "none"
@@ -230,7 +231,7 @@ def test_a_notice_is_for_those_who_may_change_the_booking(tmp_path: Path) -> Non
 
 
 def test_only_a_script_that_asks_is_a_sign_of_use(tmp_path: Path) -> None:
-    with api_lab(tmp_path) as lab:
+    with api_lab(new_database(tmp_path)) as lab:
         reserve(lab.site, Actor(BOB), request(4, node="gpu-02"), now=NOW)
         lab.now = TONIGHT
         turn_over(lab.site, now=TONIGHT)

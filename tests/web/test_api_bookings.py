@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 from api_lab import ADDRESS, ApiLab, api_lab, refused
 from builders import ADMIN, ALICE, BOB, CHEN, NOW, TONIGHT, actor, cluster, request
+from databases import new_database
 
 from bot.domain.actor import Person
 from bot.domain.booking import BookingState
@@ -25,15 +25,15 @@ MINUTE = timedelta(minutes=1)
 
 
 @pytest.fixture
-def lab(tmp_path: Path) -> Iterator[ApiLab]:
-    with api_lab(tmp_path) as lab:
+def lab(database_url: str) -> Iterator[ApiLab]:
+    with api_lab(database_url) as lab:
         yield lab
 
 
 @pytest.fixture(scope="module")
 def unchanged(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiLab]:
     """A lab for requests that are all refused."""
-    with api_lab(tmp_path_factory.mktemp("api")) as lab:
+    with api_lab(new_database(tmp_path_factory.mktemp("api"))) as lab:
         yield lab
 
 
@@ -358,8 +358,8 @@ def test_the_first_use_of_a_token_does_not_wait_for_a_busy_database(
         assert program.get("/me").status_code == 200
 
 
-def test_a_quota_counts_here_too(tmp_path: Path) -> None:
+def test_a_quota_counts_here_too(database_url: str) -> None:
     of = cluster(user_quota=Quota(concurrent_gpus=4))
-    with api_lab(tmp_path, of) as lab:
+    with api_lab(database_url, of) as lab:
         order = {"gpus": 8, "length": "4h", "model": "V100"}
         refused(lab.by(BOB).post("/bookings", json=order), 403, "quota_exceeded")

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from api_lab import ApiLab, api_lab, refused
 from builders import ALICE, BOB, CHEN, cluster
+from databases import new_database
 
 from bot.domain.job import Job, JobOrder, Volume, VolumeKind
 from bot.domain.run_rules import RunRules
@@ -39,7 +40,7 @@ OWN = {
 @pytest.fixture
 def lab(tmp_path: Path) -> Iterator[ApiLab]:
     runs = RunRules(own_commands=True)
-    with api_lab(tmp_path, replace(cluster(), jobs=SHIPPED, runs=runs)) as lab:
+    with api_lab(new_database(tmp_path), replace(cluster(), jobs=SHIPPED, runs=runs)) as lab:
         yield lab
 
 
@@ -177,7 +178,7 @@ def test_the_same_key_gives_a_job_once(lab: ApiLab) -> None:
 
 
 def test_own_jobs_are_refused_where_only_templates_run(tmp_path: Path) -> None:
-    with api_lab(tmp_path, replace(cluster(), jobs=SHIPPED)) as lab:
+    with api_lab(new_database(tmp_path), replace(cluster(), jobs=SHIPPED)) as lab:
         answer = lab.by(BOB).post("/bookings", json={**ORDER, "job": OWN})
         refused(answer, 403, "not_allowed")
         assert "hidden" not in answer.text

@@ -11,6 +11,7 @@ import httpx
 import pytest
 from api_lab import ApiLab, api_lab, refused
 from builders import ALICE, BOB, CHEN, DANA, TONIGHT, actor, cluster, request
+from databases import new_database
 from sqlalchemy import event
 
 from bot.domain.access import Scope
@@ -29,8 +30,8 @@ HOUR = timedelta(hours=1)
 
 
 @pytest.fixture
-def lab(tmp_path: Path) -> Iterator[ApiLab]:
-    with api_lab(tmp_path) as lab:
+def lab(database_url: str) -> Iterator[ApiLab]:
+    with api_lab(database_url) as lab:
         yield lab
 
 
@@ -55,9 +56,11 @@ def ids(found: list[dict[str, Any]]) -> list[str]:
 
 
 @pytest.mark.parametrize("name", ["gpu_1", "节点1", "gpu+1", "g%1"])
-def test_bookings_of_a_node_are_of_no_node_that_is_called_alike(tmp_path: Path, name: str) -> None:
+def test_bookings_of_a_node_are_of_no_node_that_is_called_alike(
+    database_url: str, name: str
+) -> None:
     nodes = tuple(Node(one, 4, "V100") for one in (name, "gpuA1", "gpu-1"))
-    with api_lab(tmp_path, cluster(nodes=nodes)) as lab:
+    with api_lab(database_url, cluster(nodes=nodes)) as lab:
         for node in nodes:
             book(lab, BOB, node=node.name)
         found = lab.by(BOB).get("/bookings", params={"node": name}).json()["items"]
@@ -143,13 +146,20 @@ def test_pages_are_bounded(seen: ApiLab, limit: str) -> None:
 
 
 @pytest.fixture(scope="module")
-def seen(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiLab]:
+def seen(module_database_url: str) -> Iterator[ApiLab]:
     """A lab in which nothing changes."""
-    with api_lab(tmp_path_factory.mktemp("api")) as lab:
+    with api_lab(module_database_url) as lab:
         yield lab
 
 
-def test_every_query_of_a_list_walks_an_index(lab: ApiLab) -> None:
+@pytest.fixture
+def on_sqlite(tmp_path: Path) -> Iterator[ApiLab]:
+    with api_lab(new_database(tmp_path)) as lab:
+        yield lab
+
+
+def test_every_query_of_a_list_walks_an_index(on_sqlite: ApiLab) -> None:
+    lab = on_sqlite
     program = lab.by(BOB, Scope.READ, Scope.AUDIT)
     plans: list[str] = []
 

@@ -13,7 +13,6 @@ import httpx
 import pytest
 from builders import ALICE, BOB, NOW, TONIGHT, actor, cluster, request
 from clients import client
-from databases import new_database
 
 from bot.services.look import get_booking
 from bot.services.nodes import sync_nodes
@@ -53,8 +52,8 @@ class Lab:
 
 
 @pytest.fixture
-def lab(tmp_path: Path) -> Iterator[Lab]:
-    site = Site.open(Database(new_database(tmp_path)), cluster())
+def lab(database_url: str) -> Iterator[Lab]:
+    site = Site.open(Database(database_url), cluster())
     sync_nodes(site, now=NOW)
     reserve(site, actor(BOB), request(4, node="gpu-01"), now=NOW)
     turn_over(site, now=TONIGHT)

@@ -10,6 +10,7 @@ from typing import Any
 import builders
 import pytest
 from builders import ADMIN, ALICE, BOB, CHEN, NODES, NOW, TONIGHT, actor, request
+from databases import new_database
 from serving import Served, served
 
 from bot.domain.access import Scope, TokenKind
@@ -35,17 +36,17 @@ DAY = {"from": "2026-11-25", "to": "2026-11-26T12:00+08:00"}
 
 
 @pytest.fixture
-def lab(tmp_path: Path) -> Iterator[Served]:
+def lab(database_url: str) -> Iterator[Served]:
     """A calendar that everybody may look at."""
     cluster = builders.cluster(public_calendar=True)
-    with served(tmp_path, lambda s, n: calendar_routes(s, Access(s, n), n), cluster) as lab:
+    with served(database_url, lambda s, n: calendar_routes(s, Access(s, n), n), cluster) as lab:
         yield lab
 
 
 @pytest.fixture
-def closed(tmp_path: Path) -> Iterator[Served]:
+def closed(database_url: str) -> Iterator[Served]:
     """A calendar for those who signed in."""
-    with served(tmp_path, lambda s, n: calendar_routes(s, Access(s, n), n)) as lab:
+    with served(database_url, lambda s, n: calendar_routes(s, Access(s, n), n)) as lab:
         yield lab
 
 
@@ -241,10 +242,9 @@ def test_nothing_is_sent_again_until_something_changed(lab: Served) -> None:
 def test_another_configuration_makes_another_document(tmp_path: Path) -> None:
     tags = []
     for name, of in (("one", NODES), ("same", NODES), ("other", NODES[:2])):
-        (tmp_path / name).mkdir()
         cluster = builders.cluster(nodes=of, public_calendar=True)
         routes = lambda s, n: calendar_routes(s, Access(s, n), n)  # noqa: E731
-        with served(tmp_path / name, routes, cluster) as lab:
+        with served(new_database(tmp_path, name), routes, cluster) as lab:
             tags.append(lab.web.get("/api/v1/calendar", params=DAY).headers["etag"])
     assert tags[0] == tags[1] != tags[2]
 

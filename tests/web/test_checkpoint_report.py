@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
-from pathlib import Path
 
 import httpx
 import pytest
@@ -25,10 +24,10 @@ PATH = "/bookings/B1/checkpoint"
 
 
 @pytest.fixture
-def lab(tmp_path: Path) -> Iterator[ApiLab]:
+def lab(database_url: str) -> Iterator[ApiLab]:
     """Bob's B1 runs its job, and was warned a minute ago."""
     jobs = (JobTemplate("train", Job(command=("train",))),)
-    with api_lab(tmp_path, replace(cluster(), jobs=jobs)) as lab:
+    with api_lab(database_url, replace(cluster(), jobs=jobs)) as lab:
         reserve(lab.site, actor(BOB), replace(request(2), job=JobOrder("train")), now=NOW)
         turn_over(lab.site, now=TONIGHT)
         run = latest_run(lab.site, 1)

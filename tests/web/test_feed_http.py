@@ -12,6 +12,7 @@ import icalendar
 import pytest
 import vobject
 from builders import ADMIN, ALICE, BOB, CHEN, NOW, TONIGHT, actor, cluster, request
+from databases import new_database
 from serving import Served, served
 
 from bot.domain.access import Scope, TokenKind
@@ -42,8 +43,8 @@ HARD = 'a, b; "c" \\ d: 明天训练🚀 ' + "ü" * 120
 
 
 @pytest.fixture
-def lab(tmp_path: Path) -> Iterator[Served]:
-    with served(tmp_path, feed_routes) as lab:
+def lab(database_url: str) -> Iterator[Served]:
+    with served(database_url, feed_routes) as lab:
         remember_person(lab.site, person(BOB, "bob"))
         yield lab
 
@@ -135,9 +136,9 @@ def test_each_feed_shows_its_own(lab: Served) -> None:
     assert shown[NODE] == {"booking-1", "booking-3"}
 
 
-def test_a_node_is_not_mistaken_for_one_that_is_called_alike(tmp_path: Path) -> None:
+def test_a_node_is_not_mistaken_for_one_that_is_called_alike(database_url: str) -> None:
     nodes = tuple(Node(name, 4, "V100") for name in ("gpu_1", "gpuA1", "节点1"))
-    with served(tmp_path, feed_routes, cluster(nodes=nodes)) as lab:
+    with served(database_url, feed_routes, cluster(nodes=nodes)) as lab:
         for node in nodes:
             reserve(lab.site, actor(BOB), request(4, node=node.name), now=NOW)
         for number, node in enumerate(nodes, start=1):
@@ -301,9 +302,8 @@ def test_a_calendar_program_may_ask_for_the_headers_alone(lab: Served) -> None:
 
 
 def test_installations_do_not_share_ids(lab: Served, tmp_path: Path) -> None:
-    (tmp_path / "other").mkdir()
     ids = set()
-    with served(tmp_path / "other", feed_routes, cluster()) as other:
+    with served(new_database(tmp_path, "other.db"), feed_routes, cluster()) as other:
         for one in (lab, other):
             reserve(one.site, actor(BOB), request(4), now=NOW)
             ids |= {str(event["UID"]) for event in events(fetch(one, address(one, MINE))).values()}

@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -57,13 +56,13 @@ def lab_of(*triggers: Trigger) -> Cluster:
 
 
 @pytest.fixture
-def serve(tmp_path: Path) -> Iterator[Callable[..., Served]]:
+def serve(database_url: str) -> Iterator[Callable[..., Served]]:
     """A function that serves the hook with those triggers."""
     opened = []
 
     def start(*triggers: Trigger, secret: str = SECRET) -> Served:
         routes = partial(hook_routes, secret=secret)
-        context = served(tmp_path, routes, lab_of(*(triggers or (YOLO,))))
+        context = served(database_url, routes, lab_of(*(triggers or (YOLO,))))
         opened.append(context)
         return context.__enter__()
 

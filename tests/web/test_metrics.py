@@ -10,6 +10,7 @@ import pytest
 from api_lab import ApiLab, api_lab
 from builders import BOB, CHEN, NOW, TONIGHT, actor, request
 from clients import client
+from databases import new_database
 from prometheus_client.parser import text_string_to_metric_families
 from serving import served
 
@@ -40,8 +41,8 @@ def numbers(text: str) -> Numbers:
 
 
 @pytest.fixture
-def lab(tmp_path: Path) -> Iterator[ApiLab]:
-    with api_lab(tmp_path) as made:
+def lab(database_url: str) -> Iterator[ApiLab]:
+    with api_lab(database_url) as made:
         yield made
 
 
@@ -104,10 +105,8 @@ def test_nobody_is_named(lab: ApiLab) -> None:
 
 
 def test_two_bots_in_one_process_have_metrics_of_their_own(tmp_path: Path) -> None:
-    folders = [tmp_path / name for name in ("a", "b")]
-    for folder in folders:
-        folder.mkdir()
-    with api_lab(folders[0]) as one, api_lab(folders[1]) as other:
+    urls = [new_database(tmp_path, name) for name in ("a.db", "b.db")]
+    with api_lab(urls[0]) as one, api_lab(urls[1]) as other:
         one.by(BOB).post("/bookings", json={"gpus": 1, "start": "now", "length": "2h"})
         assert ("gpubot_decision_seconds_count", "api") in scrape(one)
         assert ("gpubot_decision_seconds_count", "api") not in scrape(other)
@@ -124,7 +123,7 @@ def test_what_the_process_knows_is_told(tmp_path: Path) -> None:
     def routes(site: Site, now):
         return metric_routes(Metrics(site, now, sources))
 
-    with served(tmp_path, routes) as made:
+    with served(new_database(tmp_path), routes) as made:
         found = numbers(made.web.get("/metrics").text)
     assert found["gpubot_tick_lag_seconds", "due"] == 7.5
     assert found["gpubot_tick_failures_total", "due"] == 2
@@ -152,7 +151,9 @@ def test_a_tick_that_fails_is_late_and_counted() -> None:
 
 
 def test_the_web_side_alone_tells_of_its_tables(tmp_path: Path) -> None:
-    with served(tmp_path, lambda site, now: metric_routes(Metrics(site, now, Sources()))) as made:
+    with served(
+        new_database(tmp_path), lambda site, now: metric_routes(Metrics(site, now, Sources()))
+    ) as made:
         found = numbers(made.web.get("/metrics").text)
     assert ("gpubot_slack_connected",) not in found
     assert found["gpubot_database_up",] == 1
@@ -169,7 +170,7 @@ def test_without_its_database_it_tells_what_it_can(tmp_path: Path) -> None:
             connection.exec_driver_sql("DROP TABLE outbox")
         return metric_routes(Metrics(site, now, sources))
 
-    with served(tmp_path, routes) as made:
+    with served(new_database(tmp_path), routes) as made:
         answer = made.web.get("/metrics")
     assert answer.status_code == 200
     found = numbers(answer.text)

@@ -10,6 +10,7 @@ import pytest
 import schemathesis
 from api_lab import ApiLab, api_lab
 from builders import ADMIN, BOB, CHEN, DANA, NOW, actor, cluster, request
+from databases import new_database
 from hypothesis import HealthCheck, Phase, given, settings
 from schemathesis import GenerationMode
 from schemathesis.checks import (
@@ -51,7 +52,7 @@ ENDLESS = "/api/v1/events"
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiLab]:
     """A lab with bookings, wishes and an offer in it."""
-    with api_lab(tmp_path_factory.mktemp("api"), cluster()) as lab:
+    with api_lab(new_database(tmp_path_factory.mktemp("api")), cluster()) as lab:
         for node, gpus in (("gpu-01", 4), ("gpu-02", 4), ("gpu-03", 8)):
             reserve(lab.site, actor(BOB), request(gpus, node=node), now=NOW)
         for user in (CHEN, DANA):

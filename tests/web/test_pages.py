@@ -14,6 +14,7 @@ import pytest
 from at_slack import Lab
 from at_slack import lab as a_lab
 from builders import ALICE, BOB, CHEN, NOW
+from databases import new_database
 
 from bot.domain.actor import Person
 from bot.services.people import remember_person
@@ -24,7 +25,7 @@ from bot.web.sessions import COOKIE, new_session, seal_session
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     """A calendar for those who sign in, by links."""
-    with a_lab(tmp_path_factory.mktemp("pages"), open_id=False) as made:
+    with a_lab(new_database(tmp_path_factory.mktemp("pages")), open_id=False) as made:
         yield made
 
 
@@ -55,14 +56,14 @@ def test_whoever_may_not_look_is_told_how_to_get_in(lab: Lab) -> None:
 
 
 def test_with_slack_configured_the_way_in_is_to_sign_in_there(tmp_path: Path) -> None:
-    with a_lab(tmp_path) as lab:
+    with a_lab(new_database(tmp_path)) as lab:
         answer = get(lab, "/?booking=B7", user=None)
         assert "Sign in with Slack" in answer.text
         assert 'href="/sign-in?next=%2F%3Fbooking%3DB7"' in answer.text
 
 
 def test_the_public_sees_the_page_where_policy_says_so_and_may_not_book(tmp_path: Path) -> None:
-    with a_lab(tmp_path, builders.cluster(public_calendar=True)) as lab:
+    with a_lab(new_database(tmp_path), builders.cluster(public_calendar=True)) as lab:
         answer = get(lab, user=None)
         assert "calendar.js" in answer.text
         assert "booking.js" not in answer.text

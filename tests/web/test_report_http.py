@@ -13,6 +13,7 @@ import httpx
 import pytest
 from api_lab import ApiLab, api_lab, refused
 from builders import ADMIN, BOB, NODES, NOW, actor, cluster, request
+from databases import new_database
 
 from bot.domain.access import Scope
 from bot.domain.cluster import Node, Team
@@ -27,9 +28,9 @@ THEN = NOW.replace(minute=0) - 24 * HOUR
 
 
 @pytest.fixture(scope="module")
-def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiLab]:
+def lab(module_database_url: str) -> Iterator[ApiLab]:
     """Bob held all of gpu-01 yesterday from 10:00 to 18:00; nothing changes any more."""
-    with api_lab(tmp_path_factory.mktemp("report")) as lab:
+    with api_lab(module_database_url) as lab:
         reserve(lab.site, actor(BOB), request(4, THEN, 8, node="gpu-01"), now=THEN)
         for hours in (0, 8):
             turn_over(lab.site, now=THEN + hours * HOUR)
@@ -112,7 +113,7 @@ def test_the_table_is_a_file_that_spreadsheets_read_as_utf_8(lab: ApiLab) -> Non
 def test_no_cell_is_read_as_a_formula(tmp_path: Path) -> None:
     nasty = "=HYPERLINK(1)"
     nodes = (*NODES, Node(nasty, 4, "@model"))
-    with api_lab(tmp_path, cluster(nodes=nodes)) as lab:
+    with api_lab(new_database(tmp_path), cluster(nodes=nodes)) as lab:
         found = rows(lab.by(BOB, Scope.REPORT).get("/reports.csv"))
     names = {row["name"] for row in found}
     assert {f"'{nasty}", "'@model"} <= names
@@ -166,5 +167,5 @@ def test_the_page_is_in_the_languages_of_its_readers(lab: ApiLab) -> None:
 def test_names_of_teams_are_escaped(tmp_path: Path) -> None:
     of = cluster()
     of = replace(of, teams=(*of.teams, Team("<script>x", "C0X")))
-    with api_lab(tmp_path, of) as lab:
+    with api_lab(new_database(tmp_path), of) as lab:
         assert "<script>x" not in page(lab).text

@@ -8,6 +8,7 @@ from pathlib import Path
 import httpx
 import pytest
 from builders import ADMIN, ALICE, BOB, CHEN, NOW, STRANGER, actor, request
+from databases import new_database
 from serving import Served, served
 
 from bot.domain.access import Scope, TokenKind
@@ -33,7 +34,9 @@ def lab(tmp_path: Path) -> Iterator[Served]:
     shown = ShownLogs(
         RunLogs(None, archive), booking_of={KEY: 1}.get, latest_of={1: KEY, 3: "gpubot-b3-1"}.get
     )
-    with served(tmp_path, lambda site, now: run_log_routes(site, Access(site, now), shown)) as lab:
+    with served(
+        new_database(tmp_path), lambda site, now: run_log_routes(site, Access(site, now), shown)
+    ) as lab:
         for _ in range(3):
             reserve(lab.site, actor(BOB), request(1), now=NOW)
         yield lab

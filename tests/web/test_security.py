@@ -11,6 +11,7 @@ import httpx
 import pytest
 from at_slack import Lab
 from builders import ALICE, BOB, NOW, TONIGHT, actor, cluster, request
+from databases import new_database
 from fastapi import FastAPI
 from fastapi.routing import iter_route_contexts
 
@@ -31,15 +32,15 @@ SAFE = {"GET", "HEAD", "OPTIONS"}
 
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    with at_slack.lab(tmp_path_factory.mktemp("lab"), open_id=False) as made:
+    with at_slack.lab(new_database(tmp_path_factory.mktemp("lab")), open_id=False) as made:
         yield made
 
 
 @pytest.fixture(scope="module")
 def public(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     """A lab whose calendar everybody may look at."""
-    folder = tmp_path_factory.mktemp("public")
-    with at_slack.lab(folder, cluster(public_calendar=True), open_id=False) as made:
+    url = new_database(tmp_path_factory.mktemp("public"))
+    with at_slack.lab(url, cluster(public_calendar=True), open_id=False) as made:
         yield made
 
 

@@ -13,6 +13,7 @@ import httpx
 import pytest
 from at_slack import Lab, allow, answered, hidden, query, said
 from builders import ALICE, BOB, NOW
+from databases import new_database
 
 from bot.sandbox.openid import Grant
 from bot.services.links import calendar_link, calendar_path, open_link, seal_link
@@ -25,14 +26,14 @@ DAY = timedelta(days=1)
 
 
 @pytest.fixture(scope="module")
-def lab_with_slack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    with at_slack.lab(tmp_path_factory.mktemp("slack")) as made:
+def lab_with_slack(module_database_url: str) -> Iterator[Lab]:
+    with at_slack.lab(module_database_url) as made:
         yield made
 
 
 @pytest.fixture(scope="module")
-def lab_with_links(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    with at_slack.lab(tmp_path_factory.mktemp("links"), open_id=False) as made:
+def lab_with_links(module_database_url: str) -> Iterator[Lab]:
+    with at_slack.lab(module_database_url, open_id=False) as made:
         yield made
 
 
@@ -225,7 +226,7 @@ def unsigned(claims: dict) -> str:
 
 
 def test_slack_being_away_is_a_plain_page(tmp_path: Path) -> None:
-    with at_slack.lab(tmp_path) as lab, lab.browser() as browser:
+    with at_slack.lab(new_database(tmp_path)) as lab, lab.browser() as browser:
         back = allow(browser.get("/sign-in").headers["Location"], BOB)
         lab.slack.stop()
         answer = browser.get(back)

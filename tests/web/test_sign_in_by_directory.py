@@ -10,6 +10,7 @@ import at_slack
 import builders
 from at_slack import allow
 from builders import BOB, NOW
+from databases import new_database
 
 from bot.domain.membership import Configured, Grant, Group, Member, Role, Source
 from bot.services.directory import keep_reading, keep_users
@@ -24,7 +25,7 @@ def test_whoever_is_in_a_team_by_ldap_alone_signs_in_and_books_until_they_leave(
     cluster = builders.cluster()
     vision, nlp = cluster.teams
     cluster = replace(cluster, teams=(replace(vision, members=frozenset()), nlp))
-    with at_slack.lab(tmp_path, cluster) as lab, lab.browser() as browser:
+    with at_slack.lab(new_database(tmp_path), cluster) as lab, lab.browser() as browser:
         back = allow(browser.get("/sign-in").headers["Location"], BOB)
         assert browser.get(back).status_code == 303
         token = re.search(r'name="csrf" content="([^"]+)"', browser.get("/").text)
