@@ -46,7 +46,10 @@ class BookingState(StrEnum):
     @property
     def is_live(self) -> bool:
         """Whether the booking still holds capacity."""
-        return self in (BookingState.RESERVED, BookingState.ACTIVE)
+        return self in _LIVE
+
+
+_LIVE = (BookingState.RESERVED, BookingState.ACTIVE)
 
 
 @dataclass(frozen=True, slots=True)

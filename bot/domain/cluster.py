@@ -126,6 +126,11 @@ class Cluster:
     #: What people can have run on their bookings by a name.
     jobs: tuple[JobTemplate, ...] = ()
     runs: RunRules = field(default_factory=RunRules)
+    #: The nodes by name: most ask for one as it is spelt.
+    _named: Mapping[str, Node] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_named", {node.name: node for node in reversed(self.nodes)})
 
     @property
     def grid(self) -> Grid:
@@ -144,8 +149,7 @@ class Cluster:
 
     def node(self, name: str) -> Node | None:
         """The node called `name`, in any case; None when there is none."""
-        # Most know how it is spelt; asking for each of a hundred nodes in any case takes a while.
-        exact = next((n for n in self.nodes if n.name == name), None)
+        exact = self._named.get(name)
         return exact or next((n for n in self.nodes if n.name.casefold() == name.casefold()), None)
 
     def model(self, name: str) -> str | None:

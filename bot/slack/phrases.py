@@ -93,8 +93,8 @@ def ranges(ids: Sequence[int]) -> str:
 
 def promised(booking: Booking) -> Window:
     """Its window without the overrun, which is no promise."""
-    start, end = booking.window.start, booking.window.end
-    return Window(start, min(booking.overrun_from or end, end))
+    window, end = booking.window, booking.overrun_from
+    return window if end is None or end >= window.end else Window(window.start, end)
 
 
 def held(reader: Reader, cluster: Cluster, shares: Sequence[Share]) -> str:
@@ -116,9 +116,10 @@ def shape(reader: Reader, asked: Shape) -> str:
 
 def kind(reader: Reader, booking: Booking) -> Mrkdwn:
     """As in "P2 · preemptible"."""
+    priority = booking.priority.name
     if booking.preemptible:
-        return reader.text(N_("{priority} · preemptible"), priority=booking.priority)
-    return reader.text(N_("{priority} · firm"), priority=booking.priority)
+        return reader.text(N_("{priority} · preemptible"), priority=priority)
+    return reader.text(N_("{priority} · firm"), priority=priority)
 
 
 def purpose(reader: Reader, text: str, longest: int = SHOWN_PURPOSE) -> Mrkdwn:
@@ -186,7 +187,7 @@ def out_of_service(
     reader: Reader, booking: Booking, drains: Mapping[str, Drain], now: datetime
 ) -> Mrkdwn:
     """Which of the booking's nodes are drained in what is left of its window; empty for none."""
-    if booking.is_over(now):
+    if not drains or booking.is_over(now):
         return Mrkdwn("")
     start, end = max(booking.window.start, now), booking.window.end
     found = [drains[node] for node in booking.nodes if node in drains]
@@ -250,7 +251,7 @@ def book_caption(reader: Reader, what: str, start: datetime, now: datetime) -> s
 
 def joined(*parts: str) -> Mrkdwn:
     """Parts of a line that are already mrkdwn, with dots between; empty ones are left out."""
-    return Mrkdwn(" · ".join(part for part in parts if part))
+    return Mrkdwn(" · ".join(filter(None, parts)))
 
 
 def team(reader: Reader, name: str) -> Mrkdwn:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from functools import lru_cache
 from string import Formatter
+from typing import NamedTuple
 
 from bot.domain.actor import Person
 from bot.domain.booking import Priority
@@ -38,8 +39,14 @@ class Channel(str):
     __slots__ = ()
 
 
-#: A template taken apart: text, the place after it, and whether that is inside backticks.
-Pieces = tuple[tuple[str, str | None, bool], ...]
+class _Template(NamedTuple):
+    """A sentence ready to be filled: what is the same every time is worked out once."""
+
+    #: Where it has places, `%s` stands for each.
+    text: Mrkdwn
+    #: The places in their order, and whether they are inside backticks.
+    places: tuple[tuple[str, bool], ...]
+
 
 #: Slack's pattern for a day and a time of day, in words where the day is near.
 FULL = "{date_short_pretty} {time}"
@@ -106,24 +113,23 @@ class Reader:
 
     def text(self, template: str, **fields: object) -> Mrkdwn:
         """`template` in the reader's language as mrkdwn; fields are shown by their type."""
-        return Mrkdwn(_fill(self._pieces(template), fields, self._show, self._show_code))
+        return self._filled(_translated(template, self.locale), fields)
 
     def plain(self, template: str, **fields: object) -> str:
         """`template` in the reader's language for places without formatting, such as buttons."""
-        filled = _fill(self._pieces(template), fields, self._show_plain, self._show_plain)
-        return filled.replace("`", "")
+        return self._filled_plain(_translated(template, self.locale), fields).replace("`", "")
 
     def many(self, one: str, more: str, number: int, **fields: object) -> Mrkdwn:
         """Like `text`, with the form of the sentence that `number` needs; `{n}` is the number."""
         template = self._catalogue.ngettext(one, more, number)
         fields["n"] = number
-        return Mrkdwn(_fill(_read(template), fields, self._show, self._show_code))
+        return self._filled(_read(template), fields)
 
     def many_plain(self, one: str, more: str, number: int, **fields: object) -> str:
         """Like `plain`, with the form of the sentence that `number` needs."""
         template = self._catalogue.ngettext(one, more, number)
         fields["n"] = number
-        return _fill(_read(template), fields, self._show_plain, self._show_plain)
+        return self._filled_plain(_read(template), fields)
 
     def sentences(self, *said: Mrkdwn) -> Mrkdwn:
         """Sentences one after the other, with a space between them where the language has one."""
@@ -153,13 +159,28 @@ class Reader:
     def _catalogue(self) -> gettext.NullTranslations:
         return translator(self.locale)
 
-    def _pieces(self, template: str) -> Pieces:
-        return _translated(template, self.locale)
+    def _filled(self, template: _Template, fields: Mapping[str, object]) -> Mrkdwn:
+        """Its sentence as mrkdwn; inside backticks values are shown as code."""
+        text, places = template
+        if not places:
+            return text
+        show, code = self._show, self._show_code
+        shown = [(code if is_code else show)(fields[name]) for name, is_code in places]
+        return Mrkdwn(text % tuple(shown))
+
+    def _filled_plain(self, template: _Template, fields: Mapping[str, object]) -> str:
+        text, places = template
+        if not places:
+            return str(text)
+        return text % tuple([self._show_plain(fields[name]) for name, _ in places])
 
     def _show(self, value: object) -> str:
+        # Most values are text that somebody typed, and most others a sentence's parts.
+        if type(value) is str:
+            return wording.escape(wording.cleaned(value))
         match value:
             case Mrkdwn():
-                return str(value)
+                return value
             case UserId():
                 return f"<@{value}>"
             case Channel():
@@ -179,6 +200,8 @@ class Reader:
         return wording.escape_code(self._show_plain(value))
 
     def _show_plain(self, value: object) -> str:
+        if type(value) is str:
+            return wording.cleaned(value)
         match value:
             case UserId():
                 return f"@{self.name_of(value)}"
@@ -234,24 +257,9 @@ def _is_one_day(window: Window, zone: tzinfo) -> bool:
     return window.start.astimezone(zone).date() == window.end.astimezone(zone).date()
 
 
-def _fill(
-    pieces: Pieces,
-    fields: Mapping[str, object],
-    show: Callable[[object], str],
-    show_code: Callable[[object], str],
-) -> str:
-    """Fill the places of a template; inside backticks values are shown as code."""
-    parts: list[str] = []
-    for literal, name, is_code in pieces:
-        parts.append(literal)
-        if name is not None:
-            parts.append((show_code if is_code else show)(fields[name]))
-    return "".join(parts)
-
-
 # Taking a template apart takes longer than filling it.
 @lru_cache(maxsize=4096)
-def _translated(template: str, locale: str) -> Pieces:
+def _translated(template: str, locale: str) -> _Template:
     return _read(_words(template, locale))
 
 
@@ -261,9 +269,12 @@ def _words(template: str, locale: str) -> str:
 
 
 @lru_cache(maxsize=4096)
-def _read(template: str) -> Pieces:
-    read, ticks = [], 0
+def _read(template: str) -> _Template:
+    pattern, places, ticks = "", [], 0
     for literal, name, _, _ in Formatter().parse(template):
+        pattern += literal.replace("%", "%%")
         ticks += literal.count("`")
-        read.append((literal, name, ticks % 2 == 1))
-    return tuple(read)
+        if name is not None:
+            pattern += "%s"
+            places.append((name, ticks % 2 == 1))
+    return _Template(Mrkdwn(pattern if places else pattern % ()), tuple(places))

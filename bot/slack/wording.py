@@ -12,6 +12,8 @@ JOINER = "\u200d"
 
 _NEUTRAL = str.maketrans({"*": "∗", "~": "∼", "`": "ˋ", "&": "&amp;", "<": "&lt;", ">": "&gt;"})
 _NEUTRAL_CODE = str.maketrans({"`": "ˋ", "&": "&amp;", "<": "&lt;", ">": "&gt;"})
+#: What means something in mrkdwn. Most text has none of it, and is told by one look.
+_MEANING = frozenset("*~`&<>_")
 
 
 def cleaned(text: str) -> str:
@@ -32,6 +34,8 @@ def _is_visible(character: str) -> bool:
 
 def escape(text: str) -> str:
     """Typed text for mrkdwn: it addresses nobody, links nothing and formats nothing."""
+    if _MEANING.isdisjoint(text):
+        return text
     return _neutral_underscores(text.translate(_NEUTRAL))
 
 
@@ -49,7 +53,7 @@ def _neutral_underscores(text: str) -> str:
 
 def escape_code(text: str) -> str:
     """Typed text for a code span."""
-    return text.translate(_NEUTRAL_CODE)
+    return text if _MEANING.isdisjoint(text) else text.translate(_NEUTRAL_CODE)
 
 
 def link(url: str, text: str) -> str:

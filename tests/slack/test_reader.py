@@ -32,6 +32,8 @@ PARIS = Reader(
         ("one\ntwo\t three", "one two three"),
         ("bell\x07 \u202eevil\u2066", "bell evil"),
         ("x" * 400, "x" * 299 + "…"),
+        ("100 % of %s %(what)s {what}", "100 % of %s %(what)s {what}"),
+        (" two  spaces ", "two spaces"),
     ],
 )
 def test_typed_text_can_neither_format_nor_address_nor_hide_anything(
@@ -42,6 +44,17 @@ def test_typed_text_can_neither_format_nor_address_nor_hide_anything(
 
 def test_typed_text_in_a_code_span_cannot_leave_it() -> None:
     assert PARIS.text("Try `{example}`", example="a` *b* <c>") == "Try `aˋ *b* &lt;c&gt;`"
+
+
+def test_a_sentence_keeps_its_percent_signs_and_braces() -> None:
+    assert PARIS.text("100 % {{sure}} %s") == "100 % {sure} %s"
+    assert PARIS.text("{n} % {{sure}} %s", n=1) == "1 % {sure} %s"
+    assert PARIS.plain("`{n}` %", n=5) == PARIS.many_plain("{n} %", "", 1).replace("1", "5")
+
+
+def test_what_is_said_without_values_is_still_typed_text_where_it_stands_in_mrkdwn() -> None:
+    said = PARIS.plain("<!channel>"), PARIS.many_plain("<!channel>", "", 1)
+    assert PARIS.text("{a} {b}", a=said[0], b=said[1]) == "&lt;!channel&gt; &lt;!channel&gt;"
 
 
 def test_text_that_is_safe_already_and_ids_are_shown_as_they_are() -> None:
