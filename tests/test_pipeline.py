@@ -31,7 +31,7 @@ from bot.services.preempt import preempt
 from bot.services.reserve import reserve
 from bot.services.tokens import create_token, revoke_token
 from bot.web.access import Access
-from bot.web.api import api_routes
+from bot.web.api import ROOT, api_routes
 
 HOUR, MINUTE = timedelta(hours=1), timedelta(minutes=1)
 #: Hours from NOW, 10:37, to the line of the grid at 12:00.
@@ -39,7 +39,9 @@ TO_NOON = 83 / 60
 
 
 def routes(site: Any, now: Any) -> APIRouter:
-    return api_routes(site, Access(site, now), now)
+    router = APIRouter()
+    router.include_router(api_routes(site, Access(site, now), now), prefix=ROOT)
+    return router
 
 
 @dataclass

@@ -163,6 +163,8 @@ def build_app(settings: Settings, listeners: Listeners) -> App:
     """A Bolt app that sends everything Slack tells us to `listeners`. Makes no call to Slack."""
     with _without_warnings():
         app = App(
+            # Without a name Bolt looks for one through the sources of everything that is imported.
+            name="gpubot",
             # Otherwise Bolt gives its loggers the root's level, and at DEBUG prints whole requests.
             logger=BOLT_LOG,
             # Bolt's own client is never used; without a token it does not ask Slack who we are.

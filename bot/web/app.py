@@ -12,7 +12,7 @@ from bot.services.site import Site
 from bot.web import problems as problem_details
 from bot.web.access import Access
 from bot.web.alerts import alert_routes
-from bot.web.api import api_routes
+from bot.web.api import ROOT, api_routes
 from bot.web.api.docs import docs_routes
 from bot.web.calendar import calendar_routes
 from bot.web.calendar_page import install_assets, page_routes
@@ -70,7 +70,7 @@ def build_web(
     # does not wait for all the others.
     web.include_router(health_routes(problems))
     web.include_router(notice_routes(site, access, now))
-    web.include_router(api_routes(site, access, now))
+    web.include_router(api_routes(site, access, now), prefix=ROOT)
     web.include_router(docs_routes(site, access))
     web.include_router(calendar_routes(site, access, now))
     web.include_router(events_routes(site, access))

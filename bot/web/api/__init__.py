@@ -24,6 +24,8 @@ from bot.web.api.nodes import node_routes
 from bot.web.api.notices import notice_list_routes
 from bot.web.api.waitlist import offer_routes, waitlist_routes
 
+ROOT = "/api/v1"
+
 PARTS = (
     booking_routes,
     change_routes,
@@ -39,8 +41,10 @@ PARTS = (
 
 
 def api_routes(site: Site, access: Access, now: Callable[[], datetime]) -> APIRouter:
-    """The API over `site`; `now` is the bot's clock, aware UTC."""
-    router = APIRouter(prefix="/api/v1")
+    """The API over `site`, to be included at `ROOT`; `now` is the bot's clock, aware UTC."""
+    # The prefix is not the router's own: without one to include it at, FastAPI would make each
+    # route while it is included, to see whether its path is empty, and once more to serve it.
+    router = APIRouter()
     api = Api(site, access, now)
     for part in PARTS:
         router.include_router(part(api))
