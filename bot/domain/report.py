@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
 from bot.domain.cluster import Cluster, Node
+from bot.domain.report_course import Course
 from bot.domain.report_definitions import FigureName
 from bot.domain.report_facts import Facts
 from bot.domain.report_figures import Figure, Figures, figures, heat_figures
@@ -61,6 +62,9 @@ class Scope:
 
 
 NO_FIGURE = Figure(None, 0)
+#: What a team held of a node.
+_Held = tuple[str, str, Piece]
+
 #: Which part of a period's GPU-hours in service the one before must have had.
 COMPARABLE = 0.5
 
@@ -95,7 +99,9 @@ class Report:
 def make_report(facts: Facts, period: Period) -> Report:
     """Reckon everything; pure, so that the same facts give the same report."""
     cluster = facts.cluster
-    now, before = _Maps.of(facts, period.window), _Maps.of(facts, period.before)
+    pieces = _pieces(facts)
+    now, before = _Maps.of(facts, pieces, period.window), _Maps.of(facts, pieces, period.before)
+    courses = _courses_by_team(facts)
 
     def scope(kind: ScopeKind, name: str, heat: HeatMap, heat_before: HeatMap) -> Scope:
         if kind not in (ScopeKind.CLUSTER, ScopeKind.TEAM):
@@ -104,8 +110,8 @@ def make_report(facts: Facts, period: Period) -> Report:
         return Scope(
             kind,
             name,
-            figures(facts, heat, period.window, team),
-            figures(facts, heat_before, period.before, team),
+            figures(facts, courses[team], heat, period.window, team),
+            figures(facts, courses[team], heat_before, period.before, team),
             heat,
         )
 
@@ -121,7 +127,7 @@ def make_report(facts: Facts, period: Period) -> Report:
         models=scopes(ScopeKind.MODEL, now.models, before.models),
         teams=scopes(ScopeKind.TEAM, now.teams, before.teams),
         nodes=scopes(ScopeKind.NODE, now.nodes, before.nodes),
-        shortages=_shortages(facts, period.window),
+        shortages=_shortages(facts, pieces, period.window),
     )
 
 
@@ -135,12 +141,12 @@ class _Maps:
     nodes: dict[str, HeatMap]
 
     @classmethod
-    def of(cls, facts: Facts, window: Window) -> _Maps:
+    def of(cls, facts: Facts, pieces: Sequence[_Held], window: Window) -> _Maps:
         hours = Hours.of(window, facts.cluster.zone)
-        held, capacity = _held_by_node(facts), _capacity_by_node(facts, hours)
+        held, capacity = _held_by_node(facts, pieces), _capacity_by_node(facts, hours)
         # Most nodes are alike in what there is of them.
         alike = {tuple(pieces) for pieces in capacity.values()}
-        there = {pieces: hours.fold(hours.spread(pieces)) for pieces in alike}
+        there = {spans: hours.fold(hours.spread(spans)) for spans in alike}
         nodes = {
             node.name: HeatMap(
                 hours.fold(hours.spread(held[node.name])), there[tuple(capacity[node.name])]
@@ -152,29 +158,40 @@ class _Maps:
             for model in facts.cluster.models
         }
         everything = merged(list(nodes.values()))
-        return cls(everything, models, _team_maps(facts, hours, everything), nodes)
+        return cls(everything, models, _team_maps(facts, pieces, hours, everything), nodes)
 
 
-def _team_maps(facts: Facts, hours: Hours, cluster: HeatMap) -> dict[str, HeatMap]:
+def _team_maps(
+    facts: Facts, pieces: Sequence[_Held], hours: Hours, cluster: HeatMap
+) -> dict[str, HeatMap]:
     """What each team held, as a share of the whole cluster."""
-    pieces: dict[str, list[Piece]] = defaultdict(list)
-    for team, _node, piece in _pieces(facts):
-        pieces[team].append(piece)
+    held: dict[str, list[Piece]] = defaultdict(list)
+    for team, _node, piece in pieces:
+        held[team].append(piece)
     return {
-        team.name: HeatMap(hours.fold(hours.spread(pieces[team.name])), cluster.in_service)
+        team.name: HeatMap(hours.fold(hours.spread(held[team.name])), cluster.in_service)
         for team in facts.cluster.teams
     }
 
 
-def _shortages(facts: Facts, window: Window) -> tuple[Shortage, ...]:
+def _courses_by_team(facts: Facts) -> Mapping[str | None, Sequence[Course]]:
+    """The courses of each team's bookings; None: everybody's."""
+    found: dict[str | None, list[Course]] = defaultdict(list)
+    for course in facts.courses:
+        found[course.team].append(course)
+    found[None] = list(facts.courses)
+    return found
+
+
+def _shortages(facts: Facts, pieces: Sequence[_Held], window: Window) -> tuple[Shortage, ...]:
     hours = Hours.of(window, facts.cluster.zone)
-    held, capacity = _held_by_node(facts), _capacity_by_node(facts, hours)
+    held, capacity = _held_by_node(facts, pieces), _capacity_by_node(facts, hours)
     cluster = facts.cluster
     by_model: dict[str | None, list[Node]] = {None: list(cluster.nodes)}
     by_model |= {model: _nodes_of(cluster, model) for model in cluster.models}
 
-    def together(pieces: Mapping[str, Sequence[Piece]], nodes: Sequence[Node]) -> list[float]:
-        return hours.spread(piece for node in nodes for piece in pieces[node.name])
+    def together(spans: Mapping[str, Sequence[Piece]], nodes: Sequence[Node]) -> list[float]:
+        return hours.spread(span for node in nodes for span in spans[node.name])
 
     return shortages(
         hours,
@@ -188,21 +205,23 @@ def _nodes_of(cluster: Cluster, model: str) -> list[Node]:
     return [node for node in cluster.nodes if node.model == model]
 
 
-def _held_by_node(facts: Facts) -> dict[str, list[Piece]]:
+def _held_by_node(facts: Facts, pieces: Sequence[_Held]) -> dict[str, list[Piece]]:
     found: dict[str, list[Piece]] = {node.name: [] for node in facts.cluster.nodes}
-    for _team, node, piece in _pieces(facts):
+    for _team, node, piece in pieces:
         found[node].append(piece)
     return found
 
 
-def _pieces(facts: Facts) -> Iterator[tuple[str, str, Piece]]:
-    """What was held of the nodes that there are, while they were in service, by team and node."""
+def _pieces(facts: Facts) -> list[_Held]:
+    """What was held of the nodes that there are, while they were in service."""
     gaps = _gaps(facts)
     known = {node.name for node in facts.cluster.nodes}
-    for one in facts.held:
-        if one.node in known:
-            for start, end in outside(one.start, one.end, gaps[one.node]):
-                yield one.team, one.node, (start, end, one.gpus)
+    return [
+        (one.team, one.node, (start, end, one.gpus))
+        for one in facts.held
+        if one.node in known
+        for start, end in outside(one.start, one.end, gaps[one.node])
+    ]
 
 
 def _capacity_by_node(facts: Facts, hours: Hours) -> dict[str, list[Piece]]:

@@ -82,5 +82,7 @@ class Course:
 
 def gpu_hours(window: Window, gpus: int, within: Window) -> float:
     """GPU-hours of `gpus` GPUs in that part of a window which lies in another."""
-    start, end = max(window.start, within.start), min(window.end, within.end)
-    return max((end - start) / HOUR, 0.0) * gpus
+    # Comparisons, which take half of the time of `max` and `min`: a year asks for many.
+    start = window.start if window.start > within.start else within.start
+    end = window.end if window.end < within.end else within.end
+    return (end - start) / HOUR * gpus if start < end else 0.0

@@ -28,19 +28,24 @@ class Figure:
 Figures = Mapping[FigureName, Figure]
 
 
-def figures(facts: Facts, heat: HeatMap, window: Window, team: str | None) -> Figures:
-    """All figures of one team, or of everybody, for a period."""
+def figures(
+    facts: Facts, courses: Sequence[Course], heat: HeatMap, window: Window, team: str | None
+) -> Figures:
+    """All figures of one team, or of everybody, for a period; `courses` are those of its bookings.
+
+    They are found once for all teams: there are many of both.
+    """
 
     def reckon(name: str) -> bool:
         return team in (None, name)
 
-    courses = [one for one in facts.courses if reckon(one.team)]
+    begun = begun_in(courses, window)
     return {
         **heat_figures(heat),
         **_hours(courses, window),
         **_measured([one for one in facts.measured if reckon(one.team)], window),
-        **_begun(courses, window),
-        **_cancelled(facts, courses, window, reckon),
+        **_begun(begun),
+        **_cancelled(facts, len(begun), window, reckon),
         **_ended(courses, window),
         **_wishes([one for one in facts.wishes if reckon(one.team)], window),
         **_refused([one for one in facts.refused if reckon(one.team)], window),
@@ -95,9 +100,8 @@ def begun_in(courses: Iterable[Course], window: Window) -> list[Course]:
     ]
 
 
-def _begun(courses: Sequence[Course], window: Window) -> Figures:
-    begun = begun_in(courses, window)
-    leads = [one.lead / HOUR for one in begun if one.lead is not None]
+def _begun(begun: Sequence[Course]) -> Figures:
+    leads = [lead / HOUR for one in begun if (lead := one.lead) is not None]
     unused = sum(one.state is BookingState.NO_SHOW for one in begun)
     return {
         FigureName.BEGUN: _count(len(begun)),
@@ -108,11 +112,9 @@ def _begun(courses: Sequence[Course], window: Window) -> Figures:
     }
 
 
-def _cancelled(
-    facts: Facts, courses: Sequence[Course], window: Window, reckon: Callable[[str], bool]
-) -> Figures:
+def _cancelled(facts: Facts, begun: int, window: Window, reckon: Callable[[str], bool]) -> Figures:
     taken_back = [one for one in facts.cancelled if reckon(one.team) and one.at in window]
-    due = len(taken_back) + len(begun_in(courses, window))
+    due = len(taken_back) + begun
     return {
         FigureName.CANCELLED: _count(len(taken_back)),
         FigureName.CANCELLATION_RATE: _rate(len(taken_back), due),

@@ -42,8 +42,8 @@ class Hours:
 
     def spread(self, pieces: Iterable[Piece]) -> list[float]:
         """GPU-hours of each hour; what lies outside of the period is left out."""
-        count = len(self.cells) + 1
-        gpus, rest = [0] * count, [0] * count
+        # By how many GPU-seconds each hour differs from the one before it.
+        steps = [0] * (len(self.cells) + 2)
         for piece_start, piece_end, number in pieces:
             start, end = max(piece_start, self.start), min(piece_end, self.end)
             if start >= end:
@@ -52,12 +52,11 @@ class Hours:
             # what of the first was before the start, and more what of the last was until the end.
             first, before = divmod(start - self.start, HOUR_S)
             last, until = divmod(end - self.start, HOUR_S)
-            gpus[first] += number
-            gpus[last] -= number
-            rest[first] -= number * before
-            rest[last] += number * until
-        whole = (number * HOUR_S for number in accumulate(gpus))
-        return [(a + b) / HOUR_S for a, b in zip(whole, rest, strict=True)][:-1]
+            steps[first] += number * (HOUR_S - before)
+            steps[first + 1] += number * before
+            steps[last] -= number * (HOUR_S - until)
+            steps[last + 1] -= number * until
+        return [seconds / HOUR_S for seconds in accumulate(steps[:-2])]
 
     def fold(self, hours: Sequence[float]) -> tuple[float, ...]:
         """The sum of what `spread` gives for each hour of the week."""

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, select
+from sqlalchemy import ColumnElement, Connection, Row, select
 from sqlmodel import col
 
 from bot.domain.booking import BookingState
@@ -48,45 +48,43 @@ def courses(
         col(BOOKING.start_at) < window.end,
         *conditions,
     ).order_by(col(BOOKING.id))  # fmt: skip
-    rows = connection.execute(statement).all()
-    events = _events(connection, [row[0] or 0 for row in rows])
-    return tuple(
-        _course(
-            events[row[0] or 0],
-            booking=row[0],
-            owner=row[1],
-            team=row[2],
-            state=BookingState(row[3]),
-            queued=row[4],
-            made_at=row[5],
-            window=Window(row[6], row[7]),
-            gpus=row[8],
-        )
-        for row in rows
-    )
+    found: list[Course] = []
+    # Part by part, so that no more of the rows is in memory: there may be years of them.
+    for rows in connection.execute(statement).partitions(queries.MOST_IDS):
+        events = _events(connection, [row[0] or 0 for row in rows])
+        found += (_course(row, events[row[0] or 0]) for row in rows)
+    return tuple(found)
 
 
 def _events(connection: Connection, ids: Sequence[int]) -> dict[int, list[Event]]:
     """What the audit remembers of those bookings, oldest first."""
     found: dict[int, list[Event]] = {booking: [] for booking in ids}
     audit = models.Audit
-    for chunk in queries.in_chunks(ids):
-        statement = (
-            select(
-                col(audit.booking), col(audit.at), col(audit.action), col(audit.before),
-                col(audit.after),
-            )
-            .where(col(audit.booking).in_(chunk), col(audit.action).in_(TOLD))
-            .order_by(col(audit.seq))
-        )  # fmt: skip
-        for row in connection.execute(statement):
-            found[row[0] or 0].append(Event(row[0] or 0, *row[1:]))
+    statement = (
+        select(
+            col(audit.booking), col(audit.at), col(audit.action), col(audit.before),
+            col(audit.after),
+        )
+        .where(col(audit.booking).in_(ids), col(audit.action).in_(TOLD))
+        .order_by(col(audit.seq))
+    )  # fmt: skip
+    for row in connection.execute(statement):
+        event = Event._make(row)
+        found[event.booking].append(event)
     return found
 
 
-def _course(events: Sequence[Event], **booking: Any) -> Course:
+def _course(row: Row[*tuple[Any, ...]], events: Sequence[Event]) -> Course:
+    booking, owner, team, state, queued, made_at, start, end, gpus = row
     return Course(
-        **booking,
+        booking=booking,
+        owner=owner,
+        team=team,
+        state=BookingState(state),
+        queued=queued,
+        made_at=made_at,
+        window=Window(start, end),
+        gpus=gpus,
         promised=_promised(events),
         parts=tuple(
             (event.at, int(_state(event.after)["gpus"]))

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, func, select
+from sqlalchemy import Connection, Select, func, select
 from sqlmodel import col
 
 from bot.domain.actor import GPUBOT
@@ -33,6 +33,7 @@ from bot.domain.window import Window
 from bot.services.courses import courses
 from bot.services.site import Site
 from bot.store import models, queries
+from bot.store.calendars import plain_rows
 
 #: How long a request or a wish may lie before the time it is about.
 REACH = timedelta(days=90)
@@ -43,6 +44,8 @@ CAME_TRUE = (
     PreemptionState.MOVED, PreemptionState.LOST, PreemptionState.RELEASED,
     PreemptionState.RECLAIMED,
 )  # fmt: skip
+#: Kind, node, holder, start, end, GPUs.
+ClaimRow = tuple[str, str, int, int, int, int]
 
 
 def report(site: Site, period: Period) -> Report:
@@ -88,7 +91,7 @@ def _measured(connection: Connection, window: Window) -> tuple[Measured, ...]:
     )
 
 
-def _claims(connection: Connection, cluster: Cluster, window: Window) -> list[Row[Any]]:
+def _claims(connection: Connection, cluster: Cluster, window: Window) -> Sequence[ClaimRow]:
     """The claims that count, of the nodes that there are; those given up were cut to what was held.
 
     Claims of all kinds: asking for one kind would have SQLite read its whole history.
@@ -104,23 +107,26 @@ def _claims(connection: Connection, cluster: Cluster, window: Window) -> list[Ro
         col(claim.end_s) > start_s,
         col(claim.start_s) < end_s,
     )  # fmt: skip
-    return list(connection.execute(statement))
+    rows: Sequence[ClaimRow] = plain_rows(connection.execute(statement))
+    return rows
 
 
-def _held(claims: Sequence[Row[Any]], teams: Mapping[int, str]) -> tuple[Held, ...]:
+def _held(claims: Sequence[ClaimRow], teams: Mapping[int, str]) -> tuple[Held, ...]:
     return tuple(
-        Held(row.node, teams.get(row.holder, ""), row.start_s, row.end_s, row.gpus)
-        for row in claims
-        if row.kind == "booking"
+        Held(node, teams.get(holder, ""), start_s, end_s, gpus)
+        for kind, node, holder, start_s, end_s, gpus in claims
+        if kind == "booking"
     )
 
 
 def _outages(
-    connection: Connection, cluster: Cluster, window: Window, claims: Sequence[Row[Any]]
+    connection: Connection, cluster: Cluster, window: Window, claims: Sequence[ClaimRow]
 ) -> tuple[Outage, ...]:
     """When nodes were drained, and when there was no gpubot yet to book them with."""
     drained = tuple(
-        Outage(row.node, row.start_s, row.end_s) for row in claims if row.kind == "drain"
+        Outage(node, start_s, end_s)
+        for kind, node, _, start_s, end_s, _ in claims
+        if kind == "drain"
     )
     statement = select(col(models.Audit.at)).where(col(models.Audit.seq) == FIRST_RECORD)
     first: datetime | None = connection.execute(statement).scalar_one_or_none()
