@@ -11,7 +11,7 @@ from bot.domain.drain import Drain
 from bot.domain.preemption_notice import Preemption
 from bot.services.site import Site
 from bot.store import queries
-from bot.store.own_queries import own_bookings, warnings_of
+from bot.store.own_queries import count_own_bookings, own_bookings, warnings_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,21 +30,26 @@ class Page:
     warned: Mapping[int, Preemption]
 
 
+_NOTHING = Page((), 0, 0, 0, drains={}, warned={})
+
+
 def page_of_bookings(site: Site, user: str, number: int, size: int, *, now: datetime) -> Page:
     """One page of the bookings of `user` that are not over; the last one when there are fewer."""
     number = max(number, 0)
     with site.database.snapshot() as connection:
-        found, total = own_bookings(connection, user, after=now, limit=size, offset=number * size)
-        pages = -(-total // size)
-        if number >= pages > 0:
-            number = pages - 1
-            found, _ = own_bookings(connection, user, after=now, limit=size, offset=number * size)
-        running = [booking.id for booking in found if booking.is_running(now)]
+        found = own_bookings(connection, user, after=now, limit=size, offset=number * size)
+        if not found and number:
+            number = max(count_own_bookings(connection, user, after=now) - 1, 0) // size
+            found = own_bookings(connection, user, after=now, limit=size, offset=number * size)
+        if not found:
+            return _NOTHING
+        first = found[0]
+        running = [one.booking.id for one in found if one.booking.is_running(now)]
         return Page(
-            found,
-            number if pages else 0,
-            pages,
-            total,
-            drains=queries.open_drains(connection),
-            warned=warnings_of(connection, running),
+            tuple([one.booking for one in found]),
+            number,
+            -(-first.total // size),
+            first.total,
+            drains=queries.open_drains(connection) if first.any_drained else {},
+            warned=warnings_of(connection, running) if first.any_warned else {},
         )

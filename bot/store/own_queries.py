@@ -7,16 +7,35 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Select, bindparam, func, select, text
+from sqlalchemy import Connection, Select, bindparam, exists, func, literal_column, select, text
 
 from bot.domain.booking import Booking
+from bot.domain.drain import DrainState
 from bot.domain.preemption_notice import Preemption, PreemptionState
 from bot.store import models, queries
+from bot.store.prepared import Prepared, Reading
 
 _BOOKING = queries.table_of(models.Booking)
+_DRAIN = queries.table_of(models.Drain)
 _PREEMPTION = queries.table_of(models.Preemption)
+
+
+class Found(NamedTuple):
+    """One of somebody's bookings, with what is to be known about all of them."""
+
+    booking: Booking
+    #: How many they have.
+    total: int
+    #: Whether any node is drained, and whether anybody's booking has been warned that it gives way.
+    #: Mostly neither is, and then there is nothing more to read.
+    any_drained: bool
+    any_warned: bool
+
+
+def _found(row: Any) -> Found:
+    return Found(queries.to_booking(row), row.total, row.any_drained, row.any_warned)
 
 
 def _own(*columns: Any) -> Select[Any]:
@@ -32,9 +51,18 @@ def _own(*columns: Any) -> Select[Any]:
     )
 
 
-_COUNT = _own(func.count())
-_PAGE: Select[Any] = (
-    select(*_BOOKING.c, _COUNT.scalar_subquery().label("total"))
+def _any(table: Any, state: str) -> Any:
+    return exists().where(table.c.state == literal_column(f"'{state}'"))
+
+
+_COUNT = Prepared(_own(func.count()))
+_PAGE = Reading(
+    select(
+        *_BOOKING.c,
+        _own(func.count()).scalar_subquery().label("total"),
+        _any(_DRAIN, DrainState.DRAINING).label("any_drained"),
+        _any(_PREEMPTION, PreemptionState.WARNED).label("any_warned"),
+    )
     .where(
         _BOOKING.c.id.in_(
             _own(_BOOKING.c.id)
@@ -43,7 +71,8 @@ _PAGE: Select[Any] = (
             .offset(bindparam("offset"))
         )
     )
-    .order_by(_BOOKING.c.start_at, _BOOKING.c.id)
+    .order_by(_BOOKING.c.start_at, _BOOKING.c.id),
+    _found,
 )
 _GAVE_WAY: Select[Any] = (
     select(*_PREEMPTION.c)
@@ -54,12 +83,16 @@ _GAVE_WAY: Select[Any] = (
 
 def own_bookings(
     connection: Connection, owner: str, *, after: datetime, limit: int, offset: int
-) -> tuple[tuple[Booking, ...], int]:
-    """Live bookings of `owner` that end after `after`, by start; and how many there are in all."""
-    asked = {"owner": owner, "after": after}
-    rows = connection.execute(_PAGE, {**asked, "limit": limit, "offset": offset}).all()
-    total = rows[0].total if rows else connection.execute(_COUNT, asked).scalar_one()
-    return tuple(map(queries.to_booking, rows)), int(total)
+) -> list[Found]:
+    """Live bookings of `owner` that end after `after`, by start."""
+    values = {"owner": owner, "after": after, "limit": limit, "offset": offset}
+    return _PAGE.found(connection, values)
+
+
+def count_own_bookings(connection: Connection, owner: str, *, after: datetime) -> int:
+    """How many of them there are."""
+    ((count,),) = _COUNT.rows(connection, {"owner": owner, "after": after})
+    return int(count)
 
 
 def warnings_of(connection: Connection, running: Collection[int]) -> dict[int, Preemption]:

@@ -2,8 +2,8 @@
 
 Everything else is run by SQLAlchemy, which takes ten times as long as SQLite does to insert a row.
 A booking runs a dozen statements while others wait for the lock, so those come through here.
-Values are written as SQLAlchemy's types write them; rows are read as the driver gives them, so
-only text and numbers are read this way.
+Values are written as SQLAlchemy's types write them; rows are as the driver gives them, so for
+anything but text and numbers there is `Reading`, which reads them as SQLAlchemy's types do.
 
 What nothing is expected back from can be written `later`: PostgreSQL then gets several such
 statements as one, by the next look at the database or the commit, and is waited for once.
@@ -12,12 +12,13 @@ statements as one, by the next look at the database or the commit, and is waited
 from __future__ import annotations
 
 import re
+from collections import namedtuple
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, Generic, TypeVar
 
-from sqlalchemy import ClauseElement, Column, Connection, insert
+from sqlalchemy import ClauseElement, Column, Connection, Select, insert
 from sqlalchemy.engine.interfaces import DBAPICursor, Dialect
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.sql.compiler import SQLCompiler
@@ -25,6 +26,8 @@ from sqlalchemy.sql.schema import ScalarElementColumnDefault
 from sqlmodel import SQLModel
 
 from bot.store.queries import table_of
+
+T = TypeVar("T")
 
 _NOTHING: Mapping[str, Any] = {}
 #: Under what a connection keeps what it is to run later.
@@ -119,6 +122,49 @@ class Prepared:
 
 #: A statement and its values.
 _Pending = tuple[Prepared, Mapping[str, Any]]
+
+
+class Reading(Prepared, Generic[T]):
+    """A SELECT whose rows are made into frozen values of the domain.
+
+    It remembers what it has made: most rows are read many times before they change.
+    """
+
+    def __init__(
+        self, statement: Select[Any], make: Callable[[Any], T], *, remembered: int = 4096
+    ) -> None:
+        """`make` is given a row by the names of its columns, and returns a value.
+
+        `remembered` is how many rows it remembers.
+        """
+        super().__init__(statement)
+        self._columns = tuple(statement.selected_columns)
+        self._make = make
+        self._remembered = remembered
+        self._makers: dict[str, Callable[[tuple[Any, ...]], T]] = {}
+
+    def found(self, connection: Connection, values: Mapping[str, Any] = _NOTHING) -> list[T]:
+        """Run it; return what it found."""
+        dialect = connection.dialect
+        make = self._makers.get(dialect.name) or self._maker(dialect)
+        return [make(row) for row in self.rows(connection, values)]
+
+    def _maker(self, dialect: Dialect) -> Callable[[tuple[Any, ...]], T]:
+        """What makes a value of a row of that kind of database."""
+        named = namedtuple("named", [column.name for column in self._columns])  # type: ignore[misc]
+        readers = [
+            (place, read)
+            for place, column in enumerate(self._columns)
+            if (read := column.type.dialect_impl(dialect).result_processor(dialect, None))
+        ]
+
+        def make(row: tuple[Any, ...]) -> T:
+            values = list(row)
+            for place, read in readers:
+                values[place] = read(values[place])
+            return self._make(named._make(values))
+
+        return self._makers.setdefault(dialect.name, lru_cache(self._remembered)(make))
 
 
 class Inserting(Prepared):

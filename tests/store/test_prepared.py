@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import closing, suppress
+from datetime import datetime
 from typing import Any
 
 import builders
@@ -14,12 +15,13 @@ from sqlalchemy.exc import IntegrityError
 
 from bot.store import models, queries
 from bot.store.database import Database
-from bot.store.prepared import Inserting, Prepared
+from bot.store.prepared import Inserting, Prepared, Reading
 
 POST = Inserting(models.Outbox, number="id", unless="dedupe_key")
 KEEP = Inserting(models.Memory)
 _MEMORY = queries.table_of(models.Memory)
 SET = Prepared(update(_MEMORY).where(_MEMORY.c.name == bindparam("of")).values(value="new"))
+OUTBOX = queries.table_of(models.Outbox)
 VALUES = Prepared(select(_MEMORY.c.value))
 
 
@@ -104,3 +106,27 @@ def test_what_the_database_refuses_is_told_without_the_values(database: Database
     with database.transaction() as connection, pytest.raises(IntegrityError) as told:
         KEEP.run(connection, secret)
     assert "5ecret" not in str(told.value)
+
+
+def test_a_row_is_read_as_sqlalchemy_reads_it(database: Database) -> None:
+    read = Reading(select(*OUTBOX.columns), lambda row: row)
+    with database.transaction() as connection:
+        POST.insert(connection, {**message("a"), "held_until": builders.TONIGHT})
+        POST.insert(connection, message("b"))
+    with database.snapshot() as connection:
+        found = [row._asdict() for row in read.found(connection)]
+        assert found == [row._asdict() for row in connection.execute(select(*OUTBOX.columns))]
+        kinds = [{name: type(value) for name, value in row.items()} for row in found]
+        assert kinds[0]["held_until"] is datetime
+        assert kinds[1]["held_until"] is type(None)
+
+
+def test_what_was_made_of_a_row_is_remembered_until_the_row_changes(database: Database) -> None:
+    made: list[str] = []
+    read = Reading(select(_MEMORY.c.value), lambda row: made.append(row.value) or row.value)
+    with database.transaction() as connection:
+        KEEP.run(connection, {"name": "a", "value": "old"})
+        assert [read.found(connection) for _ in range(3)] == 3 * [["old"]]
+        SET.run(connection, {"of": "a"})
+        assert [read.found(connection) for _ in range(3)] == 3 * [["new"]]
+    assert made == ["old", "new"]
