@@ -2,7 +2,9 @@
 
 A machine's clock is set by hand, by a server of time that errs, or by a host that was paused. What
 gpubot does by the clock it cannot take back: GPUs that were given to the next are gone. So after
-a jump it rests with all of that until the clock is back, or has stayed where it is for a while.
+a jump it goes on by its own count of the time that passes, and rests with all that is done by the
+clock, until that is back, or has stayed where it is for a while. Whoever else knows the time
+(Slack, by the date of each answer) settles it sooner.
 """
 
 from __future__ import annotations
@@ -11,7 +13,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from bot.clock import Clock
@@ -23,6 +25,9 @@ JUMP = timedelta(minutes=1)
 #: A clock that stays where it jumped to is believed after this time. Slack's requests, which are
 #: refused when they are not signed within five minutes, are the measure.
 BELIEVED_AFTER = timedelta(minutes=5)
+#: How long it counts that Slack's clock goes with gpubot's own count: its date is seen twice a
+#: minute.
+DENIED_FOR = timedelta(seconds=90)
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -34,33 +39,84 @@ def steady_s() -> float:
 
 @dataclass(frozen=True, slots=True)
 class _Doubt:
-    """A jump that is not believed yet."""
+    """A jump that is not believed yet; instants are the steady clock's."""
 
     #: By how much the clock is ahead of the steady one, in seconds.
     ahead_s: float
-    #: By the steady clock.
     since: float
+    #: When Slack's clock last went with the time from before the jump.
+    denied_at: float = float("-inf")
 
 
 class ClockWatch:
-    """Compares a clock with one that cannot jump; to be looked at every few seconds."""
+    """A clock that is compared with one that cannot jump, and not followed where it jumps.
+
+    To be looked at every few seconds.
+    """
 
     def __init__(self, clock: Clock, steady: Callable[[], float] = steady_s) -> None:
         self._clock, self._steady = clock, steady
         self._lock = threading.Lock()
-        self._believed = self._ahead(steady())
+        at, wall = steady(), clock.now()
+        self._believed = _ahead(wall, at)
         self._doubt: _Doubt | None = None
+        self._off_s: float | None = None
+
+    def now(self) -> datetime:
+        """The present instant, aware UTC: as before the jump, while that is not believed."""
+        with self._lock:
+            at, wall = self._look()
+            return wall if self._doubt is None else self._counted(at)
 
     def problem(self) -> str | None:
-        """Why nothing is to be done by the clock at present; None: it can be believed."""
+        """Why the clock is not believed at present; None: it is."""
         with self._lock:
-            return self._look(self._steady())
+            at, wall = self._look()
+            if self._doubt is None:
+                return None
+            waits = "waiting whether it stays so"
+            if self._is_denied(at):
+                waits = "Slack's has not, and gpubot goes on by its own count of the time"
+            return f"clock: it has jumped by {self._jumped(_ahead(wall, at))}; {waits}"
 
-    def _look(self, at: float) -> str | None:
-        ahead = self._ahead(at)
+    def is_in_doubt(self) -> bool:
+        """Whether nothing is to be begun or ended: nobody knows yet what time it is."""
+        with self._lock:
+            at, _ = self._look()
+            return self._doubt is not None and not self._is_denied(at)
+
+    def jump(self) -> timedelta:
+        """By how much the clock has jumped that is not believed; zero: it is."""
+        with self._lock:
+            at, wall = self._look()
+            jumped = 0.0 if self._doubt is None else _ahead(wall, at) - self._believed
+            return timedelta(seconds=round(jumped))
+
+    def off_s(self) -> float | None:
+        """By how many seconds the clock was last ahead of Slack's; None: that is not known."""
+        with self._lock:
+            return self._off_s
+
+    def hear(self, instant: datetime) -> None:
+        """Slack says that it is `instant`: a doubt is over where that goes with the clock."""
+        with self._lock:
+            at, wall = self._look()
+            self._off_s = (wall - instant).total_seconds()
+            if self._doubt is None:
+                return
+            if abs(wall - instant) < JUMP:
+                self._believe(_ahead(wall, at), "the clock is believed: Slack's has jumped with it")
+            elif abs(self._counted(at) - instant) < JUMP:
+                # It waits anew each time, so it is not believed while Slack contradicts it.
+                self._doubt = replace(self._doubt, since=at, denied_at=at)
+
+    def _look(self) -> tuple[float, datetime]:
+        """Look at both clocks, and judge the one that can jump."""
+        at, wall = self._steady(), self._clock.now()
+        ahead = _ahead(wall, at)
         if not _is_jump(ahead, self._believed):
             self._believe(ahead, "the clock is back where it was")
-            return None
+            return at, wall
         doubt = self._doubt
         if doubt is None or _is_jump(ahead, doubt.ahead_s):
             self._doubt = doubt = _Doubt(ahead, at)
@@ -68,8 +124,7 @@ class ClockWatch:
                         " stayed so for %s", self._jumped(ahead), BELIEVED_AFTER)  # fmt: skip
         if at - doubt.since >= BELIEVED_AFTER.total_seconds():
             self._believe(ahead, "the clock has stayed where it jumped to, and is believed")
-            return None
-        return f"clock: it has jumped by {self._jumped(ahead)}; waiting whether it stays so"
+        return at, wall
 
     def _believe(self, ahead: float, why: str) -> None:
         self._believed = ahead
@@ -77,12 +132,25 @@ class ClockWatch:
             self._doubt = None
             log.warning(why)
 
-    def _ahead(self, at: float) -> float:
-        return (self._clock.now() - _EPOCH).total_seconds() - at
+    def _counted(self, at: float) -> datetime:
+        """The time from before the jump, and what passed since."""
+        return _EPOCH + timedelta(seconds=at + self._believed)
+
+    def _is_denied(self, at: float) -> bool:
+        doubt = self._doubt
+        return doubt is not None and at - doubt.denied_at < DENIED_FOR.total_seconds()
 
     def _jumped(self, ahead: float) -> str:
-        seconds = round(ahead - self._believed)
-        return f"{'+' if seconds > 0 else '-'}{timedelta(seconds=abs(seconds))}"
+        return signed(timedelta(seconds=round(ahead - self._believed)))
+
+
+def signed(length: timedelta) -> str:
+    """A length that may be negative, such as `-2:00:00`."""
+    return f"{'+' if length > timedelta(0) else '-'}{abs(length)}"
+
+
+def _ahead(wall: datetime, at: float) -> float:
+    return (wall - _EPOCH).total_seconds() - at
 
 
 def _is_jump(ahead: float, before: float) -> bool:

@@ -5,17 +5,16 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING
 
 from fastapi import FastAPI
+from prometheus_client.metrics_core import Metric
 from slack_bolt import App
 from slack_sdk import WebClient
-from sqlalchemy import text
-from sqlalchemy.exc import SQLAlchemyError
 
 from bot.around import Around
 from bot.clock import Clock, SystemClock
@@ -23,8 +22,10 @@ from bot.clock_watch import ClockWatch
 from bot.config.edges import Edges
 from bot.config.settings import Settings
 from bot.domain.cluster import Cluster
+from bot.readiness import Readiness
 from bot.services import receipts
 from bot.services.audit_watch import AuditWatch
+from bot.services.clock_notes import ClockNotes
 from bot.services.delivery import Delivery
 from bot.services.digest import write_digests
 from bot.services.forget_sent import forget_sent
@@ -53,9 +54,10 @@ from bot.ticks.scheduler import Tick, Ticks
 from bot.warming import warm_up_when_ready
 from bot.web.app import build_web
 from bot.web.metrics import Metrics, Sources, TickFigures
-from bot.web.own_metrics import audit_metrics, disk_metrics
+from bot.web.own_metrics import audit_metrics, clock_metrics, disk_metrics
 from bot.web.server import WebServer
 from bot.web.sign_in import CALLBACK
+from bot.web.slack_requests import Slack
 
 if TYPE_CHECKING:
     from bot.web.open_id import OpenId
@@ -99,11 +101,14 @@ class Bot:
         """
         self.settings = settings
         self._edges = edges or Edges()
-        self.clock = clock or SystemClock()
-        self._watch = watch or (ClockWatch(self.clock) if clock is None else None)
+        self._watch = watch or (ClockWatch(SystemClock()) if clock is None else None)
+        self.clock: Clock = self._watch or clock or SystemClock()
+        #: The real time; a clock that is moved on purpose does not tell it.
+        self._wall = (SystemClock() if clock else self.clock).now
+        self._signed_by = time.time if clock else lambda: self.clock.now().timestamp()
         self.site = self._open_site(cluster)
         interactive, background = interactive_client(settings), background_client(settings)
-        self._claims = Claims(self.site, SystemClock().now)
+        self._claims = Claims(self.site, self._wall)
         self._around = Around(self.site, self._edges, settings, background, self._now, self._claims)
         _as_soon_as_possible(lambda: sync_nodes(self.site, now=self._now()))
         _as_soon_as_possible(lambda: recover(self.site, now=self._now()))
@@ -122,7 +127,7 @@ class Bot:
         self._metrics = Metrics(self.site, self._now, self._sources())
         app = build_app(settings, self._listeners(Answers(interactive, self._workers, pictures)))
         self._socket = SocketLink(app, settings) if settings.socket_mode else None
-        self._probe = Probe(background)
+        self._probe = Probe(background, heard=self._watch.hear if self._watch else None)
         self._due = self._due_by_the_clock()
         self._ticks = Ticks(self._table())
         self._stop_web_s = STOP_WEB_S if self._socket else STOP_HTTP_S
@@ -184,13 +189,13 @@ class Bot:
 
     def problems(self) -> list[str]:
         """Why gpubot is not ready to serve; empty when it is."""
-        found = [_database_problem(self.site.database), self._probe.problem()]
-        if self._watch is not None:
-            found.append(self._watch.problem())
-        if self._socket is not None:
-            found.append(self._socket.problem())
-        found.append(self._ticks.problem())
-        return [problem for problem in found if problem is not None]
+        return self._readiness.problems()
+
+    @property
+    def _readiness(self) -> Readiness:
+        return Readiness(
+            self.site.database, self._probe, self._ticks, self._socket, self._watch, self._stopping
+        )
 
     def _open_site(self, cluster: Cluster) -> Site:
         url = self.settings.database_url
@@ -202,7 +207,7 @@ class Bot:
     def _deliver_with(self, client: WebClient, pace: timedelta, pictures: Pictures) -> Deliverer:
         """Who brings messages to Slack; each commit wakes it."""
         made = Deliverer(
-            self.site, client, self._render, self.clock, wall=SystemClock().now, pace=pace,
+            self.site, client, self._render, self.clock, wall=self._wall, pace=pace,
             pictures=pictures,
         )  # fmt: skip
         self.site.database.on_commit(made.wake)
@@ -238,17 +243,22 @@ class Bot:
             self._claims.shared(_tick("slots", 5, self._homes.new_slot)),
             self._claims.shared(_tick("profiles", 30, self._refresh_profiles)),
             _tick("slack", 30, self._probe.look),
+            *self._told_of_the_clock(),
             _tick("audit", 60, lambda: self._audit.look(now=self._now())),
             *map(self._believing_the_clock, by_the_clock),
             *self._claims.ticks(),
         )
+
+    def _told_of_the_clock(self) -> Iterator[Tick]:
+        if (watch := self._watch) is not None:
+            yield _tick("clock", 20, ClockNotes(self.site, watch.jump, self._now).look)
 
     def _believing_the_clock(self, tick: Tick) -> Tick:
         """The same, but for times in which the clock cannot be believed."""
         watch = self._watch
         if watch is None:
             return tick
-        return replace(tick, run=lambda: None if watch.problem() else tick.run())
+        return replace(tick, run=lambda: None if watch.is_in_doubt() else tick.run())
 
     def _keep_time(self) -> None:
         """Do what is due; before that, those who could not be served get their time again."""
@@ -274,19 +284,19 @@ class Bot:
             ticks=lambda: [
                 TickFigures(tick.name, tick.lag_s, tick.failures) for tick in self._ticks.states()
             ],
-            connected=lambda: self._slack_problem() is None,
+            connected=lambda: self._readiness.slack_problem() is None,
             monitored=self._around.monitored,
             more=(
                 lambda: audit_metrics(self._audit.is_whole),
                 disk_metrics(self._around.places()),
+                *self._clock_metrics(),
                 *self._around.metrics(),
             ),
         )
 
-    def _slack_problem(self) -> str | None:
-        """Why nothing reaches Slack, or comes from it; None when all is well."""
-        problem = self._probe.problem()
-        return problem or (None if self._socket is None else self._socket.problem())
+    def _clock_metrics(self) -> Iterator[Callable[[], Iterable[Metric]]]:
+        if (watch := self._watch) is not None:
+            yield lambda: clock_metrics(watch.jump().total_seconds(), watch.off_s())
 
     def _now(self) -> datetime:
         return self.clock.now().replace(microsecond=0)
@@ -296,10 +306,11 @@ class Bot:
 
     def _web_side(self, app: App) -> FastAPI:
         return build_web(
-            Incoming(app, secret).answer if (secret := self.settings.signing_secret) else None,
+            self._incoming(app),
             self.problems,
             self.site,
             self._now,
+            of_replica=self._readiness.of_replica,
             open_id=self._open_id(),
             github_secret=self.settings.github_secret,
             alerts_token=self.settings.alerts_token,
@@ -308,6 +319,10 @@ class Bot:
             welcome=self._profiles.reader,
             logs=self._around.logs,
         )
+
+    def _incoming(self, app: App) -> Slack | None:
+        secret = self.settings.signing_secret
+        return Incoming(app, secret, self._signed_by).answer if secret else None
 
     def _open_id(self) -> OpenId | None:
         settings = self.settings
@@ -356,13 +371,3 @@ def _as_soon_as_possible(do: Callable[[], object]) -> object:
 
 def _tick(name: str, seconds: int, run: Callable[[], object]) -> Tick:
     return Tick(name, timedelta(seconds=seconds), run)
-
-
-def _database_problem(database: Database) -> str | None:
-    try:
-        with database.snapshot() as connection:
-            connection.execute(text("SELECT 1 FROM outbox LIMIT 1"))
-    except (SQLAlchemyError, Busy) as error:
-        return database.problem() or f"database: {type(error).__name__}"
-    # Reading goes on without room on the disk, and beside somebody else's lock.
-    return database.problem()

@@ -197,7 +197,7 @@ def test_gpubot_is_asked_whether_it_is_alive_and_ready_and_has_time_to_end(
     container = pod(objects)["containers"][0]
     assert container["livenessProbe"]["httpGet"]["path"] == "/healthz"
     assert container["startupProbe"]["httpGet"]["path"] == "/healthz"
-    assert container["readinessProbe"]["httpGet"]["path"] == "/readyz"
+    assert container["readinessProbe"]["httpGet"]["path"] == "/readyz?replica"
     pause = int(container["lifecycle"]["preStop"]["exec"]["command"][1])
     stops = [value for name, value in vars(main).items() if name.startswith("STOP_")]
     assert len(stops) >= 5

@@ -1,5 +1,7 @@
 """Servers around the cluster that do not answer: told to the operators once, and when it is over.
 
+So are clocks of machines that are not believed.
+
 A message stands in the operators' channel as long as the outage lasts, and is edited when it ends.
 """
 
@@ -20,13 +22,15 @@ from bot.store import models
 
 #: What is over sooner is nobody's business: servers are restarted.
 TOLD_AFTER = timedelta(minutes=2)
+#: What the name of a clock begins with, before its machine's.
+CLOCK = "clock:"
 
 
 @dataclass(frozen=True, slots=True)
 class Outage:
     """A server that does not answer; instants are ISO 8601."""
 
-    #: Which one, as operators call it: "kubernetes", "slurm".
+    #: Which one, as operators call it: "kubernetes", "slurm", "clock:gpubot-7d9f".
     server: str
     since: str
     why: str

@@ -18,6 +18,7 @@ from bot.domain.errors import N_, NotFound, UserId
 from bot.domain.transfer import Transfer, TransferState
 from bot.services import look, people
 from bot.services.look_runs import latest_run
+from bot.services.outages import CLOCK
 from bot.services.record import AuditRecord
 from bot.services.site import Site
 from bot.slack import (
@@ -226,18 +227,36 @@ def _away(row: Row, _site: Site, _now: datetime, reader: Reader) -> Message | No
 
 
 def _outage(row: Row, _site: Site, _now: datetime, reader: Reader) -> Message:
-    """The operators' living message about a server that does not answer."""
+    """The operators' living message about a server that does not answer, or a clock."""
     since, until = datetime.fromisoformat(row.data["since"]), row.data["until"]
-    server = row.data["server"].capitalize()
+    name = row.data["server"]
+    is_clock = name.startswith(CLOCK)
+    begun, over = _CLOCK_WORDS if is_clock else _SERVER_WORDS
+    server = name.removeprefix(CLOCK) if is_clock else name.capitalize()
     fields = {"server": server, "since": since, "why": row.data["why"]}
     if until is None:
-        template = N_(
-            ":warning: *{server}* has not answered since {since}: {why}. What runs there goes on; "
-            "nothing is started or seen until it answers."
-        )
-        return _living(message(reader.text(template, **fields)))
-    template = N_(":white_check_mark: *{server}* answers again. It was away {since} – {until}.")
-    return _living(message(reader.text(template, **fields, until=datetime.fromisoformat(until))))
+        return _living(message(reader.text(begun, **fields)))
+    return _living(message(reader.text(over, **fields, until=datetime.fromisoformat(until))))
+
+
+_SERVER_WORDS = (
+    N_(
+        ":warning: *{server}* has not answered since {since}: {why}. What runs there goes on; "
+        "nothing is started or seen until it answers."
+    ),
+    N_(":white_check_mark: *{server}* answers again. It was away {since} – {until}."),
+)
+_CLOCK_WORDS = (
+    N_(
+        ":warning: The clock of *{server}* has jumped by {why}. gpubot there goes by its own count "
+        "of the time; it begins and ends nothing until the clock is back, Slack's clock settles "
+        "it, or it has stayed so for five minutes. Please set it right."
+    ),
+    N_(
+        ":white_check_mark: gpubot believes the clock of *{server}* again. It did not "
+        "{since} – {until}."
+    ),
+)
 
 
 def _until(reader: Reader, end: datetime | None) -> Mrkdwn:

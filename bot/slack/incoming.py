@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from hmac import compare_digest
 
 from slack_bolt import App
 from slack_bolt.request import BoltRequest
 from slack_bolt.response import BoltResponse
-from slack_sdk.signature import SignatureVerifier
+from slack_sdk.signature import Clock, SignatureVerifier
 
 from bot.slack.shapes import what_is_wrong
 
@@ -41,12 +41,25 @@ class Refused(Exception):
         return BoltResponse(status=self.status, body={"error": self.why})
 
 
+class _Time(Clock):
+    """A clock as slack_sdk wants it."""
+
+    def __init__(self, now: Callable[[], float]) -> None:
+        self._now = now
+
+    def now(self) -> float:
+        return self._now()
+
+
 class Incoming:
     """Bolt, and the secret by which Slack's requests are known."""
 
-    def __init__(self, bolt: App, signing_secret: str) -> None:
+    def __init__(
+        self, bolt: App, signing_secret: str, now: Callable[[], float] = time.time
+    ) -> None:
+        """`now` is the real time, in seconds of the epoch."""
         self._bolt = bolt
-        self._verifier = SignatureVerifier(signing_secret)
+        self._verifier = SignatureVerifier(signing_secret, _Time(now))
         self._quiet_until = float("-inf")
 
     def answer(self, body: str, query: str, headers: Mapping[str, str]) -> BoltResponse:

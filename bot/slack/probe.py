@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from email.utils import parsedate_to_datetime
 
 from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError
@@ -16,8 +19,9 @@ log = logging.getLogger(__name__)
 class Probe:
     """Asks Slack from time to time who we are, and remembers how that went."""
 
-    def __init__(self, client: WebClient) -> None:
-        self._client = client
+    def __init__(self, client: WebClient, heard: Callable[[datetime], None] | None = None) -> None:
+        """`heard` is told what time it is at Slack, aware UTC."""
+        self._client, self._heard = client, heard
         self._lock = threading.Lock()
         self._problem: str | None = "Slack: not reached yet"
         self._team: str | None = None
@@ -36,6 +40,9 @@ class Probe:
             team = answer.get("team_id")
             self._team = team if isinstance(team, str) else None
             self._set(None)
+            date = date_of(answer.headers)
+            if date is not None and self._heard is not None:
+                self._heard(date)
 
     def team(self) -> str | None:
         """The id of the bot's workspace; asks Slack while it is not known; None: it does not say.
@@ -56,3 +63,12 @@ class Probe:
             changed, self._problem = problem != self._problem, problem
         if changed:
             log.log(logging.WARNING if problem else logging.INFO, "%s", problem or "Slack answers")
+
+
+def date_of(headers: Mapping[str, str]) -> datetime | None:
+    """When an answer was made, by the clock of who made it, in whole seconds; None: not said."""
+    said = next((value for name, value in headers.items() if name.casefold() == "date"), "")
+    try:
+        return parsedate_to_datetime(said)
+    except ValueError:
+        return None

@@ -114,6 +114,12 @@ class _Typed(BaseModel):
     type: str
 
 
+class _SslCheck(BaseModel):
+    """Slack looks now and then whether an address has a good certificate; Bolt answers that."""
+
+    ssl_check: Literal["1"]
+
+
 class _Event(BaseModel):
     event: _Typed
 
@@ -142,6 +148,8 @@ def what_is_wrong(body: object) -> str:
 def _kind_of(body: Mapping[str, Any]) -> type[BaseModel]:
     if "command" in body:
         return _Command
+    if "ssl_check" in body:
+        return _SslCheck
     kind = body.get("type")
     return KINDS.get(kind, _Typed) if isinstance(kind, str) else _Typed
 

@@ -163,9 +163,14 @@ class Ticks:
                 for tick in self._table
             )
 
+    @property
+    def is_running(self) -> bool:
+        """Whether ticks come."""
+        return bool(self._scheduler.running)
+
     def problem(self) -> str | None:
         """Which ticks have not succeeded for too long; None when all is well."""
-        if not self._scheduler.running:
+        if not self.is_running:
             return "scheduler: not running"
         now = self._monotonic()
         with self._lock:

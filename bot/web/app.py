@@ -42,6 +42,7 @@ def build_web(
     site: Site,
     now: Callable[[], datetime],
     *,
+    of_replica: Callable[[], Sequence[str]] | None = None,
     open_id: OpenId | None = None,
     github_secret: str = "",
     alerts_token: str = "",
@@ -52,13 +53,14 @@ def build_web(
 ) -> FastAPI:
     """The web application.
 
-    `slack` answers `/slack/events`; None refuses everything there, because without a signing
-    secret nothing can be proved to come from Slack. `problems` says why gpubot is not ready;
-    empty when it is. `now` is the bot's clock, aware UTC. `open_id` signs people in with Slack;
-    None: only links do. `welcome` is told who signed in. `github_secret` proves that a webhook
-    comes from GitHub, `alerts_token` from Alertmanager; empty: there is no such webhook.
-    `node_label` names nodes in alerts; empty: the usual ones do. `metrics` are those of the whole
-    bot; None: of this part alone. `logs` of runs are shown to their teams; None: nothing is run.
+    `slack` answers `/slack/events`; None refuses everything there, because without a signing secret
+    nothing can be proved to come from Slack. `problems` says why gpubot is not ready; empty when it
+    is; `of_replica` does so of this replica alone, None: it is the same. `now` is the bot's clock,
+    aware UTC. `open_id` signs people in with Slack; None: only links do. `welcome` is told who
+    signed in. `github_secret` proves that a webhook comes from GitHub, `alerts_token` from
+    Alertmanager; empty: there is no such webhook. `node_label` names nodes in alerts; empty: the
+    usual ones do. `metrics` are those of the whole bot; None: of this part alone. `logs` of runs
+    are shown to their teams; None: nothing is run.
     """
     web = GuardedApp(site.address, title="gpubot", openapi_url=None, docs_url=None, redoc_url=None)
     problem_details.install(web)
@@ -66,9 +68,8 @@ def build_web(
     metrics = metrics or Metrics(site, now, Sources())
     web.add_middleware(Timed, decided=metrics.decided)
     web.add_middleware(SlackRequests, slack=slack)
-    # FastAPI makes a route when a request first comes past it; whoever asks whether gpubot is ready
-    # does not wait for all the others.
-    web.include_router(health_routes(problems))
+    # FastAPI makes a route when a request first comes past it: health does not wait for others.
+    web.include_router(health_routes(problems, of_replica or problems))
     web.include_router(notice_routes(site, access, now))
     web.include_router(api_routes(site, access, now), prefix=ROOT)
     web.include_router(docs_routes(site, access))

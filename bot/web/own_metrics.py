@@ -1,4 +1,4 @@
-"""What gpubot tells Prometheus of where it keeps things: its audit log, and its disks."""
+"""What gpubot tells Prometheus of its audit log, its disks, and its machine's clock."""
 
 from __future__ import annotations
 
@@ -13,6 +13,15 @@ def audit_metrics(is_whole: bool) -> Iterable[Metric]:  # noqa: FBT001 - the onl
     """Whether every record that was looked at holds."""
     said = "Whether the audit log is whole, as far as it was looked at."
     return (GaugeMetricFamily("gpubot_audit_whole", said, value=float(is_whole)),)
+
+
+def clock_metrics(jump_s: float, off_s: float | None) -> Iterable[Metric]:
+    """How the machine's clock fares, in seconds; `off_s` None: Slack did not say the time yet."""
+    said = "By how much the clock has jumped, as long as gpubot does not believe it."
+    yield GaugeMetricFamily("gpubot_clock_jump_seconds", said, value=jump_s)
+    if off_s is not None:
+        said = "By how much the clock was ahead of Slack's, when that was last seen."
+        yield GaugeMetricFamily("gpubot_clock_offset_seconds", said, value=off_s)
 
 
 def disk_metrics(places: Mapping[str, Path]) -> Callable[[], Iterable[Metric]]:

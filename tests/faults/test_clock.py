@@ -7,6 +7,7 @@ whose signature is older than five minutes in tests/web/test_health.
 from __future__ import annotations
 
 import logging
+import socket
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,10 +16,10 @@ from pathlib import Path
 from urllib.parse import urlencode
 
 import pytest
-from builders import ALICE, BOB, NOW, cluster
+from builders import ADMIN, ALICE, BOB, NOW, cluster
 from clients import client
 from databases import new_database
-from faulty import VISION, Lab, eventually, running, warnings
+from faulty import OPS, VISION, Lab, eventually, running, warnings
 from mailing import Post, Wall
 from sqlalchemy import event
 from sqlalchemy.engine import Engine
@@ -90,6 +91,58 @@ def test_a_clock_that_jumps_back_to_where_it_was_is_believed_at_once() -> None:
     assert watch.problem() is None
 
 
+@pytest.mark.parametrize("by", [2 * HOUR, -2 * HOUR])
+def test_after_a_jump_time_goes_on_as_before_until_it_is_believed(by: timedelta) -> None:
+    machine = Machine()
+    watch = ClockWatch(machine, lambda: machine.steady)
+    assert watch.now() == NOW
+    machine.jumps(by)
+    machine.lives(MINUTE)
+    assert (watch.now(), watch.jump()) == (NOW + MINUTE, by)
+    machine.lives(BELIEVED_AFTER)
+    assert (watch.now(), watch.jump()) == (machine.now(), timedelta(0))
+
+
+def test_a_jump_to_what_slack_says_is_believed_at_once() -> None:
+    """The machine was paused, and its clock was put right."""
+    machine = Machine()
+    watch = ClockWatch(machine, lambda: machine.steady)
+    watch.hear(machine.at)
+    assert watch.off_s() == 0
+    machine.jumps(2 * HOUR)
+    assert watch.is_in_doubt()
+    watch.hear(machine.at - 2 * SECOND)
+    assert (watch.problem(), watch.now(), watch.off_s()) == (None, machine.at, 2)
+
+
+def test_a_jump_that_slack_contradicts_is_never_believed_and_holds_up_nothing() -> None:
+    machine = Machine()
+    watch = ClockWatch(machine, lambda: machine.steady)
+    machine.jumps(2 * HOUR)
+    for _ in range(60):
+        watch.hear(machine.at - 2 * HOUR)
+        machine.lives(MINUTE)
+        assert "Slack" in (watch.problem() or "")
+        assert not watch.is_in_doubt()
+        assert watch.now() == machine.at - 2 * HOUR
+    assert watch.off_s() == 7200
+    # Slack cannot be reached any more.
+    machine.lives(2 * MINUTE)
+    assert watch.is_in_doubt()
+    machine.lives(BELIEVED_AFTER)
+    assert watch.now() == machine.at
+
+
+def test_what_slack_says_settles_nothing_when_it_goes_with_neither() -> None:
+    machine = Machine()
+    watch = ClockWatch(machine, lambda: machine.steady)
+    machine.jumps(2 * HOUR)
+    watch.hear(NOW + 5 * HOUR)
+    assert watch.is_in_doubt()
+    machine.lives(BELIEVED_AFTER)
+    assert watch.problem() is None
+
+
 @pytest.fixture
 def machine() -> Machine:
     return Machine()
@@ -130,6 +183,47 @@ def test_nothing_begins_or_ends_by_a_jump_there_and_back(lab: Lab, machine: Mach
     machine.lives(5 * HOUR)
     look_around(lab)
     assert look.get_booking(lab.site, running_now).state is BookingState.ENDED
+
+
+def test_people_go_on_booking_by_the_right_time(lab: Lab, machine: Machine) -> None:
+    machine.jumps(30 * 24 * HOUR)
+    machine.lives(MINUTE)
+    now = lab.books(ALICE, "4 now 2h on gpu-01")
+    tomorrow = lab.books(BOB, "4 tomorrow 12:00 2h on gpu-02")
+    assert look.get_booking(lab.site, now).window.start == NOW + MINUTE
+    start = look.get_booking(lab.site, tomorrow).window.start
+    assert NOW < start < NOW + 48 * HOUR
+    machine.jumps(-30 * 24 * HOUR)
+    look_around(lab)
+    assert look.get_booking(lab.site, now).state is BookingState.ACTIVE
+    lab.check({now, tomorrow})
+
+
+def test_operators_are_told_of_a_clock_that_has_jumped(
+    lab: Lab, machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The bot's own tick, which comes when it likes, tells of this machine.
+    monkeypatch.setattr(socket, "gethostname", lambda: "host-7")
+    (tick,) = (tick for tick in lab.bot._table() if tick.name == "clock")
+
+    def clock() -> str:
+        tick.run()
+        assert lab.bot.deliver(30)
+        posts = lab.slack.messages(OPS, ADMIN)
+        return " ".join(post.text for post in posts if "host-7" in post.text)
+
+    assert clock() == ""
+    machine.jumps(3 * HOUR)
+    assert clock() == ""
+    machine.lives(2 * MINUTE)
+    assert "has jumped by +3:00:00" in clock()
+    with client(lab.bot.address) as web:
+        assert "\ngpubot_clock_jump_seconds 10800.0\n" in web.get("/metrics").text
+        said = web.get("/readyz?replica")
+    assert said.status_code == 200
+    assert any(warning.startswith("clock: ") for warning in said.json()["warnings"])
+    machine.jumps(-3 * HOUR)
+    assert "believes the clock" in clock()
 
 
 def test_after_a_jump_that_stays_people_get_their_time_again(lab: Lab, machine: Machine) -> None:
@@ -231,6 +325,21 @@ def test_no_statement_asks_the_database_what_time_it_is(slack: Sandbox, database
     )
     assert said
     assert [one for one in said if any(word in one for word in words)] == []
+
+
+@pytest.mark.parametrize("by", [2 * HOUR, -2 * HOUR])
+def test_slacks_requests_are_taken_while_the_clock_is_wrong(
+    slack: Sandbox, tmp_path: Path, by: timedelta
+) -> None:
+    machine = Machine(datetime.now(UTC))
+    watch = ClockWatch(machine, lambda: machine.steady)
+    with running(slack, new_database(tmp_path), watch=watch) as lab:
+        machine.jumps(by)
+        # Slack signs by the right time, which is that of this machine.
+        assert "free" in lab.types(BOB, "status")
+        lab.bot._probe.look()
+        assert not watch.is_in_doubt()
+        assert "Slack's has not" in lab.ready()[1]
 
 
 def test_a_request_that_slack_signed_long_ago_says_so_in_the_log(

@@ -19,7 +19,7 @@ from bot.domain.alert_notice import AlertNotice
 from bot.domain.gpu_health import HARDWARE_XIDS, HEALTH, Thresholds
 from bot.monitoring.dcgm import METRICS
 from bot.web.metrics import Metrics, Sources, TickFigures, metric_routes
-from bot.web.own_metrics import audit_metrics, disk_metrics
+from bot.web.own_metrics import audit_metrics, clock_metrics, disk_metrics
 from bot.web.runner_metrics import runner_metrics
 
 DASHBOARD = json.loads((ROOT / "deploy" / "grafana" / "gpubot.json").read_text())
@@ -40,6 +40,7 @@ def ours(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
     def routes(site, now):
         more = [
             lambda: audit_metrics(True),
+            lambda: clock_metrics(0.0, 0.0),
             disk_metrics({"database": RULES.parent}),
             lambda: runner_metrics(site, "local"),
         ]
@@ -204,6 +205,10 @@ tests:
         values: '0x20'
       - series: 'gpubot_audit_whole'
         values: '1 0x20'
+      - series: 'gpubot_clock_jump_seconds'
+        values: '0 7200x4 0x15'
+      - series: 'gpubot_clock_offset_seconds'
+        values: '0 -7200x20'
       - series: 'gpubot_disk_free_ratio{{place="database"}}'
         values: '0.05x20'
       - series: 'gpubot_disk_free_ratio{{place="logs"}}'
@@ -239,6 +244,10 @@ tests:
         values: '1x20'
       - series: 'gpubot_audit_whole'
         values: '1x20'
+      - series: 'gpubot_clock_jump_seconds'
+        values: '0x20'
+      - series: 'gpubot_clock_offset_seconds'
+        values: '-2x20'
       - series: 'gpubot_disk_free_ratio{{place="database"}}'
         values: '0.5x20'
       - series: 'gpubot_runner_up{{runner="slurm"}}'
@@ -264,7 +273,7 @@ tests:
 FIRING = ("GpuMetricsMissing", "GpubotDown", "GpubotSlackDisconnected", "GpubotOutboxStuck",
           "GpubotTickLate", "GpubotTickFailing", "GpubotSlow", "GpubotMonitoringDown",
           "GpubotDatabaseDown", "GpubotAuditBroken", "GpubotDiskFull", "GpubotRunnerDown",
-          "GpubotReplicasMissing")  # fmt: skip
+          "GpubotReplicasMissing", "GpubotClockWrong")  # fmt: skip
 
 
 def test_every_rule_fires_when_it_should_and_not_before(tmp_path: Path) -> None:

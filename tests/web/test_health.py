@@ -126,6 +126,13 @@ def test_a_body_that_is_no_text_is_refused(web: httpx.Client) -> None:
     assert web.post("/slack/events", content=b"\xff\xfe").status_code == 400
 
 
+def test_slacks_look_at_the_certificate_is_answered(web: httpx.Client) -> None:
+    body = urlencode({"ssl_check": "1", "token": "x"})
+    assert web.post("/slack/events", content=body).status_code == 401
+    answer = web.post("/slack/events", content=body, headers=signed(body))
+    assert (answer.status_code, answer.text) == (200, "")
+
+
 def test_slacks_challenge_is_answered(web: httpx.Client) -> None:
     body = '{"type": "url_verification", "challenge": "abc"}'
     headers = {**signed(body), "Content-Type": "application/json"}
@@ -165,7 +172,8 @@ def test_not_ready_names_the_reasons() -> None:
     with served(None, lambda: ["Slack: invalid_auth"]) as web:
         answer = web.get("/readyz")
     assert answer.status_code == 503
-    assert answer.json() == {"status": "not ready", "problems": ["Slack: invalid_auth"]}
+    told = {"status": "not ready", "problems": ["Slack: invalid_auth"], "warnings": []}
+    assert answer.json() == told
 
 
 def test_nothing_else_is_there(web: httpx.Client) -> None:
@@ -200,6 +208,33 @@ def bot(slack: Sandbox, tmp_path: Path) -> Iterator[Bot]:
         yield bot
     finally:
         bot.stop()
+
+
+def of_replica(bot: Bot) -> tuple[int, list[str], list[str]]:
+    """What is told to whoever chooses between replicas."""
+    answer = httpx.get(f"{bot.address}/readyz?replica", trust_env=False, timeout=60)
+    said = answer.json()
+    return answer.status_code, said["problems"], said["warnings"]
+
+
+def test_a_replica_serves_while_slack_is_away(bot: Bot, slack: Sandbox) -> None:
+    slack.faults.add(method="auth.test", kind="error", code="token_revoked")
+    bot._probe.look()
+    assert of_replica(bot) == (200, [], ["Slack: token_revoked"])
+
+
+def test_a_replica_that_cannot_read_its_database_does_not_serve(bot: Bot, slack: Sandbox) -> None:
+    slack.faults.add(method="auth.test", kind="error", code="token_revoked")
+    bot._probe.look()
+    with bot.site.database.transaction() as connection:
+        connection.exec_driver_sql("DROP TABLE outbox")
+    assert of_replica(bot) == (503, ["database: OperationalError"], ["Slack: token_revoked"])
+
+
+def test_a_replica_that_ends_serves_nobody_new(bot: Bot) -> None:
+    assert of_replica(bot)[0] == 200
+    bot._stopping.set()
+    assert of_replica(bot) == (503, ["gpubot: it is ending"], [])
 
 
 def test_the_running_bot_is_ready(bot: Bot) -> None:
