@@ -15,7 +15,9 @@ from fastapi import FastAPI
 from prometheus_client.metrics_core import Metric
 from slack_bolt import App
 from slack_sdk import WebClient
+from sqlalchemy import event
 
+from bot import turns
 from bot.around import Around
 from bot.clock import Clock, SystemClock
 from bot.clock_watch import ClockWatch
@@ -200,9 +202,10 @@ class Bot:
     def _open_site(self, cluster: Cluster) -> Site:
         url = self.settings.database_url
         upgrade(url)
-        return Site.open(
-            Database(url), cluster, self._public_address, open_id=self.settings.open_id
-        )
+        database = Database(url)
+        # Who waits for the disk lets others work.
+        event.listen(database.engine, "commit", lambda _connection: turns.pass_on())
+        return Site.open(database, cluster, self._public_address, open_id=self.settings.open_id)
 
     def _deliver_with(self, client: WebClient, pace: timedelta, pictures: Pictures) -> Deliverer:
         """Who brings messages to Slack; each commit wakes it."""

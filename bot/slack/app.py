@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from slack_bolt import Ack, App
+from slack_bolt import Ack, App, BoltContext
 from slack_bolt.authorization import AuthorizeResult
 from slack_sdk import WebClient
 
@@ -61,10 +61,10 @@ class Listeners:
         self._open_home = open_home
         self._decided = decided
 
-    def command(self, ack: Ack, body: Body) -> None:
+    def command(self, ack: Ack, body: Body, context: BoltContext) -> None:
         """`/gpu …`: the reply stands in the acknowledgement."""
         call = Call(
-            **self._common(body["user_id"]),
+            **self._common(body["user_id"], context),
             key=f"command:{body['trigger_id']}",
             open_view=self._answers.open_view(body["trigger_id"], pushed=False),
             channel=body.get("channel_id"),
@@ -78,20 +78,20 @@ class Listeners:
             ack(to_body(reply))
             self._answers.send_picture(reply, call.response_url)
 
-    def action(self, ack: Ack, body: Body) -> None:
+    def action(self, ack: Ack, body: Body, context: BoltContext) -> None:
         """A button or menu: done first, then acknowledged; the reply follows."""
-        press = self._press(body)
+        press = self._press(body, context)
         with self._timed("action"):
             reply = router.run_action(press)
         ack()
         if reply is not None:
             self._send(reply, press)
 
-    def submission(self, ack: Ack, body: Body) -> None:
+    def submission(self, ack: Ack, body: Body, context: BoltContext) -> None:
         """A submitted form: it closes, or stays with what is wrong."""
         user, view = body["user"]["id"], body["view"]
         form = Form(
-            **self._common(user),
+            **self._common(user, context),
             key=f"form:{view['id']}",
             open_view=self._answers.open_view(body["trigger_id"], pushed=True),
             view=view,
@@ -120,12 +120,12 @@ class Listeners:
         yield
         self._decided(by, time.perf_counter() - began)
 
-    def _press(self, body: Body) -> Press:
+    def _press(self, body: Body, context: BoltContext) -> Press:
         action, container = body["actions"][0], body["container"]
         user, view = body["user"]["id"], body.get("view")
         in_modal = view is not None and view.get("type") == "modal"
         return Press(
-            **self._common(user),
+            **self._common(user, context),
             key=_press_key(user, body, action),
             open_view=self._answers.open_view(body["trigger_id"], pushed=in_modal),
             channel=container.get("channel_id"),
@@ -137,7 +137,7 @@ class Listeners:
             update_view=self._answers.update_view,
         )
 
-    def _common(self, user: str) -> dict[str, Any]:
+    def _common(self, user: str, context: BoltContext) -> dict[str, Any]:
         if not USER.fullmatch(user):
             raise ValueError(user[:40])
         logs.note(user=user)
@@ -146,6 +146,7 @@ class Listeners:
             "actor": Actor(user),
             "reader": self._profiles.reader(user),
             "now": self._clock.now().replace(microsecond=0),
+            "is_late": context.get("is_late", False),
         }
 
     def _send(self, reply: Reply, call: Call) -> None:

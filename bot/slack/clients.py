@@ -11,6 +11,7 @@ from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError, SlackClientError
 from slack_sdk.web import SlackResponse
 
+from bot import turns
 from bot.config.settings import Settings
 from bot.loopback import is_loopback
 
@@ -35,6 +36,7 @@ class Client(WebClient):
 
     def api_call(self, *arguments: Any, **named: Any) -> SlackResponse:
         """See WebClient.api_call. Raises CALL_ERRORS only."""
+        turns.pass_on()
         try:
             answer = super().api_call(*arguments, **named)
         except CALL_ERRORS:

@@ -42,6 +42,8 @@ class Call:
     response_url: str | None = None
     #: Whether the reply may take the place of the message that `response_url` belongs to.
     replaceable: bool = False
+    #: It has waited until Slack was about to give it up, or had: nothing must come of it.
+    is_late: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

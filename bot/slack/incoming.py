@@ -21,8 +21,12 @@ from bot.slack.shapes import what_is_wrong
 
 log = logging.getLogger(__name__)
 
-#: How often it is told that requests are too old, in seconds.
+#: How often it is told that requests are too old, or have waited for too long, in seconds.
 TOLD_EVERY_S = 60.0
+
+#: Slack gives up on an answer after 3 s. What has waited for so many seconds is not begun any more:
+#: who asked would be told that it failed, ask again, and get it twice.
+TOO_LATE_S = 2.5
 
 #: As in `BoltRequest`.
 Headers = Mapping[str, str | Sequence[str]]
@@ -60,14 +64,22 @@ class Incoming:
         """`now` is the real time, in seconds of the epoch."""
         self._bolt = bolt
         self._verifier = SignatureVerifier(signing_secret, _Time(now))
-        self._quiet_until = float("-inf")
+        self._quiet_until = self._late_told_until = float("-inf")
 
-    def answer(self, body: str, query: str, headers: Mapping[str, str]) -> BoltResponse:
-        """What is answered to a request; it is read only when Slack has signed it just now."""
+    def answer(
+        self, body: str, query: str, headers: Mapping[str, str], waited_s: float = 0.0
+    ) -> BoltResponse:
+        """What is answered to a request; it is read only when Slack has signed it just now.
+
+        `waited_s`: for how many seconds it has waited here.
+        """
         try:
             request = self.read(body, query, headers)
         except Refused as refused:
             return refused.response
+        if waited_s > TOO_LATE_S:
+            request.context["is_late"] = True
+            self._tell_late(waited_s)
         return self._bolt.dispatch(request)
 
     def read(self, body: str, query: str, headers: Mapping[str, str]) -> BoltRequest:
@@ -95,6 +107,16 @@ class Incoming:
             # The time is no number, or the signature is not ASCII.
             return False
         return is_signed
+
+    def _tell_late(self, waited_s: float) -> None:
+        if time.monotonic() < self._late_told_until:
+            return
+        self._late_told_until = time.monotonic() + TOLD_EVERY_S
+        log.warning(
+            "what Slack sent has waited %.1f s: too much is asked for. Commands, buttons and forms"
+            " that wait for more than %.1f s are answered that gpubot is busy, and not carried out",
+            waited_s, TOO_LATE_S,
+        )  # fmt: skip
 
     def _tell_stale(self, body: str, headers: Mapping[str, str]) -> None:
         """Say so when Slack did sign it, at another time: this machine's clock may be wrong."""

@@ -32,6 +32,7 @@ from bot.slack.payload import StaleButton
 from bot.slack.registry import ACTIONS, SUBMISSIONS, VERBS, verbs_like
 from bot.slack.return_address import ReturnAddress, return_address
 from bot.slack.wording import visible
+from bot.store.database import Busy
 
 __all__ = ["ReturnAddress", "return_address", "run_action", "run_command", "run_submission"]
 
@@ -43,6 +44,7 @@ commands.load()
 def run_command(call: Call, text: str) -> Reply | None:
     """Answer `/gpu text`. None: a modal was opened, and there is nothing to say."""
     try:
+        _refuse_late(call)
         reply = _dispatch(call, text)
     except BookingError as error:
         reply = refusals.reply(call, error, text=text)
@@ -57,6 +59,7 @@ def run_command(call: Call, text: str) -> Reply | None:
 def run_action(press: Press) -> Reply | None:
     """Answer a button or menu. None: nothing to send."""
     try:
+        _refuse_late(press)
         reply = _run_press(press)
     except BookingError as error:
         reply = refusals.reply(press, error)
@@ -75,6 +78,7 @@ def run_action(press: Press) -> Reply | None:
 def run_submission(form: Form) -> FormAnswer:
     """Answer a submitted form."""
     try:
+        _refuse_late(form)
         answer = _run_form(form)
     except BookingError as error:
         answer = refusals.in_form(form, error)
@@ -86,6 +90,12 @@ def run_submission(form: Form) -> FormAnswer:
     if not isinstance(answer, Reply):
         return answer
     return _delivered(form, answer)
+
+
+def _refuse_late(call: Call) -> None:
+    """Raise Busy for what nobody hears the outcome of: who asked would ask again, and get two."""
+    if call.is_late:
+        raise Busy
 
 
 def _dispatch(call: Call, text: str) -> Reply | None:

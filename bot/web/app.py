@@ -12,6 +12,7 @@ from bot.services.site import Site
 from bot.web import problems as problem_details
 from bot.web.access import Access
 from bot.web.alerts import alert_routes
+from bot.web.answering import THREADS, Slack
 from bot.web.api import ROOT, api_routes
 from bot.web.api.docs import docs_routes
 from bot.web.calendar import calendar_routes
@@ -26,7 +27,7 @@ from bot.web.notice import notice_routes
 from bot.web.report import report_routes
 from bot.web.run_logs import ShownLogs, run_log_routes
 from bot.web.sign_in import sign_in_routes
-from bot.web.slack_requests import Slack, SlackRequests
+from bot.web.slack_requests import SlackRequests
 
 if TYPE_CHECKING:
     from bot.web.open_id import OpenId
@@ -67,7 +68,9 @@ def build_web(
     access = Access(site, now)
     metrics = metrics or Metrics(site, now, Sources())
     web.add_middleware(Timed, decided=metrics.decided)
-    web.add_middleware(SlackRequests, slack=slack)
+    # SQLite works in this process: requests at once gain nothing. A server is waited for.
+    at_once = 1 if site.database.is_of_one_process else THREADS
+    web.add_middleware(SlackRequests, slack=slack, at_once=at_once)
     # FastAPI makes a route when a request first comes past it: health does not wait for others.
     web.include_router(health_routes(problems, of_replica or problems))
     web.include_router(notice_routes(site, access, now))
