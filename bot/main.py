@@ -54,12 +54,12 @@ from bot.store.migrate import upgrade
 from bot.ticks.claims import Claims
 from bot.ticks.scheduler import Tick, Ticks
 from bot.warming import warm_up_when_ready
+from bot.web.answering import Slack
 from bot.web.app import build_web
 from bot.web.metrics import Metrics, Sources, TickFigures
 from bot.web.own_metrics import audit_metrics, clock_metrics, disk_metrics
 from bot.web.server import WebServer
 from bot.web.sign_in import CALLBACK
-from bot.web.slack_requests import Slack
 
 if TYPE_CHECKING:
     from bot.web.open_id import OpenId
