@@ -14,8 +14,8 @@ from fastapi import FastAPI
 
 from bot.web import pages
 
-#: Uploads of pictures, the pictures themselves, and calendars to subscribe to.
-MODULES = ("httpx", "bot.pictures.tracks", "bot.pictures.heatmap", "bot.web.feed_events")
+#: Pictures, and calendars to subscribe to.
+MODULES = ("bot.pictures.tracks", "bot.pictures.heatmap", "bot.web.feed_events")
 
 #: A request, as ASGI describes it.
 NOWHERE = {"type": "http", "method": "GET", "path": "/nowhere", "root_path": "", "headers": []}

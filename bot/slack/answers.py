@@ -10,11 +10,9 @@ from urllib.parse import urlsplit
 
 from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError
-from slack_sdk.webhook import WebhookClient
 
 from bot.domain.errors import N_, BookingError
-from bot.loopback import is_loopback
-from bot.slack.clients import BACKGROUND_TIMEOUT_S, CALL_ERRORS
+from bot.slack.clients import CALL_ERRORS, webhook
 from bot.slack.context import Picture, Reply, View
 from bot.slack.pictures import NOT_YET, Pictures, until_taken, with_picture
 from bot.slack.workers import Workers
@@ -147,11 +145,8 @@ class Answers:
         if not _is_slacks(url, self._client.base_url):
             log.error("a response_url points to %s, which is not Slack", urlsplit(url).hostname)
             return "not_slack"
-        webhook = WebhookClient(url, timeout=BACKGROUND_TIMEOUT_S, retry_handlers=[])
-        if is_loopback(url):
-            webhook.proxy = None
         try:
-            answer = webhook.send_dict(body)
+            answer = webhook(url).send_dict(body)
         except CALL_ERRORS as error:
             log.warning("a response_url did not answer: %s", _why(error))
             return "no_answer"

@@ -1,21 +1,24 @@
-"""Clients of Slack's Web API, each with the patience its use allows."""
+"""Clients of Slack's Web API and response_urls, each with the patience its use allows."""
 
 from __future__ import annotations
 
 from functools import cache
-from http.client import HTTPException
+from http.client import HTTPException, HTTPResponse
 from ssl import SSLContext, create_default_context
 from typing import Any
+from urllib.request import Request
 
 from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError, SlackClientError
 from slack_sdk.web import SlackResponse
+from slack_sdk.webhook import WebhookClient, WebhookResponse
 
 from bot import turns
 from bot.config.settings import Settings
 from bot.loopback import is_loopback
+from bot.slack.patience import opener
 
-#: Somebody waits, and Slack gives up after 3 s.
+#: How many seconds a call may take as a whole. Somebody waits, and Slack gives up after 3 s.
 INTERACTIVE_TIMEOUT_S = 2
 #: Nobody waits; still short enough for a clean end of the program.
 BACKGROUND_TIMEOUT_S = 6
@@ -31,7 +34,8 @@ class BrokenAnswer(SlackClientError):
 class Client(WebClient):
     """A client that has one kind of error for every answer that makes no sense.
 
-    slack_sdk trips over JSON that is no object, and shows what is no JSON in full.
+    slack_sdk trips over JSON that is no object, and shows what is no JSON in full. Its `timeout`
+    is for a call as a whole here.
     """
 
     def api_call(self, *arguments: Any, **named: Any) -> SlackResponse:
@@ -47,6 +51,26 @@ class Client(WebClient):
             raise BrokenAnswer("ok")
         return answer
 
+    def _perform_urllib_http_request_internal(
+        self,
+        url: str,  # noqa: ARG002 - the request has it
+        req: Request,
+    ) -> dict[str, Any]:
+        """One request, in the place of slack_sdk's, whose timeout is for each read."""
+        with opener(self.proxy, self.ssl).open(req, timeout=self.timeout) as answer:
+            return {"status": answer.status, "headers": answer.headers, "body": _text_of(answer)}
+
+
+class Webhook(WebhookClient):
+    """Posts to a response_url; its `timeout` is for a call as a whole, too."""
+
+    def _perform_http_request_internal(self, url: str, req: Request) -> WebhookResponse:
+        """One request, in the place of slack_sdk's."""
+        with opener(self.proxy, self.ssl).open(req, timeout=self.timeout) as answer:
+            return WebhookResponse(
+                url=url, status_code=answer.status, body=_text_of(answer), headers=answer.headers
+            )
+
 
 def interactive_client(settings: Settings) -> WebClient:
     """For calls within the 3 s that Slack gives an answer; it does not retry."""
@@ -58,11 +82,29 @@ def background_client(settings: Settings) -> WebClient:
     return _client(settings, BACKGROUND_TIMEOUT_S)
 
 
+def webhook(url: str) -> WebhookClient:
+    """For answers to a response_url; it does not retry."""
+    nearby = is_loopback(url)
+    made = Webhook(
+        url,
+        timeout=BACKGROUND_TIMEOUT_S,
+        ssl=None if nearby else _trusting(),
+        retry_handlers=[],
+    )
+    if nearby:
+        made.proxy = None
+    return made
+
+
 def error_code(error: Exception) -> str:
     """Slack's name for what went wrong with a call; the error's own where Slack said nothing."""
     data = error.response.data if isinstance(error, SlackApiError) else None
     named = str(data.get("error", "")) if isinstance(data, dict) else ""
     return named or type(error).__name__
+
+
+def _text_of(answer: HTTPResponse) -> str:
+    return answer.read().decode(answer.headers.get_content_charset() or "utf-8")
 
 
 @cache

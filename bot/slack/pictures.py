@@ -12,13 +12,14 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from urllib.parse import urlsplit
+from urllib.request import Request
 
 from slack_sdk import WebClient
 
-from bot.loopback import is_loopback
 from bot.slack.blocks.build import image
 from bot.slack.clients import BACKGROUND_TIMEOUT_S, CALL_ERRORS
 from bot.slack.context import Block, Picture
+from bot.slack.patience import opener
 
 log = logging.getLogger(__name__)
 
@@ -75,25 +76,17 @@ class Pictures:
 
     def _upload(self, content: bytes, picture: Picture) -> str:
         """Slack's three steps. Raises one of CALL_ERRORS."""
-        import httpx  # noqa: PLC0415 - seldom needed, and long to import
-
         opened = self._client.files_getUploadURLExternal(
             filename="calendar.png", length=len(content), alt_txt=picture.alt[:1000]
         )
         url, file = str(opened["upload_url"]), str(opened["file_id"])
         if not is_slacks(url, self._client.base_url):
             raise ValueError(f"the upload goes to {urlsplit(url).hostname}, which is not Slack")
-        try:
-            answer = httpx.post(
-                url,
-                content=content,
-                timeout=BACKGROUND_TIMEOUT_S,
-                trust_env=not is_loopback(url),
-            )
-        except httpx.HTTPError as error:
-            raise OSError(f"{type(error).__name__}: {error}") from error
-        if answer.status_code != 200:
-            raise OSError(f"the upload was answered with {answer.status_code}")
+        request = Request(url, content, {"Content-Type": "application/octet-stream"})  # noqa: S310
+        opening = opener(self._client.proxy, self._client.ssl)
+        with opening.open(request, timeout=BACKGROUND_TIMEOUT_S) as answer:
+            if answer.status != 200:
+                raise OSError(f"the upload was answered with {answer.status}")
         self._client.files_completeUploadExternal(files=[{"id": file, "title": picture.title}])
         return file
 

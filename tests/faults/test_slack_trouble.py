@@ -96,7 +96,6 @@ def post(slack: Sandbox, tmp_path: Path) -> Iterator[Post]:
     site.database.close()
 
 
-@pytest.mark.filterwarnings("ignore::ResourceWarning")
 @pytest.mark.parametrize("kind", GARBAGE)
 def test_a_message_outlives_every_answer_that_is_none(
     post: Post, broken: tuple[Broken, str], kind: str
