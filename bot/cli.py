@@ -181,6 +181,18 @@ def _audit_verify(_: argparse.Namespace) -> int:
         return _tell_verdict(audit.verify(site))
 
 
+def _audit_acknowledge(parsed: argparse.Namespace) -> int:
+    from bot.services import audit_fault
+
+    with _site() as site:
+        found = audit_fault.acknowledge(site, " ".join(parsed.said), now=datetime.now(UTC))
+    if found is None:
+        print("gpubot: nothing is known to be wrong with the audit log", file=sys.stderr)
+        return 1
+    print(f"acknowledged: record {found.seq}: {found.why}")
+    return 0
+
+
 def _tell_verdict(verdict: Verdict) -> int:
     if verdict.ok:
         print(f"✓ the audit log is whole: {verdict.records} records")
@@ -301,6 +313,9 @@ def _add_audit(commands: Commands) -> None:
     export.add_argument("--since", type=_instant, metavar="INSTANT", help="ISO 8601")
     export.add_argument("--output", type=Path, metavar="FILE", help="standard output by default")
     _add(kinds, "verify", "find any later edit; exit code 1 when there is one", _audit_verify)
+    summary = "end the alert about a fault that was looked into, with what it was"
+    known = _add(kinds, "acknowledge", summary, _audit_acknowledge)
+    known.add_argument("said", nargs="+", metavar="REASON", help="kept in the audit log")
 
 
 def _add(

@@ -247,7 +247,7 @@ class Bot:
             self._claims.shared(_tick("profiles", 30, self._refresh_profiles)),
             _tick("slack", 30, self._probe.look),
             *self._told_of_the_clock(),
-            _tick("audit", 60, lambda: self._audit.look(now=self._now())),
+            _tick("audit", 60, self._look_at_audit),
             *map(self._believing_the_clock, by_the_clock),
             *self._claims.ticks(),
         )
@@ -255,6 +255,11 @@ class Bot:
     def _told_of_the_clock(self) -> Iterator[Tick]:
         if (watch := self._watch) is not None:
             yield _tick("clock", 20, ClockNotes(self.site, watch.jump, self._now).look)
+
+    def _look_at_audit(self) -> None:
+        """All processes tell what was found, and one looks."""
+        walks = self._claims.has("audit", timedelta(seconds=60))
+        self._audit.look(now=self._now(), walks=walks)
 
     def _believing_the_clock(self, tick: Tick) -> Tick:
         """The same, but for times in which the clock cannot be believed."""

@@ -22,6 +22,7 @@ from sqlalchemy import text
 from bot import cli
 from bot.config.example import EXAMPLE
 from bot.config.problems import load_cluster
+from bot.services import audit_fault
 from bot.services.nodes import sync_nodes
 from bot.services.reserve import reserve
 from bot.services.site import Site
@@ -105,6 +106,18 @@ def test_an_edited_audit_log_ends_with_1(audited: Site, capsys: pytest.CaptureFi
     audited.database.close()
     assert cli.main(["audit", "verify"]) == 1
     assert "✗ the audit log was tampered with: record 1" in capsys.readouterr().out
+
+
+def test_a_fault_of_the_audit_log_is_acknowledged_with_what_it_was(
+    audited: Site, capsys: pytest.CaptureFixture[str]
+) -> None:
+    audit_fault.keep_fault(audited, audit_fault.Fault(1, "it is gone", "2026-11-25T02:37:00+00:00"))
+    audited.database.close()
+    assert cli.main(["audit", "acknowledge", "the", "standby took over"]) == 0
+    assert "acknowledged: record 1: it is gone" in capsys.readouterr().out
+    assert cli.main(["audit", "acknowledge", "again"]) == 1
+    assert cli.main(["audit", "export"]) == 0
+    assert '"said": "the standby took over"' in capsys.readouterr().out
 
 
 def test_the_audit_log_is_exported_as_json_lines_by_default(

@@ -2,6 +2,7 @@
 
 `gpubot audit verify` proves all of it at once. This walks along it again and again, so that an
 edit is seen by itself, within minutes for a small chain and within a day or so for a large one.
+What it finds is kept, and told by all processes until an operator has acknowledged it.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from sqlalchemy import bindparam
 from sqlmodel import col
 
 from bot.services.audit import fault
+from bot.services.audit_fault import Fault, is_acknowledged, keep_fault, known_fault
 from bot.services.record import FIRST_HASH
 from bot.services.site import Site
 from bot.store import models, queries
@@ -33,25 +35,36 @@ _NEXT = (
 
 
 class AuditWatch:
-    """One process's walk along the chain."""
+    """One process's walk along the chain; of several processes one walks."""
 
     def __init__(self, site: Site) -> None:
         self._site = site
+        self._fault: Fault | None = None
+        #: Not kept yet, because the database was busy.
+        self._unkept: Fault | None = None
         self._seq, self._hash = 0, FIRST_HASH
         self._began_at: datetime | None = None
-        self._why = ""
 
     @property
     def is_whole(self) -> bool:
-        """Whether everything that was looked at held; a fault stays until a restart."""
-        return not self._why
+        """Whether everything that was looked at held; a fault stays until it is acknowledged."""
+        return self._fault is None and self._unkept is None
 
-    def look(self, *, now: datetime) -> None:
-        """Look at the next records."""
-        if self._why:
-            return
+    def look(self, *, now: datetime, walks: bool = True) -> None:
+        """See what is known to be wrong, and look at the next records where this process walks."""
+        if self._unkept is not None:
+            self._keep(self._unkept)
+        kept = known_fault(self._site)
+        if not walks or (kept is None and self._fault is not None):
+            # Who walked meanwhile knows where the end was, and what was acknowledged was an end.
+            self._begin(None)
+        self._fault = kept
+        if walks and kept is None:
+            self._walk(now)
+
+    def _walk(self, now: datetime) -> None:
         if self._began_at is None:
-            self._began_at = now
+            self._begin(now)
         # The last record of the time before comes first: it has to be there still.
         with self._site.database.snapshot() as connection:
             rows = connection.execute(_NEXT, {"seq": self._seq}).all()
@@ -60,16 +73,25 @@ class AuditWatch:
         with self._site.database.transaction():
             pass
         if self._seq and not (rows and (rows[0].seq, rows[0].hash) == (self._seq, self._hash)):
-            self._found(self._seq, "it is gone, or another one stands in its place")
+            self._found(self._seq, "it is gone, or another one stands in its place", now)
             return
         for row in rows[1:] if self._seq else rows:
-            if why := fault(row, self._seq + 1, self._hash):
-                self._found(row.seq, why)
+            why = fault(row, self._seq + 1, self._hash)
+            if why and not is_acknowledged(self._site, row):
+                self._found(row.seq, why, now)
                 return
             self._seq, self._hash = row.seq, row.hash
-        if len(rows) < AT_ONCE and now - self._began_at >= AGAIN_AFTER:
-            self._seq, self._hash, self._began_at = 0, FIRST_HASH, now
+        if self._began_at and len(rows) < AT_ONCE and now - self._began_at >= AGAIN_AFTER:
+            self._begin(now)
 
-    def _found(self, seq: int, why: str) -> None:
-        self._why = why
+    def _begin(self, at: datetime | None) -> None:
+        self._seq, self._hash, self._began_at = 0, FIRST_HASH, at
+
+    def _found(self, seq: int, why: str, now: datetime) -> None:
         log.error("the audit log was tampered with: record %d: %s", seq, why, extra={"audit": seq})
+        self._keep(Fault(seq, why, now.isoformat()))
+
+    def _keep(self, found: Fault) -> None:
+        self._unkept = found
+        keep_fault(self._site, found)
+        self._fault, self._unkept = found, None

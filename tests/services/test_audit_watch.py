@@ -9,9 +9,12 @@ from builders import BOB, NOW, TONIGHT, actor, request
 from sqlalchemy import text
 
 from bot.services import audit_watch
+from bot.services.audit import verify
+from bot.services.audit_fault import acknowledge
 from bot.services.audit_watch import AuditWatch
 from bot.services.reserve import reserve
 from bot.services.site import Site
+from bot.store.database import Busy
 
 
 @pytest.fixture
@@ -69,6 +72,88 @@ def test_records_cut_off_at_the_end_are_missed(watch: AuditWatch, site: Site) ->
     assert look(watch)
     edit(site, "DELETE FROM audit WHERE seq = 7")
     assert not look(watch)
+
+
+def test_what_was_found_is_told_after_a_restart_and_by_other_processes(
+    watch: AuditWatch, site: Site
+) -> None:
+    edit(site, "UPDATE audit SET actor = 'U0MALLORY' WHERE seq = 6")
+    assert not look(watch)
+    after = AuditWatch(site)
+    after.look(now=NOW, walks=False)
+    assert not after.is_whole
+
+
+def test_another_process_walks_from_the_beginning(watch: AuditWatch, site: Site) -> None:
+    assert look(watch)
+    edit(site, "UPDATE audit SET actor = 'U0MALLORY' WHERE seq = 2")
+    # This one left the walk to another, and has it again since that one died.
+    watch.look(now=NOW, walks=False)
+    assert watch.is_whole
+    assert not look(watch)
+
+
+def test_a_walk_left_to_another_is_not_gone_on_with(watch: AuditWatch, site: Site) -> None:
+    watch.look(now=NOW, walks=False)
+    edit(site, "UPDATE audit SET actor = 'U0MALLORY' WHERE seq = 1")
+    for _ in range(8):
+        watch.look(now=NOW, walks=False)
+    assert watch.is_whole
+
+
+def test_a_fault_that_could_not_be_kept_is_told_and_kept_later(
+    watch: AuditWatch, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def busy(_site: Site, _fault: object) -> None:
+        raise Busy()
+
+    edit(site, "UPDATE audit SET actor = 'U0MALLORY' WHERE seq = 2")
+    with monkeypatch.context() as patched:
+        patched.setattr(audit_watch, "keep_fault", busy)
+        for _ in range(2):
+            with pytest.raises(Busy):
+                watch.look(now=NOW)
+            assert not watch.is_whole
+    watch.look(now=NOW)
+    after = AuditWatch(site)
+    after.look(now=NOW, walks=False)
+    assert not after.is_whole
+
+
+def test_an_end_that_is_missing_after_a_failover_can_be_acknowledged(
+    watch: AuditWatch, site: Site
+) -> None:
+    assert look(watch)
+    edit(site, "DELETE FROM audit WHERE seq = 7")
+    assert not look(watch)
+    reserve(site, actor(BOB), request(1, TONIGHT + timedelta(days=9)), now=NOW)
+    fault = acknowledge(site, "the standby took over", now=NOW)
+    assert fault is not None
+    assert fault.seq == 7
+    assert look(watch)
+    assert verify(site).ok
+    assert acknowledge(site, "again", now=NOW) is None
+
+
+@pytest.mark.parametrize(
+    "statement",
+    ["UPDATE audit SET actor = 'U0MALLORY' WHERE seq = 3", "DELETE FROM audit WHERE seq = 3"],
+)
+def test_a_record_that_was_looked_into_hides_no_other(
+    watch: AuditWatch, site: Site, statement: str
+) -> None:
+    edit(site, statement)
+    assert not look(watch)
+    acknowledge(site, "a disk", now=NOW)
+    assert look(watch)
+    assert look(AuditWatch(site))
+    assert not verify(site).ok
+    edit(site, "UPDATE audit SET actor = 'U0MALLORY' WHERE seq = 5")
+    assert not look(AuditWatch(site))
+    acknowledge(site, "the same disk", now=NOW)
+    assert look(AuditWatch(site))
+    edit(site, "UPDATE audit SET actor = 'U0EVE' WHERE seq = 5")
+    assert not look(AuditWatch(site))
 
 
 def test_an_empty_chain_is_whole(site: Site) -> None:

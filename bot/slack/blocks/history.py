@@ -270,6 +270,15 @@ def _other(reader: Reader, record: AuditRecord, actor: object) -> Mrkdwn:
     return reader.text(N_("{actor}: {action}"), actor=actor, action=record.action)
 
 
+def _audit_acknowledged(reader: Reader, record: AuditRecord, _actor: object) -> Mrkdwn:
+    after = record.after or {}
+    return reader.text(
+        N_("An operator looked into record {number}, which was not as written: {said}"),
+        number=after["seq"],
+        said=after["said"],
+    )
+
+
 SENTENCES: Mapping[str, Callable[[Reader, AuditRecord, object], Mrkdwn]] = {
     "reserved": _reserved,
     "started": _simple(N_("It started")),
@@ -324,6 +333,7 @@ SENTENCES: Mapping[str, Callable[[Reader, AuditRecord, object], Mrkdwn]] = {
         N_("{actor} revoked the token {id} “{name}”"),
         N_("{actor} removed the calendar address {id}"),
     ),
+    "audit_acknowledged": _audit_acknowledged,
     **job_history.SENTENCES,
     **wait_history.SENTENCES,
     **gpu_history.SENTENCES,
