@@ -226,11 +226,15 @@ def other_team(reader: Reader, cluster: Cluster, booking: Booking, transfer: Tra
 
 def line(reader: Reader, cluster: Cluster, booking: Booking) -> Mrkdwn:
     """A booking in one line: id, GPUs, node, window."""
-    what, lies = gpus(cluster, booking.shares), where(reader, booking)
+    return line_of(reader, booking, gpus(cluster, booking.shares))
+
+
+def line_of(reader: Reader, booking: Booking, what: str) -> Mrkdwn:
+    """The same for GPUs that are told already, as `gpus` tells them."""
     return reader.text(
         N_("*{label}* {held}, {window}"),
         label=label(booking),
-        held=reader.plain(N_("{what} on {where}"), what=what, where=lies),
+        held=reader.plain(N_("{what} on {where}"), what=what, where=where(reader, booking)),
         window=promised(booking),
     )
 

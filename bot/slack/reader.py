@@ -46,6 +46,8 @@ class _Template(NamedTuple):
     text: Mrkdwn
     #: The places in their order, and whether they are inside backticks.
     places: tuple[tuple[str, bool], ...]
+    #: Where it has none: what it says without formatting.
+    caption: str
 
 
 #: Slack's pattern for a day and a time of day, in words where the day is near.
@@ -117,7 +119,10 @@ class Reader:
 
     def plain(self, template: str, **fields: object) -> str:
         """`template` in the reader's language for places without formatting, such as buttons."""
-        return self._filled_plain(_translated(template, self.locale), fields).replace("`", "")
+        found = _translated(template, self.locale)
+        if not found.places:
+            return found.caption
+        return self._filled_plain(found, fields).replace("`", "")
 
     def many(self, one: str, more: str, number: int, **fields: object) -> Mrkdwn:
         """Like `text`, with the form of the sentence that `number` needs; `{n}` is the number."""
@@ -161,7 +166,7 @@ class Reader:
 
     def _filled(self, template: _Template, fields: Mapping[str, object]) -> Mrkdwn:
         """Its sentence as mrkdwn; inside backticks values are shown as code."""
-        text, places = template
+        text, places, _ = template
         if not places:
             return text
         show, code = self._show, self._show_code
@@ -169,7 +174,7 @@ class Reader:
         return Mrkdwn(text % tuple(shown))
 
     def _filled_plain(self, template: _Template, fields: Mapping[str, object]) -> str:
-        text, places = template
+        text, places, _ = template
         if not places:
             return str(text)
         return text % tuple([self._show_plain(fields[name]) for name, _ in places])
@@ -277,4 +282,5 @@ def _read(template: str) -> _Template:
         if name is not None:
             pattern += "%s"
             places.append((name, ticks % 2 == 1))
-    return _Template(Mrkdwn(pattern if places else pattern % ()), tuple(places))
+    text = pattern if places else pattern % ()
+    return _Template(Mrkdwn(text), tuple(places), text.replace("`", ""))

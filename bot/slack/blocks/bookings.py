@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
+from functools import lru_cache
 
 from bot.domain.booking import Booking
 from bot.domain.cluster import Cluster
@@ -91,18 +92,27 @@ def row(
 
     `preemption` is its latest as preemptee.
     """
-    text = reader.text(
+    gpus = phrases.gpus(cluster, booking.shares)
+    state = phrases.state(reader, booking, now, preemption)
+    amiss = phrases.out_of_service(reader, booking, drains, now)
+    text = _row_text(reader, booking, gpus, state, amiss)
+    return (section(text), actions(*row_buttons(reader, booking, now)))
+
+
+# A list is looked at again and again, and on most of its bookings nothing has changed.
+@lru_cache(maxsize=4096)
+def _row_text(reader: Reader, booking: Booking, gpus: str, state: Mrkdwn, amiss: Mrkdwn) -> Mrkdwn:
+    return reader.text(
         N_("{line}\n{about}"),
-        line=phrases.line(reader, cluster, booking),
+        line=phrases.line_of(reader, booking, gpus),
         about=phrases.joined(
-            phrases.state(reader, booking, now, preemption),
+            state,
             phrases.kind(reader, booking),
-            phrases.out_of_service(reader, booking, drains, now),
+            amiss,
             phrases.job(reader, booking.job),
             phrases.purpose(reader, booking.purpose),
         ),
     )
-    return (section(text), actions(*row_buttons(reader, booking, now)))
 
 
 def row_buttons(
