@@ -4,19 +4,26 @@ A node is a bit, by its place in the configuration. A level is the bits of the n
 many GPUs, for each cell of the lattice, one cell after another: the nodes that lack them in some
 cell of a window are then found with a few operations on a short int, however many nodes there are.
 
-A board is brought up to date when it is asked: tracks are replaced, never changed, so what differs
-since the last time is found by looking at which track objects are others.
+A board is brought up to date when it is asked and more than a few tracks are others than it shows:
+tracks are replaced, never changed, so which they are is found by looking at the objects.
 """
 
 from __future__ import annotations
 
+import sys
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import compress, count
+from operator import is_not
 from typing import Protocol
 
 from bot.domain.cluster import Node
 from bot.domain.masks import folded, lowest, ones
+
+#: What so many tracks that have changed say themselves, so that not every change of one is followed
+#: by bringing whole levels up to date.
+FEW = 8
 
 #: Of so many questions the answers are kept; all are forgotten when there are more.
 REMEMBERED = 256
@@ -31,6 +38,19 @@ class Shown(Protocol):
 
     def blocked(self, gpus: int) -> int:
         """The cells during which `gpus` GPUs are not free all the time."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Free:
+    """A node of which nothing is taken, as a level has it at first."""
+
+    capacity: int = sys.maxsize
+
+    def blocked(self, _gpus: int) -> int:
+        return 0
+
+
+_FREE = _Free()
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +97,7 @@ class Board:
         self.largest = max((node.gpus for node in self.nodes), default=0)
         #: Bytes of one cell.
         self.width = max(1, -(-len(self.nodes) // 8))
-        self._levels: dict[int, tuple[Sequence[Shown], bytes]] = {}
+        self._levels: dict[int, tuple[Sequence[Shown], bytearray]] = {}
         self._answers: tuple[Sequence[Shown], dict[Hashable, int]] = ((), {})
         self._eligible: dict[tuple[str | None, str | None], Eligible] = {}
 
@@ -106,29 +126,35 @@ class Board:
 
     def lacking(self, tracks: Sequence[Shown], gpus: int, first: int, last: int) -> int:
         """The nodes that lack `gpus` GPUs in some cell from `first` up to `last`, as bits."""
-        level = self._level(tracks, gpus)[first * self.width : last * self.width]
-        return folded(int.from_bytes(level, "little"), self.width * 8, last - first)
+        shown, level, late = self._level(tracks, gpus)
+        part = int.from_bytes(level[first * self.width : last * self.width], "little")
+        found = folded(part, self.width * 8, last - first)
+        for place in late:
+            lacks, lacked = (
+                self._blocked(track[place], gpus) & ones(first, last) for track in (tracks, shown)
+            )
+            if bool(lacks) is not bool(lacked):
+                found ^= 1 << place
+        return found
 
-    def _level(self, tracks: Sequence[Shown], gpus: int) -> bytes:
-        before = self._levels.get(gpus)
-        if before is not None and before[0] == tracks:
-            return before[1]
-        level = self._brought_up(before, tracks, gpus)
+    def _level(
+        self, tracks: Sequence[Shown], gpus: int
+    ) -> tuple[Sequence[Shown], bytearray, Sequence[int]]:
+        """The tracks that the level shows, the level, and the places where `tracks` are others."""
+        shown, level = self._levels.get(gpus) or self._nothing_taken()
+        late = tuple(compress(count(), map(is_not, tracks, shown)))
+        if len(late) <= FEW:
+            return shown, level, late
+        # Others may be looking at the one of before, so it is not changed.
+        level = bytearray(level)
+        for place in late:
+            before = self._blocked(shown[place], gpus)
+            self._flip(level, place, before ^ self._blocked(tracks[place], gpus))
         self._levels[gpus] = tracks, level
-        return level
+        return tracks, level, ()
 
-    def _brought_up(
-        self, before: tuple[Sequence[Shown], bytes] | None, tracks: Sequence[Shown], gpus: int
-    ) -> bytes:
-        """The level as `tracks` have it, made from one of before or anew."""
-        level = bytearray(self.cells * self.width if before is None else before[1])
-        for place, track in enumerate(tracks):
-            if before is None:
-                self._flip(level, place, self._blocked(track, gpus))
-            elif track is not before[0][place]:
-                differs = self._blocked(before[0][place], gpus) ^ self._blocked(track, gpus)
-                self._flip(level, place, differs)
-        return bytes(level)
+    def _nothing_taken(self) -> tuple[Sequence[Shown], bytearray]:
+        return (_FREE,) * len(self.nodes), bytearray(self.cells * self.width)
 
     def _flip(self, level: bytearray, place: int, mask: int) -> None:
         """Flip a node's bit in the cells of `mask`."""

@@ -40,25 +40,32 @@ class _Compiled:
     """A statement as one kind of database takes it."""
 
     sql: str
-    #: Where values go by place: their names in order; None: they go by name.
-    order: tuple[str, ...] | None
-    #: What stands for values that are not given.
-    usual: Mapping[str, Any]
-    #: How the values that are not written as they are get written, by name.
-    writers: Mapping[str, Callable[[Any], Any]]
+    #: The names of its values, in the order of their places where they have places; and what
+    #: stands for those that are not given.
+    usual: Sequence[tuple[str, Any]]
+    #: How the values that are not written as they are get written, by place in `usual`.
+    writers: Sequence[tuple[int, Callable[[Any], Any]]]
+    #: Whether values go by name.
+    by_name: bool
 
-    def named(self, values: Mapping[str, Any]) -> Mapping[str, Any]:
-        """`values` as they are written, by name."""
-        found = {**self.usual, **values}
-        for name, write in self.writers.items():
-            if (value := found[name]) is not None:
-                found[name] = write(value)
+    def written(self, values: Mapping[str, Any]) -> list[Any]:
+        """`values` as they are written, in the order of `usual`."""
+        found = [values.get(name, usual) for name, usual in self.usual]
+        for place, write in self.writers:
+            if (value := found[place]) is not None:
+                found[place] = write(value)
         return found
+
+    def named(self, values: Mapping[str, Any], prefix: str = "") -> Mapping[str, Any]:
+        """`values` as they are written, by name, with `prefix` before each name."""
+        written = self.written(values)
+        return {
+            f"{prefix}{name}": value for (name, _), value in zip(self.usual, written, strict=True)
+        }
 
     def parameters(self, values: Mapping[str, Any]) -> Mapping[str, Any] | Sequence[Any]:
         """`values` as the driver takes them."""
-        found = self.named(values)
-        return found if self.order is None else [found[name] for name in self.order]
+        return self.named(values) if self.by_name else self.written(values)
 
 
 class Prepared:
@@ -107,14 +114,20 @@ class Prepared:
         compiled = self._statement.compile(dialect=dialect)
         assert isinstance(compiled, SQLCompiler)
         usual = {**compiled.params, **self._usual}
-        writers = {
-            name: write
-            for name, bind in compiled.binds.items()
-            if name in usual and (write := bind.type.dialect_impl(dialect).bind_processor(dialect))
-        }
-        order = compiled.positiontup
+        places = compiled.positiontup
+        order = list(usual) if places is None else places
+        binds = ((place, compiled.binds.get(name)) for place, name in enumerate(order))
+        writers = tuple(
+            (place, write)
+            for place, bind in binds
+            if bind is not None
+            and (write := bind.type.dialect_impl(dialect).bind_processor(dialect))
+        )
         made = _Compiled(
-            f"{compiled}{self._ending}", None if order is None else tuple(order), usual, writers
+            f"{compiled}{self._ending}",
+            tuple((name, usual[name]) for name in order),
+            writers,
+            by_name=places is None,
         )
         self._compiled[dialect.name] = made
         return made
@@ -198,13 +211,13 @@ class Inserting(Prepared):
 
 def write_pending(connection: Connection) -> None:
     """Run what was to be run later."""
+    if (pending := connection.info.pop(_PENDING, None)) is None:
+        return
     dialect = connection.dialect
-    for part in _parts(connection.info.pop(_PENDING, ())):
-        parameters = {
-            f"{number}_{name}": value
-            for number, (statement, values) in enumerate(part)
-            for name, value in statement.compiled(dialect).named(values).items()
-        }
+    for part in _parts(pending):
+        parameters: dict[str, Any] = {}
+        for number, (statement, values) in enumerate(part):
+            parameters |= statement.compiled(dialect).named(values, f"{number}_")
         _run(connection, _as_one(dialect, tuple(one for one, _ in part)), parameters)
 
 
