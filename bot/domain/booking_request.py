@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 
 from bot.domain.booking import Priority, Shape
 from bot.domain.cluster import Cluster
 from bot.domain.errors import InThePast, Missing, PastHorizon, TooLong, TooShort
-from bot.domain.fitting import Fitted, fit
+from bot.domain.fitting import fit
 from bot.domain.job import JobOrder
 from bot.domain.job_templates import check_order
 from bot.domain.lengths import MISSING_LENGTH
@@ -63,9 +64,9 @@ def build_request(
     rounding are added. Raises InputError; TooShort carries the request rounded up to one slot.
     """
     shape = check_shape(cluster, gpus, node=node, model=model, spread=spread)
-    request = BookingRequest(
+    asked = partial(
+        BookingRequest,
         shape=shape,
-        window=Window(now, now + cluster.policy.slot),
         priority=priority,
         preemptible=priority.preemptible_by_default if preemptible is None else preemptible,
         team=known_team(cluster, team) if team else None,
@@ -81,13 +82,9 @@ def build_request(
         fitted = fit(start, length=length, end=end, grid=cluster.grid, now=now)
     except TooShort as error:
         fitted = fit(start, length=cluster.policy.slot, grid=cluster.grid, now=now)
-        error.rounded = _at(request, fitted, notes)
+        error.rounded = asked(window=fitted.window, notes=notes + fitted.notes)
         raise
-    return _at(request, fitted, notes)
-
-
-def _at(request: BookingRequest, fitted: Fitted, notes: tuple[Note, ...]) -> BookingRequest:
-    return replace(request, window=fitted.window, notes=notes + fitted.notes)
+    return asked(window=fitted.window, notes=notes + fitted.notes)
 
 
 def check_start(start: datetime | None, *, now: datetime, cluster: Cluster) -> None:

@@ -57,6 +57,16 @@ class Quota:
         return self != Quota()
 
 
+@dataclass(frozen=True, slots=True)
+class Size:
+    """How many GPUs some nodes have."""
+
+    #: Over all of them.
+    gpus: int
+    #: On the largest of them.
+    largest: int
+
+
 class Notify(StrEnum):
     """Where warnings and offers go."""
 
@@ -126,31 +136,40 @@ class Cluster:
     #: What people can have run on their bookings by a name.
     jobs: tuple[JobTemplate, ...] = ()
     runs: RunRules = field(default_factory=RunRules)
-    #: The nodes by name: most ask for one as it is spelt.
-    _named: Mapping[str, Node] = field(init=False, repr=False, compare=False)
+    #: What follows from the above and is looked up by every request.
+    _known: _Known = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "_named", {node.name: node for node in reversed(self.nodes)})
+        object.__setattr__(self, "_known", _Known.of(self))
 
     @property
     def grid(self) -> Grid:
         """The slot grid, on the cluster's wall clock."""
-        return Grid(self.policy.slot, self.zone)
+        return self._known.grid
 
     @property
     def gpus(self) -> int:
         """GPUs over all nodes."""
-        return sum(node.gpus for node in self.nodes)
+        return self._known.sizes[None].gpus
+
+    @property
+    def node_names(self) -> tuple[str, ...]:
+        """The names of its nodes, in their order."""
+        return self._known.node_names
 
     @property
     def models(self) -> tuple[str, ...]:
         """GPU models, in the order in which the nodes first name them."""
-        return tuple(dict.fromkeys(node.model for node in self.nodes))
+        return self._known.models
+
+    def size(self, model: str | None = None) -> Size:
+        """How many GPUs of a model, as the nodes spell it, there are; None: of any model."""
+        return self._known.sizes[model]
 
     def node(self, name: str) -> Node | None:
         """The node called `name`, in any case; None when there is none."""
-        exact = self._named.get(name)
-        return exact or next((n for n in self.nodes if n.name.casefold() == name.casefold()), None)
+        known = self._known
+        return known.nodes.get(name) or known.folded_nodes.get(name.casefold())
 
     def model(self, name: str) -> str | None:
         """The model called `name`, in any case, as the nodes spell it; None when there is none."""
@@ -172,7 +191,7 @@ class Cluster:
 
     def team(self, name: str) -> Team | None:
         """The team called `name`, in any case; None when there is none."""
-        return next((t for t in self.teams if t.name.casefold() == name.casefold()), None)
+        return self._known.teams.get(name.casefold())
 
     def job(self, name: str) -> JobTemplate | None:
         """The template called `name`, in any case; None when there is none."""
@@ -180,8 +199,51 @@ class Cluster:
 
     def teams_of(self, user: str) -> tuple[Team, ...]:
         """The teams that `user` belongs to, in the order of the configuration."""
-        return tuple(team for team in self.teams if user in team)
+        return self._known.teams_of.get(user, ())
 
     def is_admin(self, user: str) -> bool:
         """Whether `user` may change everybody's bookings and the nodes."""
         return user in self.admins
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What follows from a cluster's nodes and teams."""
+
+    grid: Grid
+    nodes: Mapping[str, Node]
+    #: By their names as they are compared; of names that differ only in case, the first counts.
+    folded_nodes: Mapping[str, Node]
+    node_names: tuple[str, ...]
+    teams: Mapping[str, Team]
+    #: The teams of each person.
+    teams_of: Mapping[str, tuple[Team, ...]]
+    models: tuple[str, ...]
+    #: By model, and of all nodes.
+    sizes: Mapping[str | None, Size]
+
+    @classmethod
+    def of(cls, cluster: Cluster) -> _Known:
+        """What follows from this cluster."""
+        nodes, teams = cluster.nodes, cluster.teams
+        models = tuple(dict.fromkeys(node.model for node in nodes))
+        teams_of: dict[str, tuple[Team, ...]] = {}
+        for team in teams:
+            for user in team.members | team.leads:
+                teams_of[user] = (*teams_of.get(user, ()), team)
+        return cls(
+            grid=Grid(cluster.policy.slot, cluster.zone),
+            nodes={node.name: node for node in reversed(nodes)},
+            folded_nodes={node.name.casefold(): node for node in reversed(nodes)},
+            node_names=tuple(node.name for node in nodes),
+            teams={team.name.casefold(): team for team in reversed(teams)},
+            teams_of=teams_of,
+            models=models,
+            sizes={None: _size_of(nodes)}
+            | {model: _size_of(n for n in nodes if n.model == model) for model in models},
+        )
+
+
+def _size_of(nodes: Iterable[Node]) -> Size:
+    gpus = [node.gpus for node in nodes]
+    return Size(sum(gpus), max(gpus, default=0))

@@ -6,6 +6,7 @@ import math
 import re
 from datetime import timedelta
 from fractions import Fraction
+from functools import lru_cache
 
 from bot.domain.errors import N_, BadLength, Missing, NotUnderstood
 from bot.domain.notes import Note
@@ -36,23 +37,29 @@ _JOIN = re.compile(r"\s*(?:and\s+|零|又)?", FLAGS)
 _MINUTES = re.compile(r"(\d\d)(?![a-z0-9_.:分])", FLAGS)
 _NEGATIVE = re.compile(r"[-−]\s?(?=[\d.])")
 _WORD = re.compile(r"\S+")
+_WORD_GOES_ON = re.compile(r"[A-Za-z0-9_]")
 
 
 def _unit(match: re.Match[str]) -> str:
     return next(unit for unit in _SECONDS if match[unit])
 
 
-def _read_half(text: str, at: int) -> tuple[Fraction, int] | None:
+#: Seconds, exactly.
+_Seconds = Fraction | int
+
+
+def _read_half(text: str, at: int) -> tuple[_Seconds, int] | None:
     match = _HALF.match(text, at)
     return (Fraction(_SECONDS[_unit(match)], 2), match.end()) if match else None
 
 
-def _read_parts(text: str, at: int) -> tuple[Fraction, int] | None:
+def _read_parts(text: str, at: int) -> tuple[_Seconds, int] | None:
     """Parts in falling units: `1d12h`, `1 day and 12 hours`, `1小时30分`."""
     match = _PART.match(text, at)
     if match is None:
         return None
-    total, end, smallest = Fraction(0), at, math.inf
+    total: _Seconds = 0
+    end, smallest = at, math.inf
     while match and (size := _SECONDS[_unit(match)]) < smallest:
         number = number_of(match["number"]) + (Fraction(1, 2) if match["half"] else 0)
         extra, end = _read_extra(text, match.end(), size, spaced=bool(match["space"]))
@@ -66,18 +73,25 @@ def _skip_join(text: str, at: int) -> int:
     return match.end() if match else at
 
 
-def _read_extra(text: str, at: int, size: int, *, spaced: bool) -> tuple[Fraction, int]:
+def _read_extra(text: str, at: int, size: int, *, spaced: bool) -> tuple[_Seconds, int]:
     """What may follow a unit: the half of `一天半`, the minutes of `1h30`."""
     if match := _AND_HALF.match(text, at):
         return Fraction(size, 2), match.end()
     if size == _SECONDS["h"] and not spaced and (match := _MINUTES.match(text, at)):
-        return Fraction(int(match[1]) * 60), match.end()
-    return Fraction(0), at
+        return int(match[1]) * 60, match.end()
+    return 0, at
+
+
+# A place is asked twice, for `3h from now` and for `3h`.
+@lru_cache(maxsize=8)
+def _read_unsigned(text: str, at: int) -> tuple[_Seconds, int] | None:
+    found = _read_half(text, at) or _read_parts(text, at)
+    return found if found and _ends(text, found[1]) else None
 
 
 def _ends(text: str, at: int) -> bool:
     """Whether no letter or digit follows: `4 h` does not end in `4 h100`."""
-    return not re.match(r"[A-Za-z0-9_]", text[at : at + 1])
+    return _WORD_GOES_ON.match(text, at) is None
 
 
 def read_length(text: Text, at: int) -> tuple[timedelta, int] | None:
@@ -87,8 +101,7 @@ def read_length(text: Text, at: int) -> tuple[timedelta, int] | None:
     """
     sign = _NEGATIVE.match(text.plain, at)
     begin = sign.end() if sign else at
-    found = _read_half(text.plain, begin) or _read_parts(text.plain, begin)
-    if found is None or not _ends(text.plain, found[1]):
+    if (found := _read_unsigned(text.plain, begin)) is None:
         return None
     length, end = timedelta(seconds=round(found[0])), found[1]
     if sign or not timedelta() < length <= LONGEST:

@@ -286,7 +286,8 @@ def _valid_date(year: int, month: int, day: int) -> date | None:
 
 def _on_clock(wall: datetime, zone: tzinfo, draft: Draft, context: Context) -> datetime:
     """The instant, in UTC, at which the clock of `zone` shows `wall`."""
-    if not tz.datetime_exists(wall, zone):
+    first, second = (wall.replace(tzinfo=zone, fold=fold).astimezone(UTC) for fold in (0, 1))
+    if _local(first, zone) != wall:
         after = _end_of_gap(wall, zone)
         example = f"{_local(after, zone):%Y-%m-%d %H:%M}"
         raise NonexistentTime(
@@ -295,7 +296,6 @@ def _on_clock(wall: datetime, zone: tzinfo, draft: Draft, context: Context) -> d
             after=after,
             example=context.suggest(draft.phrase, example),
         )
-    first, second = (wall.replace(tzinfo=zone, fold=fold).astimezone(UTC) for fold in (0, 1))
     fold = draft.offset.fold if draft.offset else None
     if first != second and fold is None:
         raise AmbiguousTime(

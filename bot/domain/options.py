@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import lru_cache
 
@@ -115,7 +114,8 @@ _FLAGS = (
     (rf"firm{WORD_END}|non-?preempt[ia]ble{WORD_END}|不可抢占", Option("preemptible", value=False)),
     (rf"preempt[ia]ble{WORD_END}|可抢占", Option("preemptible", value=True)),
 )
-_FLAG_PATTERNS = tuple((re.compile(pattern, FLAGS), option) for pattern, option in _FLAGS)
+#: Its groups are the flags, in their order.
+_FLAG = re.compile("|".join(f"({pattern})" for pattern, _ in _FLAGS), FLAGS)
 _NAMING = re.compile(
     rf"(?:(?P<on>on)|(?P<node>node)|(?P<model>model)|(?P<team>(?:for\s+)?team)){WORD_END}:?\s*"
     r"|(?:(?P<at>在)|(?P<node_>节点)|(?P<model_>型号)|(?P<team_>团队|小组)):?\s*",
@@ -143,15 +143,16 @@ _COUNT_AND_DATE = re.compile(
 
 def option_readers(cluster: Cluster, context: Context) -> tuple[Reader, ...]:
     """Readers of everything that may be said about a booking, times included."""
-    nodes = [node.name for node in cluster.nodes]
-    teams = [team.name for team in cluster.teams]
+    nodes, models = _names(cluster.node_names), _names(cluster.models)
 
     def read_naming(text: Text, at: int) -> tuple[object, int] | None:
         match = _NAMING.match(text.plain, at)
         if match is None or match.lastgroup is None:
             return None
         kind = match.lastgroup.rstrip("_")
-        known = {"model": cluster.models, "team": teams}.get(kind, nodes)
+        known = models if kind == "model" else nodes
+        if kind == "team":
+            known = _names(tuple(team.name for team in cluster.teams))
         field_name = kind if kind in ("model", "team") else "node"
         name = _read_name(text, match.end(), known)
         if name is None and (kind == "at" or (kind == "on" and _is_time(text, match, context))):
@@ -165,7 +166,7 @@ def option_readers(cluster: Cluster, context: Context) -> tuple[Reader, ...]:
     def read_bare_name(text: Text, at: int) -> tuple[object, int] | None:
         if node := _read_name(text, at, nodes):
             return Option("node", node[0]), node[1]
-        model = _read_name(text, at, cluster.models)
+        model = _read_name(text, at, models)
         return (Option("model", model[0]), model[1]) if model else None
 
     times = time_readers(context)
@@ -197,9 +198,13 @@ def _is_time(text: Text, match: re.Match[str], context: Context) -> bool:
     return read_time(text, match.end(), context) is not None
 
 
-def _read_name(text: Text, at: int, known: Iterable[str]) -> tuple[str, int] | None:
+#: Names by how they are compared, and what finds the longest of them.
+_Names = tuple[dict[str, str], re.Pattern[str]]
+
+
+def _read_name(text: Text, at: int, known: _Names) -> tuple[str, int] | None:
     """The longest of the known names that stands at `at`, in any case, maybe in quotes."""
-    names, pattern = _names(tuple(known))
+    names, pattern = known
     if quoted := read_quoted(text, at):
         found, end = quoted
     elif match := pattern.match(text.plain, at):
@@ -211,8 +216,7 @@ def _read_name(text: Text, at: int, known: Iterable[str]) -> tuple[str, int] | N
 
 
 @lru_cache(maxsize=64)
-def _names(known: tuple[str, ...]) -> tuple[dict[str, str], re.Pattern[str]]:
-    """The names by how they are compared, and what finds the longest of them."""
+def _names(known: tuple[str, ...]) -> _Names:
     longest_first = sorted(known, key=len, reverse=True)
     pattern = "|".join(map(re.escape, longest_first)) or "(?!)"
     # Of names that differ only in case, the first is meant.
@@ -252,10 +256,8 @@ def _read_purpose(text: Text, at: int) -> tuple[object, int] | None:
 
 
 def _read_flag(text: Text, at: int) -> tuple[object, int] | None:
-    for pattern, option in _FLAG_PATTERNS:
-        if match := pattern.match(text.plain, at):
-            return option, match.end()
-    return None
+    match = _FLAG.match(text.plain, at)
+    return (_FLAGS[match.lastindex - 1][1], match.end()) if match and match.lastindex else None
 
 
 def _read_leading_count(text: Text, at: int) -> tuple[object, int] | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from bot.domain.booking import Shape
-from bot.domain.cluster import Cluster, Node
+from bot.domain.cluster import Cluster, Node, Size
 from bot.domain.errors import BadCount, Contradiction, NeedsSpread, NotWholeNodes, UnknownName
 
 EXAMPLE = "/gpu reserve 4 tomorrow 22:00 20h on gpu-01"
@@ -29,13 +29,13 @@ def check_shape(
     named_model = known_model(cluster, model) if model else None
     if chosen:
         _check_one_node(chosen, model, named_model, spread=spread)
-    nodes = (chosen,) if chosen else _nodes_of(cluster, named_model)
-    highest = sum(node.gpus for node in nodes)
-    if not 1 <= gpus <= highest:
+    size = Size(chosen.gpus, chosen.gpus) if chosen else cluster.size(named_model)
+    if not 1 <= gpus <= size.gpus:
         where = chosen.name if chosen else named_model or cluster.name
-        raise BadCount(gpus=gpus, highest=highest, where=where)
+        raise BadCount(gpus=gpus, highest=size.gpus, where=where)
     # What one node has fits into one model.
-    if not spread and gpus > max(node.gpus for node in nodes):
+    if not spread and gpus > size.largest:
+        nodes = (chosen,) if chosen else _nodes_of(cluster, named_model)
         _check_one_model(gpus, nodes)
         _check_whole_nodes(gpus, nodes)
     return Shape(gpus, chosen.name if chosen else None, named_model, spread)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from datetime import UTC, date, timedelta, timezone
+from typing import NamedTuple
 
 from bot.domain.errors import NotUnderstood
 from bot.domain.lengths import read_length
@@ -144,8 +145,22 @@ def _always(*values: Value) -> _Make:
     return lambda _match, _context: values
 
 
-def _rule(pattern: str, make: _Make) -> tuple[re.Pattern[str], _Make]:
-    return re.compile(pattern, FLAGS), make
+class _Rule(NamedTuple):
+    """What words look like, and what they stand for; None: nothing after all."""
+
+    pattern: re.Pattern[str]
+    make: _Make
+    #: Whether they may begin with a digit, and with anything else.
+    digit: bool
+    other: bool
+
+
+def _rule(pattern: str, make: _Make, *, digit: bool = False, other: bool = True) -> _Rule:
+    return _Rule(re.compile(pattern, FLAGS), make, digit, other)
+
+
+def _digits(pattern: str, make: _Make) -> _Rule:
+    return _rule(pattern, make, digit=True, other=False)
 
 
 _HALF = r"\s*(?P<half>am|pm|a\.m\.?|p\.m\.?)(?![a-z0-9_])"
@@ -172,29 +187,31 @@ _RULES = (
         r"(这|這|本|下下|下|上)?(?:个|個)?(?:周|週|星期|礼拜|禮拜)([一二三四五六日天])",
         _chinese_weekday,
     ),
-    _rule(
+    _digits(
         r"(\d{4})(-)(\d\d)-(\d\d)T(?P<hour>\d\d):(?P<minute>\d\d)"
         r"(?::(?P<second>\d\d)(?:\.\d{1,9})?)?(?P<half>(?!))?(?![\d:])",
         _iso_moment,
     ),
-    _rule(r"(\d{4})([-/.])(\d{1,2})\2(\d{1,2})(?!\d)", _iso_day),
-    _rule(r"(\d{4})(年)(\d{1,2})月(\d{1,2})[日号號]?", _iso_day),
-    _rule(r"(\d{1,2})/(\d{1,2})(?:/(\d{4}|\d{2}))?(?![\d/])", _slashed_day),
-    _rule(rf"(?P<month>\d{{1,2}}|{_CN})月(?P<day>\d{{1,2}}|{_CN})[日号號]?", _chinese_day),
-    _rule(r"(?P<month>(?!))?(?P<day>\d{1,2})[号號]", _chinese_day),
+    _digits(r"(\d{4})([-/.])(\d{1,2})\2(\d{1,2})(?!\d)", _iso_day),
+    _digits(r"(\d{4})(年)(\d{1,2})月(\d{1,2})[日号號]?", _iso_day),
+    _digits(r"(\d{1,2})/(\d{1,2})(?:/(\d{4}|\d{2}))?(?![\d/])", _slashed_day),
     _rule(
+        rf"(?P<month>\d{{1,2}}|{_CN})月(?P<day>\d{{1,2}}|{_CN})[日号號]?", _chinese_day, digit=True
+    ),
+    _digits(r"(?P<month>(?!))?(?P<day>\d{1,2})[号號]", _chinese_day),
+    _digits(
         rf"(?P<day>\d{{1,2}})(?:st|nd|rd|th)?\s*(?:of\s+)?{_MONTH}\.?(?![a-z]){_YEAR}", _named_day
     ),
     _rule(
         rf"{_MONTH}\.?\s*(?P<day>\d{{1,2}})(?:st|nd|rd|th)?(?![\w:]|\s*[ap]\.?m){_YEAR}",
         _named_day,
     ),
-    _rule(
+    _digits(
         r"(?P<hour>\d{1,2}):(?P<minute>\d\d)(?::(?P<second>\d\d)(?:\.\d{1,9})?)?"
         rf"(?:{_HALF}|(?P<none>))(?![\d:])",
         _clock,
     ),
-    _rule(rf"(?P<hour>\d{{1,2}})(?:\.(?P<minute>\d\d))?{_HALF}", _clock),
+    _digits(rf"(?P<hour>\d{{1,2}})(?:\.(?P<minute>\d\d))?{_HALF}", _clock),
     _rule(
         r"(?:at|@)\s*(?P<hour>\d{1,2})(?P<half>(?!))?"
         r"(?![\w:./]|\s*(?:[ap]\.?m|gpus?|cards?|x|[点點时時块张卡月号]))",
@@ -205,6 +222,7 @@ _RULES = (
         rf"|(?P<minute>\d{{1,2}}|{_CN})分(?![钟鐘])"
         r"|(?P<minute2>\d\d)(?![\w:.]|\s*(?:[小个個天周星礼块张卡]|gpu)))?",
         _chinese_clock,
+        digit=True,
     ),
     _rule(
         rf"(?:in\s+the\s+|at\s+)?(morning|afternoon|evening|night|noon|midnight){WORD_END}",
@@ -215,7 +233,9 @@ _RULES = (
         lambda match, _: (_PARTS[match[1]],),
     ),
 )
-
+#: What may begin with a digit, and what with anything else: half need not be tried anywhere.
+_FROM_DIGIT = tuple(rule for rule in _RULES if rule.digit)
+_FROM_OTHER = tuple(rule for rule in _RULES if rule.other)
 
 _UTC = re.compile(
     r"\s*(?:Z|UTC|GMT)(?:\s?(?P<sign>[-+−])(?P<h>\d{1,2})(?::?(?P<m>\d\d))?)?(?![a-z0-9_:])",
@@ -288,9 +308,10 @@ def _read_after(text: Text, at: int) -> tuple[tuple[Value, ...], int] | None:
 
 def read_time(text: Text, at: int, context: Context) -> tuple[tuple[Value, ...], int] | None:
     """The day, clock time or other moment word at `at`, and where it ends; None: there is none."""
-    for pattern, make in _RULES:
-        if (match := pattern.match(text.plain, at)) and (values := make(match, context)):
-            return _with_zone(values, text.plain, match.span(), context)
+    plain = text.plain
+    for rule in _FROM_DIGIT if plain[at : at + 1].isdigit() else _FROM_OTHER:
+        if (match := rule.pattern.match(plain, at)) and (values := rule.make(match, context)):
+            return _with_zone(values, plain, match.span(), context)
     return _read_after(text, at)
 
 

@@ -97,18 +97,18 @@ def read_quoted(text: Text, at: int) -> tuple[str, int] | None:
     return text.between(at + 1, end), min(end + 1, len(text.typed))
 
 
-def number_of(word: str) -> Fraction:
+def number_of(word: str) -> Fraction | int:
     """The number that `word` says: `12`, `1.5`, `1,5`, `two`, `两`, `二十四`."""
     if word.isdecimal():
-        return Fraction(int(word))
+        return int(word)
     if word[0].isdigit():
         return Fraction(word.replace(",", "."))
     if tens := _CHINESE_TENS.fullmatch(word):
         first, last = (_CHINESE_DIGITS[d] if d else None for d in tens.groups())
-        return Fraction(10 * (1 if first is None else first) + (last or 0))
+        return 10 * (1 if first is None else first) + (last or 0)
     if word in _CHINESE_DIGITS:
-        return Fraction(_CHINESE_DIGITS[word])
-    return Fraction(_ENGLISH_NUMBERS[word.lower()])
+        return _CHINESE_DIGITS[word]
+    return _ENGLISH_NUMBERS[word.lower()]
 
 
 def _cleaned(character: str) -> str:
