@@ -126,32 +126,29 @@ class Board:
 
     def lacking(self, tracks: Sequence[Shown], gpus: int, first: int, last: int) -> int:
         """The nodes that lack `gpus` GPUs in some cell from `first` up to `last`, as bits."""
-        shown, level, late = self._level(tracks, gpus)
+        level, late = self._level(tracks, gpus)
         part = int.from_bytes(level[first * self.width : last * self.width], "little")
         found = folded(part, self.width * 8, last - first)
+        cells = ones(first, last)
         for place in late:
-            lacks, lacked = (
-                self._blocked(track[place], gpus) & ones(first, last) for track in (tracks, shown)
-            )
-            if bool(lacks) is not bool(lacked):
-                found ^= 1 << place
+            node = 1 << place
+            lacks = self._blocked(tracks[place], gpus) & cells
+            found = found | node if lacks else found & ~node
         return found
 
-    def _level(
-        self, tracks: Sequence[Shown], gpus: int
-    ) -> tuple[Sequence[Shown], bytearray, Sequence[int]]:
-        """The tracks that the level shows, the level, and the places where `tracks` are others."""
+    def _level(self, tracks: Sequence[Shown], gpus: int) -> tuple[bytearray, Sequence[int]]:
+        """The level, and the places of the few nodes whose tracks are others than it shows."""
         shown, level = self._levels.get(gpus) or self._nothing_taken()
         late = tuple(compress(count(), map(is_not, tracks, shown)))
         if len(late) <= FEW:
-            return shown, level, late
+            return level, late
         # Others may be looking at the one of before, so it is not changed.
         level = bytearray(level)
         for place in late:
             before = self._blocked(shown[place], gpus)
             self._flip(level, place, before ^ self._blocked(tracks[place], gpus))
         self._levels[gpus] = tracks, level
-        return tracks, level, ()
+        return level, ()
 
     def _nothing_taken(self) -> tuple[Sequence[Shown], bytearray]:
         return (_FREE,) * len(self.nodes), bytearray(self.cells * self.width)

@@ -54,7 +54,8 @@ class Quota:
     @property
     def is_set(self) -> bool:
         """Whether there is any bound to check."""
-        return self != Quota()
+        bounds = (self.gpu_hours_per_week, self.concurrent_gpus, self.open_bookings)
+        return bounds != (None, None, None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from functools import cache
 from operator import attrgetter
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, or_, select
+from sqlalchemy import Connection, Row, bindparam, literal_column, select
 from sqlmodel import col
 
 from bot.domain.actor import Actor
@@ -107,7 +107,8 @@ def _near() -> Prepared:
             col(booking.end_at) >= start,
             col(booking.end_at) <= queries.instant("until"),
             col(booking.start_at) <= end,
-            or_(*(col(booking.state) == state for state in queries.LIVE)),
+            # As they stand: SQLite plans anew for each value of what a partial index is for.
+            col(booking.state).in_(literal_column(f"'{state}'") for state in queries.LIVE),
         )
         .order_by(col(booking.end_at))
         .limit(HINT_SAMPLE)

@@ -26,6 +26,10 @@ from bot.services.quiet import held_until
 from bot.store import models, queries
 from bot.store.prepared import Inserting, Prepared
 
+#: How a record's fields are written, and how they are hashed: made once, as a function is not.
+_WRITTEN = json.JSONEncoder(ensure_ascii=False, sort_keys=True)
+_HASHED = json.JSONEncoder(ensure_ascii=False)
+
 #: The hash that the first record follows.
 FIRST_HASH = "0" * 64
 
@@ -102,7 +106,7 @@ def record_hash(values: Mapping[str, Any]) -> str:
     """The hash of a record: SHA-256 over its fields and the hash of the record before it."""
     fields = ("seq", "actor", "action", "booking", "node", "reason", "before", "after")
     content = [values["at"].isoformat(), *(values[name] for name in fields)]
-    text = json.dumps([*content, values["previous_hash"]], ensure_ascii=False)
+    text = _HASHED.encode([*content, values["previous_hash"]])
     return hashlib.sha256(text.encode()).hexdigest()
 
 
@@ -312,4 +316,4 @@ def _channels(change: Change, before: Booking | None, after: Booking) -> tuple[s
 
 
 def _as_json(value: Mapping[str, Any] | None) -> str | None:
-    return None if value is None else json.dumps(value, ensure_ascii=False, sort_keys=True)
+    return None if value is None else _WRITTEN.encode(value)

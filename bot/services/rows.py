@@ -37,9 +37,17 @@ def insert_booking(
 
     `maker` is a pipeline that makes it; empty: its owner does.
     """
-    values = {
+    facts: dict[str, Any] = {
         "owner": owner,
         "team": team,
+        "preemptible": request.preemptible,
+        "purpose": request.purpose,
+        "created_at": change.now,
+        "created_by": maker or owner,
+        "queued": queued,
+        "continues": request.continues,
+    }
+    values = {
         "start_at": placement.window.start,
         "end_at": placement.window.end,
         "gpus": placement.gpus,
@@ -48,34 +56,20 @@ def insert_booking(
         "spread": request.shape.spread,
         "shares": shares_json(placement),
         "priority": int(request.priority),
-        "preemptible": request.preemptible,
-        "purpose": request.purpose,
         "state": BookingState.RESERVED.value,
-        "created_at": change.now,
-        "created_by": maker or owner,
         "revision": 1,
-        "queued": queued,
         "asked": 0,
         "job": order_to_json(request.job),
-        "continues": request.continues,
     }
-    booking_id = _BOOKING.insert(change.connection, values)
     return Booking(
-        id=booking_id,
-        owner=owner,
-        team=team,
+        id=_BOOKING.insert(change.connection, facts | values),
         window=placement.window,
         shares=placement.shares,
         shape=request.shape,
         priority=request.priority,
-        preemptible=request.preemptible,
-        purpose=request.purpose,
         state=BookingState.RESERVED,
-        created_at=change.now,
-        created_by=maker or owner,
-        queued=queued,
         job=request.job,
-        continues=request.continues,
+        **facts,
     )
 
 

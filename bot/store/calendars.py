@@ -11,6 +11,7 @@ import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from operator import ge
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, CursorResult, Select, bindparam, or_, select, text
@@ -206,7 +207,7 @@ def _has_come_from(connection: Connection, version: Version) -> bool:
 
 
 def _is_ahead(new: Mapping[str, int], old: Mapping[str, int]) -> bool:
-    return new.keys() == old.keys() and all(new[node] >= old[node] for node in new)
+    return new.keys() == old.keys() and all(map(ge, map(new.__getitem__, old), old.values()))
 
 
 def _changes_since(node: str, revision: int) -> Select[*tuple[Any, ...]]:

@@ -117,8 +117,9 @@ class Prepared:
         places = compiled.positiontup
         order = list(usual) if places is None else places
         binds = ((place, compiled.binds.get(name)) for place, name in enumerate(order))
+        # Several rows say the same instant; what is written for a value is always the same.
         writers = tuple(
-            (place, write)
+            (place, lru_cache(maxsize=64)(write))
             for place, bind in binds
             if bind is not None
             and (write := bind.type.dialect_impl(dialect).bind_processor(dialect))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import Index, Text
+from sqlalchemy import Index, Text, text
 from sqlmodel import Field, SQLModel
 
 
@@ -21,6 +21,16 @@ class Person(SQLModel, table=True):
     home_opened_at: datetime | None = None
     #: Their App Home shows something that has changed since.
     home_stale: bool = False
+
+    # Whose App Home a change makes stale.
+    __table_args__ = (
+        Index(
+            "person_home",
+            "home_opened_at",
+            sqlite_where=text("home_stale IS 0"),
+            postgresql_where=text("home_stale IS false"),
+        ),
+    )
 
 
 class Token(SQLModel, table=True):
