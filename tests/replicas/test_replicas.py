@@ -10,19 +10,26 @@ from __future__ import annotations
 
 import asyncio
 import json
-import re
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
-import psycopg
 import pytest
 from postgres import postgres_server
-from psycopg.rows import dict_row
+from replicas.outcome import (
+    Rows,
+    check_audit,
+    check_capacity,
+    check_done_once,
+    check_sent_once,
+    claimed,
+    postponed,
+    posts,
+    read,
+    slack_of,
+)
 
 from benchmarks.balancer import Balancer
 from benchmarks.crowd import Crowd, Held
@@ -30,25 +37,13 @@ from benchmarks.laboratory import lab, people
 from benchmarks.postgres_server import PostgresServer
 from benchmarks.replica_group import replicas
 from benchmarks.trouble import Trouble
-from bot.domain.cluster import Cluster
-from bot.sandbox import Sandbox, SandboxChannel, SandboxUser
-from bot.services.audit import verify
-from bot.services.delivery import LIVING_TOPICS
-from bot.services.site import Site
-from bot.store.database import Database
 
 pytestmark = [pytest.mark.postgresql, pytest.mark.timeout(300)]
 
-MANIFEST = Path(__file__).parents[2] / "manifest.yml"
 CLUSTER = lab(40)
 EVERYBODY = [user for team in range(len(CLUSTER.teams)) for user in people(team)]
 #: How many requests are under way at once, and how many answers lie between two troubles.
 AT_ONCE, BETWEEN = 16, 60
-
-POSTPONED = re.compile(r"outbox \((\d+),.* waits ")
-CLAIMED = "SELECT id FROM outbox WHERE state = 'pending' AND retry_at > now()"
-
-Rows = dict[str, list[dict[str, Any]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,27 +61,6 @@ class Story:
     unsure: set[int]
 
 
-def slack_of(cluster: Cluster) -> Sandbox:
-    users = [SandboxUser(user, user.lower(), user.title()) for user in EVERYBODY]
-    channels = [
-        SandboxChannel(team.channel, team.name, members=sorted(team.members | team.leads))
-        for team in cluster.teams
-    ]
-    return Sandbox(manifest=MANIFEST, users=users, channels=channels)
-
-
-def read(url: str) -> Rows:
-    """The tables as they are, by a driver that knows nothing of gpubot."""
-    tables = ("claim", "booking", "node", "audit", "receipt", "outbox", "posted", "waitlistentry")
-    with psycopg.connect(url, row_factory=dict_row) as connection:
-        return {name: connection.execute(f"SELECT * FROM {name}").fetchall() for name in tables}
-
-
-def posts(slack: Sandbox) -> Counter[str]:
-    taken = (call for call in slack.calls("chat.postMessage") if call.result["ok"])
-    return Counter(call.arguments["channel"] for call in taken)
-
-
 @pytest.fixture(scope="module")
 def server() -> Iterator[PostgresServer]:
     with postgres_server(durable=True) as running:
@@ -100,10 +74,9 @@ def story(server: PostgresServer, tmp_path_factory: pytest.TempPathFactory) -> S
     unsure: set[int] = set()
 
     def look() -> None:
-        with psycopg.connect(url) as connection:
-            unsure.update(number for (number,) in connection.execute(CLAIMED))
+        unsure.update(claimed(url))
 
-    with slack_of(CLUSTER) as slack:
+    with slack_of(CLUSTER, EVERYBODY) as slack:
         environment = {
             "SLACK_BOT_TOKEN": slack.bot_token,
             "SLACK_SIGNING_SECRET": slack.signing_secret,
@@ -117,7 +90,7 @@ def story(server: PostgresServer, tmp_path_factory: pytest.TempPathFactory) -> S
             asyncio.run(trouble.happen(seed=1))
             ended = [*trouble.ended, *(replica.terminate() for replica in group)]
             for replica in group:
-                unsure.update(int(number) for number in POSTPONED.findall(replica.log.read_text()))
+                unsure.update(postponed(replica.log))
         return Story(url, crowd, ended, read(url), posts(slack), unsure)
 
 
@@ -129,17 +102,7 @@ def test_everybody_is_answered_in_words(story: Story) -> None:
 
 
 def test_no_gpu_is_promised_twice(story: Story) -> None:
-    sizes = {row["name"]: row["gpus"] for row in story.rows["node"]}
-    claims = [row for row in story.rows["claim"] if row["gone"] is None]
-    assert claims
-    for claim in claims:
-        at = claim["start_s"]
-        beside = (
-            other["gpus"]
-            for other in claims
-            if other["node"] == claim["node"] and other["start_s"] <= at < other["end_s"]
-        )
-        assert sum(beside) <= sizes[claim["node"]]
+    check_capacity(story.rows)
 
 
 def test_what_was_acknowledged_stands_in_the_tables(story: Story) -> None:
@@ -162,33 +125,15 @@ def check_held(held: Held, row: dict[str, Any]) -> None:
 
 
 def test_no_request_was_carried_out_twice(story: Story) -> None:
-    booked = [row["booking"] for row in story.rows["audit"] if row["action"] == "reserved"]
-    receipts = (row for row in story.rows["receipt"] if row["key"].split(":")[1] == "reserve")
-    given = [number for row in receipts for number in json.loads(row["result"])]
-    assert sorted(booked) == sorted(given)
-    assert len(set(booked)) == len(booked)
+    check_done_once(story.rows)
 
 
 def test_the_audit_log_is_whole(story: Story) -> None:
-    with closing(Database(story.url)) as database:
-        verdict = verify(Site.open(database, CLUSTER))
-    assert verdict.ok, verdict.why
+    check_audit(story.url, CLUSTER)
 
 
 def test_no_announcement_was_sent_twice_but_by_those_who_died(story: Story) -> None:
-    expected = Counter(row["recipient"] for row in story.rows["posted"])
-    perhaps_more: Counter[str] = Counter()
-    for row in story.rows["outbox"]:
-        is_sent = row["state"] == "sent"
-        if row["id"] in story.unsure:
-            perhaps_more[row["recipient"]] += row["attempts"] - is_sent
-        else:
-            assert row["attempts"] <= is_sent, row
-        expected[row["recipient"]] += is_sent and row["topic"] not in LIVING_TOPICS
-    assert story.posts
-    for recipient in expected | story.posts:
-        more = story.posts[recipient] - expected[recipient]
-        assert 0 <= more <= perhaps_more[recipient], recipient
+    check_sent_once(story.rows, story.posts, story.unsure)
 
 
 def test_those_who_were_asked_to_end_did_so_by_themselves(story: Story) -> None:
