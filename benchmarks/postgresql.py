@@ -12,11 +12,11 @@ from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import func, select, text
-from sqlmodel import SQLModel
+from sqlalchemy import text
 
 from benchmarks.figures import Figure, Times
 from benchmarks.laboratory import GPUS_A_NODE, NOW, TEAMS, lab, people
+from benchmarks.rows import number_on
 from benchmarks.sites import Sites
 from benchmarks.workload import fill
 from bot.domain.actor import Actor
@@ -38,7 +38,7 @@ GROUP = "postgresql"
 WRITERS = 8
 #: Seconds that count, and seconds before them in which everything gets warm.
 COUNTED_S, WARM_S = 5.0, 1.0
-#: Tables into which one booking writes a row; the database numbers those with an id.
+#: Tables into which one booking writes a row.
 WRITTEN = ("booking", "claim", "audit", "outbox", "receipt")
 
 #: Seconds of each turn, by the clock on the wall: a writer mostly waits for others.
@@ -93,12 +93,7 @@ def _fill(url: str, live: int) -> None:
         sync_nodes(site, now=NOW)
         fill(site, live)
         with database.transaction() as connection:
-            # The rows came with ids of their own; new ones get those that follow.
-            for table in (SQLModel.metadata.tables[name] for name in WRITTEN):
-                if "id" in table.columns:
-                    last = connection.execute(select(func.max(table.c.id))).scalar_one()
-                    following = text("SELECT setval(pg_get_serial_sequence(:name, 'id'), :last)")
-                    connection.execute(following, {"name": table.name, "last": last})
+            number_on(connection)
             connection.execute(text("ANALYZE"))
 
 
