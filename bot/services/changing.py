@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
+from sqlalchemy import Connection
+
 from bot.domain.booking import booking_label
 from bot.domain.window import check_aware
 from bot.services.change import Change
@@ -49,10 +51,14 @@ def trying(site: Site, now: datetime) -> Iterator[Change]:
 
     Nothing may be written.
     """
-    now = check_aware(now).replace(microsecond=0)
     with site.database.snapshot() as connection:
-        known = site.known
-        yield Change(known.cluster, connection, known.calendars.fresh(connection, now), now)
+        yield trying_on(site, connection, now)
+
+
+def trying_on(site: Site, connection: Connection, now: datetime) -> Change:
+    """The same on a snapshot that there is already."""
+    now, known = check_aware(now).replace(microsecond=0), site.known
+    return Change(known.cluster, connection, known.calendars.fresh(connection, now), now)
 
 
 def _log(values: Mapping[str, Any]) -> None:

@@ -7,11 +7,11 @@ from datetime import datetime
 from sqlalchemy import Connection
 from sqlmodel import col
 
-from bot.domain.waitlist import EntryKind, find_room
+from bot.domain.waitlist import EntryKind
 from bot.domain.window import GRACE
 from bot.services.change import OPEN_END
-from bot.services.changing import changing
-from bot.services.serve_waitlist import serve_waitlist
+from bot.services.changing import changing, trying_on
+from bot.services.serve_waitlist import serve_waitlist, what_fits
 from bot.services.site import Site
 from bot.store import models, queries
 
@@ -26,12 +26,14 @@ def serve_again(site: Site, *, now: datetime) -> int:
 
 
 def quotas_may_have_room(site: Site, connection: Connection, now: datetime) -> bool:
-    """Whether somebody waits for what is free."""
+    """Whether somebody waits for what is free, and may have it by now."""
     rules, table = site.cluster.policy, models.WaitlistEntry
     if not (rules.user_quota.is_set or rules.team_quota.is_set):
         return False
     for_a_window = col(table.kind) == EntryKind.WINDOW.value
     in_time = col(table.last_start_at) >= now - GRACE
     waiting = [queries.to_entry(r) for r in queries.waiting(connection, for_a_window, in_time)]
-    calendar = site.calendars.fresh(connection, now).calendar
-    return any(find_room(calendar, entry, now=now) for entry in waiting)
+    if not waiting:
+        return False
+    tried = trying_on(site, connection, now)
+    return any(what_fits(tried, entry) for entry in waiting)

@@ -6,9 +6,8 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
-from bot.domain.waitlist import find_room
-from bot.services.changing import changing
-from bot.services.serve_waitlist import serve
+from bot.services.changing import changing, trying_on
+from bot.services.serve_waitlist import serve, what_fits
 from bot.services.site import Site
 from bot.store import queries
 
@@ -20,9 +19,9 @@ def serve_queue(site: Site, *, now: datetime) -> int:
 
 
 def gaps_have_come(site: Site, connection: Connection, now: datetime) -> bool:
-    """Whether a gap fits somebody who waits for one."""
+    """Whether a gap fits somebody who waits for one, and may have it."""
     queued = queries.waiting_for_a_gap(connection)
     if not queued:
         return False
-    calendar = site.calendars.fresh(connection, now).calendar
-    return any(find_room(calendar, entry, now=now) for entry in queued)
+    tried = trying_on(site, connection, now)
+    return any(what_fits(tried, entry) for entry in queued)

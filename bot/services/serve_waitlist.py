@@ -80,31 +80,36 @@ def _instant(second: int) -> datetime:
 
 def serve(change: Change, entry: WaitlistEntry) -> bool:
     """Offer the entry what fits now, or begin its queue run; False when nothing does."""
-    if entry.is_queued:
-        return _serve_queued(change, entry)
-    found = find_room(change.calendar, entry, now=change.now)
-    if found is None or not _may_have(change, entry, found):
+    found = what_fits(change, entry)
+    if found is None:
         return False
-    _offer(change, entry, found)
+    if _begins_by_itself(entry):
+        begin_run(change, entry, found)
+        tell_entry(change, replace(entry, state=EntryState.BOOKED))
+    else:
+        _offer(change, entry, found)
     return True
 
 
-def _serve_queued(change: Change, entry: WaitlistEntry) -> bool:
-    """A run with a command or job begins by itself; else somebody has to be there, so it asks."""
-    if entry.purpose or entry.job is not None:
-        found = find_room(change.calendar, entry, now=change.now)
-        if found is None or not _may_have(change, entry, found):
-            return False
-        begin_run(change, entry, found)
-        tell_entry(change, replace(entry, state=EntryState.BOOKED))
-        return True
-    for answer in (change.cluster.policy.offer_expires, SHORTEST_ANSWER):
-        roomy = replace(entry, length=entry.length + answer)
-        found = find_room(change.calendar, roomy, now=change.now)
+def what_fits(change: Change, entry: WaitlistEntry) -> Placement | None:
+    """What the entry would be served with now; None: nothing fits, or its owner may not have it.
+
+    Where somebody has to answer for a queue run, the gap has to leave time for that.
+    """
+    wishes = [entry]
+    if entry.is_queued and not _begins_by_itself(entry):
+        answers = (change.cluster.policy.offer_expires, SHORTEST_ANSWER)
+        wishes = [replace(entry, length=entry.length + answer) for answer in answers]
+    for wish in wishes:
+        found = find_room(change.calendar, wish, now=change.now)
         if found is not None and _may_have(change, entry, found):
-            _offer(change, entry, found)
-            return True
-    return False
+            return found
+    return None
+
+
+def _begins_by_itself(entry: WaitlistEntry) -> bool:
+    """Whether nobody has to be there: it is a run, and what it runs is known."""
+    return entry.is_queued and (entry.purpose != "" or entry.job is not None)
 
 
 def begin_run(change: Change, entry: WaitlistEntry, found: Placement) -> Booking:

@@ -35,6 +35,7 @@ def create(url: URL, lock_wait_ms: int) -> Engine:
         connect_args={"timeout": lock_wait_ms / 1000, "check_same_thread": False},
         pool_size=20,
         max_overflow=20,
+        pool_timeout=lock_wait_ms / 1000,
         # What people wrote, and what jobs are told, is in no error and so in no log.
         hide_parameters=True,
         # The last one used has read most of what is read next.
