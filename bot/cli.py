@@ -146,13 +146,15 @@ def _db_backup(parsed: argparse.Namespace) -> int:
     from bot.store.backup import CannotBackUp, backed_up
     from bot.store.database import Database
 
-    target: Path = parsed.target
+    url, target = _settings().database_url, parsed.target
+    is_file = url.startswith("sqlite")
     if target.is_dir():
-        target /= f"gpubot-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.db"
+        target /= f"gpubot-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.{'db' if is_file else 'dump'}"
     try:
         with (
-            backed_up(_settings().database_url, target) as part,
-            closing(Database(f"sqlite:///{part}")) as database,
+            backed_up(url, target) as part,
+            # A dump cannot be looked into before it is restored.
+            closing(Database(f"sqlite:///{part}" if is_file else url)) as database,
         ):
             verdict = audit.verify_in(database)
     except CannotBackUp as error:
@@ -299,7 +301,7 @@ def _add_db(commands: Commands) -> None:
     copy.add_argument(
         "target", metavar="TARGET", nargs="?", help="URL to copy to (default: GPUBOT_DATABASE_URL)"
     )
-    backup = _add(kinds, "backup", "copy a SQLite database while it is in use", _db_backup)
+    backup = _add(kinds, "backup", "copy the database while it is in use", _db_backup)
     backup.add_argument(
         "target", type=Path, metavar="TARGET", help="a new file, or the folder to make one in"
     )

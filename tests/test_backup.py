@@ -17,6 +17,7 @@ from pathlib import Path
 import builders
 import postgres
 import pytest
+import yaml
 from databases import new_database
 from program import ROOT, Program, eventually, running, workspace
 from sqlalchemy import text
@@ -155,9 +156,10 @@ def test_a_dump_under_load_is_whole_and_gpubot_goes_on_from_it(tmp_path: Path) -
     with load(act) as done:
         eventually(lambda: len(done) >= 20, "some are booked")
         acknowledged = len(done)
-        postgres_program("pg_dump", "-Fc", "--file", str(dump), url)
+        assert gpubot("db", "backup", str(dump), database=url, folder=tmp_path).returncode == 0
         eventually(lambda: len(done) >= acknowledged + 20, "more are booked afterwards")
     site.database.close()
+    assert dump.stat().st_mode & 0o077 == 0
     postgres_program("pg_restore", "--no-owner", "--exit-on-error", "--dbname", target, str(dump))
 
     assert acknowledged <= answer(target, LAST) < answer(url, LAST)
@@ -173,6 +175,60 @@ def test_a_dump_under_load_is_whole_and_gpubot_goes_on_from_it(tmp_path: Path) -
     restored.database.close()
     postgres.drop(url)
     postgres.drop(target)
+
+
+#: Notes how it was called, and makes something.
+STAND_IN = """#!/bin/sh
+printf '%s\\n' "$PGPASSWORD" "$@" >> "$NOTES"
+"""
+
+
+@pytest.fixture
+def notes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """What PostgreSQL's programs are given, where stand-ins are found in their place."""
+    programs = tmp_path / "programs"
+    programs.mkdir()
+    for name in ("pg_dump", "pg_restore"):
+        (programs / name).write_text(STAND_IN)
+        (programs / name).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{programs}:{os.environ['PATH']}")
+    monkeypatch.setenv("NOTES", str(tmp_path / "notes"))
+    return tmp_path / "notes"
+
+
+URLS = [
+    "postgresql://gpubot:s%3Acr%40t%25@db.lab:5433/gpubot?sslmode=require",
+    "postgresql+psycopg://gpubot:s%3Acr%40t%25@db.lab:5433/gpubot?sslmode=require",
+]
+
+
+@pytest.mark.parametrize("url", URLS)
+def test_a_password_is_no_argument_of_a_program(url: str, notes: Path, tmp_path: Path) -> None:
+    with backed_up(url, tmp_path / "copy.dump"):
+        password, *arguments = notes.read_text().splitlines()
+    assert password == "s:cr@t%"
+    shown = " ".join(arguments[: arguments.index("--list") - 1])
+    assert password not in shown
+    for part in ("host=db.lab", "port=5433", "user=gpubot", "dbname=gpubot", "sslmode=require"):
+        assert part in shown
+
+
+@pytest.mark.parametrize("url", URLS)
+def test_the_job_in_kubernetes_shows_no_password_either(
+    url: str, notes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    manifest = yaml.safe_load_all((ROOT / "deploy/kubernetes/postgresql/backup.yaml").read_text())
+    job = next(one for one in manifest if one["kind"] == "CronJob")["spec"]["jobTemplate"]["spec"]
+    (container,) = job["template"]["spec"]["containers"]
+    *shell, script = container["command"]
+    monkeypatch.setenv("GPUBOT_DATABASE_URL", url)
+    script = script.replace("/backup", str(tmp_path)).replace("mv ", "true ")
+    subprocess.run([*shell, script], check=True)
+    password, *arguments = notes.read_text().splitlines()
+    arguments = arguments[: arguments.index("--list") - 1]
+    assert password == "s:cr@t%"
+    assert "postgresql://gpubot@db.lab:5433/gpubot?sslmode=require" in arguments
+    assert not any("cr%40t" in one or password in one for one in arguments)
 
 
 def postgres_program(name: str, *arguments: str) -> None:
@@ -235,7 +291,7 @@ def test_a_damaged_database_is_no_backup(url: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("database", "complaint"),
-    [("postgresql://gpubot@127.0.0.1/gpubot", "pg_dump -Fc"), ("sqlite:///none.db", "no file")],
+    [("postgresql://gpubot@127.0.0.1:9/gpubot", "pg_dump"), ("sqlite:///none.db", "no file")],
 )
 def test_what_cannot_be_backed_up_ends_with_1_and_says_why(
     database: str,

@@ -22,7 +22,6 @@ from bot.domain.errors import BookingError
 from bot.main import Bot
 from bot.store.database import Busy, Full, Unreachable
 from bot.store.health import Trouble
-from bot.ticks.scheduler import Tick
 
 TOP = Path(__file__).parents[1]
 RUNBOOK = (TOP / "docs" / "runbook.md").read_text(encoding="utf-8")
@@ -131,12 +130,19 @@ def test_the_fields_it_looks_for_are_those_of_log_lines() -> None:
     assert set(re.findall(r"`(\w+)`", described)) == known
 
 
-def test_the_ticks_it_names_are_ticks(tmp_path: Path) -> None:
+def test_every_tick_that_can_fail_is_described_and_no_other(tmp_path: Path) -> None:
+    program = "".join(path.read_text(encoding="utf-8") for path in (TOP / "bot").rglob("*.py"))
+    made = set(re.findall(r'\b_?[tT]ick\(\s*"(\w+)"', program))
+    (table,) = re.findall(r"\| tick \|.*\n\| --- .*\n((?:\|.*\n)+)", RUNBOOK)
+    first = [line.split("|")[1] for line in table.splitlines()]
+    described = [name for cell in first for name in re.findall(r"`(\w+)`", cell)]
+    assert len(described) == len(set(described))
+    assert set(described) == made
+    # None is made in another way.
     settings = Settings(bot_token="xoxb-1", app_token="xapp-1", database_url=new_database(tmp_path))
     bot = Bot(settings, builders.cluster())
     bot.stop()
-    known = {tick.name for tick in bot._table() if isinstance(tick, Tick)}
-    assert set(re.findall(r"`(due|outbox)`", RUNBOOK)) <= known
+    assert {tick.name for tick in bot._table()} <= made
 
 
 def test_the_line_and_the_fields_that_are_described_are_those_of_the_log() -> None:
