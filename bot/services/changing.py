@@ -36,10 +36,12 @@ def changing(site: Site, now: datetime) -> Iterator[Change]:
         yield change
         if change.grown is not None:
             serve_waitlist(change, *change.grown)
-    if change.version != cached.version:
-        known.calendars.adopt(
-            CachedCalendar(change.calendar, change.revisions, change.version, cached.origin)
-        )
+        made = cached
+        if change.version != cached.version:
+            made = CachedCalendar(change.calendar, change.revisions, change.version, cached.origin)
+        known.calendars.leave(connection, made)
+    if made is not cached:
+        known.calendars.adopt(made)
     if log.isEnabledFor(logging.INFO):
         for values in change.recorded:
             _log(values)

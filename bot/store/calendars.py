@@ -22,6 +22,7 @@ from bot.domain.cluster import Cluster
 from bot.domain.lattice import Lattice
 from bot.store import models
 from bot.store.database import Database
+from bot.store.group import follows_others, left_by_others
 from bot.store.prepared import Prepared
 from bot.store.queries import table_of
 
@@ -96,24 +97,33 @@ class CalendarCache:
 
         `latest`: nobody else can have written since, as inside of a writing transaction.
         """
-        cached = self._cached if self._cached and self._cached.covers(now) else None
         version = Version(*_VERSION.rows(connection)[0])
+        left: CachedCalendar | None = left_by_others(connection).get(self)
+        if left is not None and left.version == version and left.covers(now):
+            return left
+        cached = self._cached if self._cached and self._cached.covers(now) else None
         if cached is not None and cached.version == version:
             return cached
+        # What others wrote in this transaction nobody else may see before it is committed.
+        adopt = _keep_apart if follows_others(connection) else self.adopt
         seen = self._seen(connection, version)
         if cached is not None and not _has_come_from(connection, cached.version):
             found = self._load(connection, seen, now)
             # Or else the snapshot may just be from before what the cache has seen.
             is_undone = latest or (version.seq or 0) >= (cached.version.seq or 0)
-            return self.adopt(found, replaces=True) if is_undone else found
+            return adopt(found, replaces=True) if is_undone else found
         if cached is not None and _is_ahead(seen.revisions, cached.revisions):
-            return self.adopt(self._catch_up(connection, cached, seen))
+            return adopt(self._catch_up(connection, cached, seen))
         if cached is not None and cached.revisions.keys() == seen.revisions.keys():
             # This snapshot is older than the cache; serve it without going backwards.
             return self._load(connection, seen, now)
         # Nodes that have come into the table since; they are never taken out of it.
         has_grown = cached is not None and cached.revisions.keys() < seen.revisions.keys()
-        return self.adopt(self._load(connection, seen, now), replaces=has_grown)
+        return adopt(self._load(connection, seen, now), replaces=has_grown)
+
+    def leave(self, connection: Connection, candidate: CachedCalendar) -> None:
+        """Leave `candidate` to those who write after this in the same transaction."""
+        left_by_others(connection)[self] = candidate
 
     def current(self, database: Database, now: datetime) -> Calendar:
         """The calendar as it is at the call, for whoever asks the database nothing else.
@@ -199,6 +209,12 @@ def plain_rows(result: CursorResult[*tuple[Any, ...]]) -> Sequence[Any]:
     """
     with result:
         return result.cursor.fetchall() if result.cursor is not None else ()
+
+
+def _keep_apart(candidate: CachedCalendar, *, replaces: bool = False) -> CachedCalendar:
+    """Instead of `adopt`."""
+    del replaces
+    return candidate
 
 
 def _has_come_from(connection: Connection, version: Version) -> bool:

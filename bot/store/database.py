@@ -26,6 +26,7 @@ from sqlalchemy.exc import TimeoutError as NoConnectionFree
 
 from bot.domain.errors import N_, BookingError
 from bot.store import postgresql, sqlite
+from bot.store.group import Group, forget_others
 from bot.store.health import Health, Trouble
 from bot.store.line import Line
 from bot.store.prepared import forget_pending, run_plain, write_pending
@@ -64,7 +65,7 @@ class Kind(Protocol):
     ) -> str:
         """The statement that begins a writing transaction."""
 
-    def make_durable(self, connection: Connection, *, exclusive: bool) -> None:
+    def make_durable(self, connection: Connection) -> None:
         """Return when what `connection` has just committed outlives a crash."""
 
     def begin_reading(self, connection: Connection, wait_ms: int) -> str:
@@ -135,7 +136,7 @@ class Database:
         self._kind = _KINDS[self.backend]
         self.engine = self._kind.create(made, LOCK_WAIT_MS)
         event.listen(self.engine, "begin", _begin)
-        self._writers = Line(self._kind.WRITERS)
+        self._writers: Line[Group] = Line(self._kind.WRITERS)
         self._listeners: list[Callable[[], None]] = []
         self._health = Health()
         #: When it was last waited for in vain, in monotonic seconds.
@@ -161,15 +162,15 @@ class Database:
         wait_ms = PATIENT_WAIT_MS if patient else LOCK_WAIT_MS
         deadline = time.monotonic() + wait_ms / 1000
         begin = partial(self._kind.begin_writing, exclusive=exclusive, patient=patient)
-        with self._our_own_errors(), ExitStack() as place, ExitStack() as stack:
-            place.enter_context(self._in_line(exclusive=exclusive))
-            connection = self._begun(stack, deadline, begin)
-            yield connection
-            write_pending(connection)
-            self._commit(connection)
-            # Where waiting for the disk is a step of its own, the next writer works meanwhile.
-            place.close()
-            self._make_durable(connection, exclusive=exclusive)
+        with self._our_own_errors():
+            if exclusive or self._kind.WRITERS == 1:
+                with self._in_group(deadline, begin) as connection:
+                    yield connection
+            else:
+                with ExitStack() as stack:
+                    yield (connection := self._begun(stack, deadline, begin))
+                    write_pending(connection)
+                    self._commit(connection)
         self._health.works(wrote=True)
         self._tell_listeners()
 
@@ -218,16 +219,59 @@ class Database:
         self.engine.dispose()
 
     @contextmanager
-    def _in_line(self, *, exclusive: bool) -> Iterator[None]:
-        """One of the places for writers of this process."""
-        if not exclusive and self._kind.WRITERS > 1:
-            yield
-            return
-        if not self._writers.acquire(LOCK_WAIT_MS / 1000):
+    def _in_group(self, deadline: float, begin: Begin) -> Iterator[Connection]:
+        """A transaction that may have begun for others, and may go on for others."""
+        group = self._joined(deadline, begin)
+        try:
+            group.begin_part()
+            yield group.connection
+            group.keep_part()
+        except BaseException as error:
+            if (failure := group.undo_part(error)) is None:
+                self._go_on(group)
+            else:
+                self._give_up(group, failure)
+            raise
+        self._go_on(group)
+        group.wait()
+
+    def _joined(self, deadline: float, begin: Begin) -> Group:
+        """A group in which it is the caller's turn to write."""
+        turn = self._writers.acquire(LOCK_WAIT_MS / 1000)
+        if turn is None:
             # Those in front wait for a server, or a file, that is away.
             raise Unreachable if self._health.is_away() else Busy
+        if turn.handed is not None:
+            return turn.handed
         try:
-            yield
+            with ExitStack() as stack:
+                connection = self._begun(stack, deadline, begin)
+                return Group(connection, stack.pop_all())
+        except BaseException:
+            self._writers.release()
+            raise
+
+    def _go_on(self, group: Group) -> None:
+        """Let the next write, or commit what all have written."""
+        if group.may_grow and self._writers.hand_on(group):
+            return
+        failure: BaseException | None = None
+        try:
+            try:
+                self._commit(group.connection)
+            finally:
+                # Where waiting for the disk is a step of its own, the next write meanwhile.
+                self._writers.release()
+            self._make_durable(group.connection)
+        except BaseException as error:  # noqa: BLE001 - raised in everybody who waits for it
+            failure = error
+        finally:
+            group.end(failure)
+
+    def _give_up(self, group: Group, failure: BaseException) -> None:
+        """Roll back what all have written."""
+        try:
+            group.end(failure)
         finally:
             self._writers.release()
 
@@ -274,9 +318,9 @@ class Database:
                 raise Uncertain from error
             raise
 
-    def _make_durable(self, connection: Connection, *, exclusive: bool) -> None:
+    def _make_durable(self, connection: Connection) -> None:
         try:
-            self._kind.make_durable(connection, exclusive=exclusive)
+            self._kind.make_durable(connection)
         except DBAPIError as error:
             connection.invalidate()
             log.warning("the database did not say that a commit is on disk: %s", error.orig)
@@ -315,4 +359,5 @@ def driver_says(error: BaseException) -> str:
 def _begin(connection: Connection) -> None:
     # What a transaction left that was rolled back.
     forget_pending(connection)
+    forget_others(connection)
     run_plain(connection, connection.info[_BEGIN])

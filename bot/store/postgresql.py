@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 #: How many writers of a process stand in line at the server; the others wait in the process, so
 #: that connections are left for readers.
-WRITERS = 4
+WRITERS = 2
 CONNECTIONS, MORE_CONNECTIONS = 10, 10
 
 #: The writers' lock ("gpub" in ASCII).
@@ -125,10 +125,9 @@ def begin_writing(_connection: Connection, wait_ms: int, *, exclusive: bool, pat
 _TO_DISK = Prepared(text("SELECT pg_logical_emit_message(true, 'gpubot', '')"))
 
 
-def make_durable(connection: Connection, *, exclusive: bool) -> None:
+def make_durable(connection: Connection) -> None:
     """Return when what `connection` has just committed outlives a crash."""
-    if exclusive:
-        _TO_DISK.run(connection)
+    _TO_DISK.run(connection)
 
 
 def begin_reading(_connection: Connection, _wait_ms: int) -> str:

@@ -108,9 +108,8 @@ def begin_writing(connection: Connection, wait_ms: int, *, exclusive: bool, pati
     return "BEGIN IMMEDIATE"
 
 
-def make_durable(_connection: Connection, *, exclusive: bool) -> None:
+def make_durable(_connection: Connection) -> None:
     """Do nothing: with synchronous=FULL a commit has waited for the disk."""
-    del exclusive
 
 
 def begin_reading(connection: Connection, wait_ms: int) -> str:

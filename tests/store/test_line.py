@@ -43,7 +43,7 @@ def test_whoever_waits_longest_is_next_and_nobody_jumps_the_queue() -> None:
 
 def test_as_many_at_once_as_there_are_places() -> None:
     line = Line(2)
-    assert [line.acquire(0), line.acquire(0), line.acquire(0)] == [True, True, False]
+    assert [bool(line.acquire(0)) for _ in range(3)] == [True, True, False]
     line.release()
     assert line.acquire(0)
 

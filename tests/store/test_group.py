@@ -1,0 +1,238 @@
+"""Writers who wait go on in the transaction of the one who writes."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing, contextmanager
+
+import builders
+import pytest
+from sqlalchemy import Connection, event, text
+
+from bot.domain.actor import Actor
+from bot.domain.errors import Conflict
+from bot.services import audit
+from bot.services.nodes import sync_nodes
+from bot.services.reserve import reserve
+from bot.services.site import Site
+from bot.store import group
+from bot.store.database import Busy, Database
+
+#: Seconds after which a test gives up.
+LONG = 60.0
+NAMES = text("SELECT name FROM memory ORDER BY name")
+WRITE = text("INSERT INTO memory (name, value) VALUES (:name, '')")
+
+
+@pytest.fixture
+def database(database_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Database]:
+    # Tests arrange who waits, which takes a while.
+    monkeypatch.setattr(group, "OLDEST_S", LONG)
+    with closing(Database(database_url)) as opened:
+        opened._writers = type(opened._writers)(1)
+        yield opened
+
+
+class Commits:
+    """What was committed so far."""
+
+    def __init__(self, database: Database) -> None:
+        self.number = 0
+        event.listen(database.engine, "commit", self._count)
+
+    def _count(self, _connection: Connection) -> None:
+        self.number += 1
+
+
+class Crowd:
+    """Writers who stand in line behind one who holds it up."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._pool = ThreadPoolExecutor(16)
+
+    def come(self, write: Callable[[], object]) -> Future[object]:
+        """One more comes, and waits."""
+        line = self._database._writers
+        before = len(line._waiting)
+        future = self._pool.submit(write)
+        deadline = time.monotonic() + LONG
+        while len(line._waiting) == before:
+            assert time.monotonic() < deadline
+            time.sleep(0.001)
+        return future
+
+
+@contextmanager
+def crowd(database: Database) -> Iterator[Crowd]:
+    found = Crowd(database)
+    with found._pool:
+        yield found
+
+
+def names(database: Database) -> list[str]:
+    with database.snapshot() as connection:
+        return list(connection.execute(NAMES).scalars())
+
+
+def write(database: Database, name: str) -> None:
+    with database.transaction() as connection:
+        connection.execute(WRITE, {"name": name})
+
+
+class Refused(Exception):
+    """A member changes its mind."""
+
+
+def write_and_fail(database: Database, name: str) -> None:
+    with database.transaction() as connection:
+        connection.execute(WRITE, {"name": name})
+        raise Refused
+
+
+def test_who_waits_is_committed_together(database: Database) -> None:
+    commits = Commits(database)
+    with crowd(database) as others:
+        with database.transaction() as connection:
+            connection.execute(WRITE, {"name": "a"})
+            waiting = [others.come(lambda name=name: write(database, name)) for name in "bcd"]
+        for future in waiting:
+            future.result(LONG)
+    assert (names(database), commits.number) == (["a", "b", "c", "d"], 1)
+
+
+def test_a_group_is_not_longer_than_others_can_wait(database: Database) -> None:
+    commits = Commits(database)
+    with crowd(database) as others:
+        with database.transaction():
+            waiting = [others.come(lambda n=n: write(database, f"{n}")) for n in range(group.MOST)]
+        for future in waiting:
+            future.result(LONG)
+    assert (len(names(database)), commits.number) == (group.MOST, 2)
+
+
+def test_one_that_fails_undoes_only_its_own(database: Database) -> None:
+    with crowd(database) as others:
+        with database.transaction() as connection:
+            connection.execute(WRITE, {"name": "a"})
+            failing = others.come(lambda: write_and_fail(database, "b"))
+            last = others.come(lambda: write(database, "c"))
+            failing_too = others.come(lambda: write_and_fail(database, "d"))
+        assert isinstance(failing.exception(LONG), Refused)
+        assert isinstance(failing_too.exception(LONG), Refused)
+        last.result(LONG)
+    assert names(database) == ["a", "c"]
+
+
+def test_when_the_first_fails_the_others_begin_anew(database: Database) -> None:
+    with crowd(database) as others:
+        waiting: list[Future[object]] = []
+
+        def come_then_fail() -> None:
+            with database.transaction() as connection:
+                connection.execute(WRITE, {"name": "a"})
+                waiting.append(others.come(lambda: write(database, "b")))
+                raise Refused
+
+        with pytest.raises(Refused):
+            come_then_fail()
+        (next_one,) = waiting
+        next_one.result(LONG)
+    assert names(database) == ["b"]
+
+
+def test_nobody_is_told_before_all_is_committed(database: Database) -> None:
+    def look() -> None:
+        with database.transaction() as connection:
+            connection.execute(WRITE, {"name": "c"})
+            # The second has written: it is the third's turn.
+            seen.append((second.done(), names(database)))
+
+    seen: list[tuple[bool, list[str]]] = []
+    with crowd(database) as others:
+        with database.transaction() as connection:
+            second = others.come(lambda: write(database, "b"))
+            third = others.come(look)
+            connection.execute(WRITE, {"name": "a"})
+        second.result(LONG)
+        third.result(LONG)
+    assert seen == [(False, [])]
+    assert names(database) == ["a", "b", "c"]
+
+
+def test_nothing_is_kept_of_anybody_when_the_connection_breaks(database: Database) -> None:
+    def break_it() -> None:
+        with database.transaction() as connection:
+            connection.execute(WRITE, {"name": "b"})
+            if database.backend == "postgresql":
+                # Its own session: the server ends it.
+                connection.execute(text("SELECT pg_terminate_backend(pg_backend_pid())"))
+            # The file takes no more: what follows does not fit on the pages it has.
+            connection.exec_driver_sql("PRAGMA max_page_count = 1")
+            connection.execute(WRITE, {"name": "x" * 10_000_000})
+
+    with crowd(database) as others:
+        waiting: list[Future[object]] = []
+
+        def come_first() -> None:
+            with database.transaction() as connection:
+                connection.execute(WRITE, {"name": "a"})
+                waiting.append(others.come(break_it))
+                waiting.append(others.come(lambda: write(database, "c")))
+
+        with pytest.raises(Busy):
+            come_first()
+        breaking, third = waiting
+        assert isinstance(breaking.exception(LONG), Busy)
+        # It may have come when all was over, and then began anew.
+        third.exception(LONG)
+    assert "a" not in names(database)
+    assert "b" not in names(database)
+
+
+@pytest.fixture
+def site(database: Database) -> Site:
+    made = Site.open(database, builders.cluster())
+    sync_nodes(made, now=builders.NOW)
+    return made
+
+
+def book(site: Site, gpus: int) -> int:
+    return reserve(
+        site, Actor(builders.BOB), builders.request(gpus, node="gpu-03"), now=builders.NOW
+    ).id
+
+
+def test_members_see_what_those_before_them_have_taken(site: Site, database: Database) -> None:
+    with crowd(database) as others:
+        with database.transaction():
+            first, second, third, fourth = (
+                others.come(lambda n=n: book(site, n)) for n in (4, 5, 3, 1)
+            )
+        first.result(LONG)
+        assert isinstance(second.exception(LONG), Conflict)
+        third.result(LONG)
+        fourth.result(LONG)
+    assert audit.verify(site).ok
+    with pytest.raises(Conflict):
+        book(site, 1)
+
+
+def test_readers_see_nothing_of_it_before_the_commit(site: Site, database: Database) -> None:
+    seen: list[int] = []
+
+    def look() -> None:
+        with database.transaction() as connection:
+            site.calendars.fresh(connection, builders.NOW, latest=True)
+            shown = site.calendars.current(database, builders.NOW)
+            seen.append(shown.free("gpu-03", builders.window()))
+
+    with crowd(database) as others:
+        with database.transaction():
+            booking = others.come(lambda: book(site, 4))
+            looking = others.come(look)
+        booking.result(LONG)
+        looking.result(LONG)
+    assert seen == [8]
