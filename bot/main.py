@@ -15,7 +15,6 @@ from fastapi import FastAPI
 from prometheus_client.metrics_core import Metric
 from slack_bolt import App
 from slack_sdk import WebClient
-from sqlalchemy import event
 
 from bot import turns
 from bot.around import Around
@@ -204,7 +203,7 @@ class Bot:
         upgrade(url)
         database = Database(url)
         # Who waits for the disk lets others work.
-        event.listen(database.engine, "commit", lambda _connection: turns.pass_on())
+        database.before_waiting(turns.pass_on)
         return Site.open(database, cluster, self._public_address, open_id=self.settings.open_id)
 
     def _deliver_with(self, client: WebClient, pace: timedelta, pictures: Pictures) -> Deliverer:

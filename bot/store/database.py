@@ -138,6 +138,7 @@ class Database:
         event.listen(self.engine, "begin", _begin)
         self._writers: Line[Group] = Line(self._kind.WRITERS)
         self._listeners: list[Callable[[], None]] = []
+        self._before_waiting: Callable[[], None] = lambda: None
         self._health = Health()
         #: When it was last waited for in vain, in monotonic seconds.
         self._given_up_at = float("-inf")
@@ -207,6 +208,10 @@ class Database:
         """Call `listener` after each committed writing transaction of this process."""
         self._listeners.append(listener)
 
+    def before_waiting(self, listener: Callable[[], None]) -> None:
+        """Call `listener` in each writer that is about to wait for others, or for the disk."""
+        self._before_waiting = listener
+
     def _tell_listeners(self) -> None:
         for listener in self._listeners:
             try:
@@ -237,7 +242,7 @@ class Database:
 
     def _joined(self, deadline: float, begin: Begin) -> Group:
         """A group in which it is the caller's turn to write."""
-        turn = self._writers.acquire(LOCK_WAIT_MS / 1000)
+        turn = self._writers.acquire(LOCK_WAIT_MS / 1000, self._before_waiting)
         if turn is None:
             # Those in front wait for a server, or a file, that is away.
             raise Unreachable if self._health.is_away() else Busy
@@ -253,6 +258,7 @@ class Database:
 
     def _go_on(self, group: Group) -> None:
         """Let the next write, or commit what all have written."""
+        self._before_waiting()
         if group.may_grow and self._writers.hand_on(group):
             return
         failure: BaseException | None = None

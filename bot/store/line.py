@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
+from collections.abc import Callable
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
@@ -32,7 +33,9 @@ class Line(Generic[T]):
         self._lock = threading.Lock()
         self._waiting: deque[Turn[T]] = deque()
 
-    def acquire(self, timeout: float) -> Turn[T] | None:
+    def acquire(
+        self, timeout: float, before_waiting: Callable[[], None] = lambda: None
+    ) -> Turn[T] | None:
         """Take a place; None when there was none within `timeout` seconds."""
         turn: Turn[T] = Turn()
         with self._lock:
@@ -42,6 +45,7 @@ class Line(Generic[T]):
             turn.lock.acquire()
             self._waiting.append(turn)
         try:
+            before_waiting()
             has_come = turn.lock.acquire(timeout=timeout)
         except BaseException:
             if self._left(turn):

@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import Connection, event, text
 
 from bot.domain.actor import Actor
-from bot.domain.errors import Conflict
+from bot.domain.conflict import Conflict
 from bot.services import audit
 from bot.services.nodes import sync_nodes
 from bot.services.reserve import reserve
