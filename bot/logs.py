@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import json
 import logging
+import random
 import re
-import secrets
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -91,7 +91,9 @@ def carrying(job: Callable[[], None]) -> Callable[[], None]:
 
 def request_id(given: str = "") -> str:
     """What to call a request: what its sender calls it, where that can be; else something new."""
-    return given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(8)
+    if given and _REQUEST_ID.fullmatch(given):
+        return given
+    return f"{random.getrandbits(64):016x}"
 
 
 class OneLine(logging.Formatter):

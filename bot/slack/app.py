@@ -16,6 +16,7 @@ from typing import Any
 
 from slack_bolt import Ack, App, BoltContext
 from slack_bolt.authorization import AuthorizeResult
+from slack_bolt.authorization.authorize import Authorize
 from slack_sdk import WebClient
 
 from bot import logs
@@ -160,6 +161,13 @@ class Listeners:
         )
 
 
+class _Anybody(Authorize):
+    """Lets every workspace in, for Bolt: whoever has the secret is our Slack."""
+
+    def __call__(self, **_about: object) -> AuthorizeResult:
+        return AuthorizeResult(enterprise_id=None, team_id=None)
+
+
 def build_app(settings: Settings, listeners: Listeners) -> App:
     """A Bolt app that sends everything Slack tells us to `listeners`. Makes no call to Slack."""
     with _without_warnings():
@@ -169,9 +177,14 @@ def build_app(settings: Settings, listeners: Listeners) -> App:
             # Otherwise Bolt gives its loggers the root's level, and at DEBUG prints whole requests.
             logger=BOLT_LOG,
             # Bolt's own client is never used; without a token it does not ask Slack who we are.
-            client=WebClient(base_url=settings.slack_api_url),
-            authorize=lambda: AuthorizeResult(enterprise_id=None, team_id=None),
+            client=WebClient(base_url=settings.slack_api_url, retry_handlers=[]),
+            authorize=_Anybody(),  # type: ignore[no-untyped-call]
             signing_secret=settings.signing_secret,
+            # Nothing here depends on these.
+            ssl_check_enabled=False,
+            ignoring_self_events_enabled=False,
+            attaching_function_token_enabled=False,
+            attaching_conversation_kwargs_enabled=False,
             # `Incoming` proves signatures, before anything is read, and by a clock that can be
             # believed.
             request_verification_enabled=False,

@@ -13,10 +13,9 @@ What stops what:
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from fastapi import FastAPI
-from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -45,14 +44,25 @@ HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
 }
 #: A year, as browsers' preload lists ask; subdomains may be somebody else's.
-HSTS = "max-age=31536000"
+HSTS = {"Strict-Transport-Security": "max-age=31536000"}
+#: FastAPI would look at each request whether somebody wants to hear of it elsewhere, and may be
+#: told by the environment to send what went wrong there, in full.
+NO_TELEMETRY = {"tracing": False, "metrics": False, "logs": False, "auto_configure": False}
+
+
+def _as_bytes(headers: Mapping[str, str]) -> tuple[tuple[bytes, bytes], ...]:
+    """Headers as ASGI has them, whose names are in lower case."""
+    return tuple((name.lower().encode(), value.encode()) for name, value in headers.items())
+
+
+_HEADERS, _HSTS = _as_bytes(HEADERS), _as_bytes(HSTS)
 
 
 class GuardedApp(FastAPI):
     """A FastAPI application whose every answer has the headers above; `address` is its own."""
 
     def __init__(self, address: Callable[[], str], **options: object) -> None:
-        super().__init__(**options)  # type: ignore[arg-type]
+        super().__init__(telemetry=NO_TELEMETRY, **options)  # type: ignore[arg-type]
         self._address = address
 
     def build_middleware_stack(self) -> ASGIApp:
@@ -82,11 +92,11 @@ class _Guard:
     def _with_headers(self, send: Send) -> Send:
         async def guarded(message: Message) -> None:
             if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                for name, value in HEADERS.items():
-                    headers.setdefault(name, value)
+                headers = message["headers"] = list(message.get("headers", ()))
+                there = {name for name, _ in headers}
+                headers.extend(header for header in _HEADERS if header[0] not in there)
                 if self._address().startswith("https:"):
-                    headers.setdefault("Strict-Transport-Security", HSTS)
+                    headers.extend(header for header in _HSTS if header[0] not in there)
             await send(message)
 
         return guarded
@@ -94,9 +104,9 @@ class _Guard:
 
 def _announced(scope: Scope) -> int:
     """The length that the request says its body has, in bytes; 0 where it says none."""
-    length = Headers(scope=scope).get("content-length", "")
+    length = next((value for name, value in scope["headers"] if name == b"content-length"), b"")
     # More digits than that are too many bytes whatever they say, and slow to read.
-    return int(length[:18]) if length.isascii() and length.isdecimal() else 0
+    return int(length[:18]) if length.isdigit() else 0
 
 
 def _bounded(receive: Receive) -> Receive:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import time
 
-from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from bot import logs
@@ -35,7 +34,7 @@ class Named:
         async def named(message: Message) -> None:
             nonlocal answered
             if message["type"] == "http.response.start":
-                MutableHeaders(scope=message)[HEADER] = name
+                message["headers"] = [*message.get("headers", ()), (_KEY, name.encode("latin-1"))]
                 if log.isEnabledFor(logging.DEBUG):
                     _log(scope, message["status"], time.perf_counter() - began)
             await send(message)

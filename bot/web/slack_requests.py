@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 from slack_bolt.response import BoltResponse
 from starlette.exceptions import HTTPException
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from bot.web.answering import THREADS, Answering, Slack
@@ -32,21 +32,20 @@ class SlackRequests:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer the request, or pass it on."""
-        if scope["type"] == "http" and scope["path"] == PATH and scope["method"] == "POST":
-            answer = await self._answer(scope, receive)
-            await answer(scope, receive, send)
-        else:
+        if scope["type"] != "http" or scope["path"] != PATH or scope["method"] != "POST":
             await self._app(scope, receive, send)
-
-    async def _answer(self, scope: Scope, receive: Receive) -> Response:
+            return
         try:
             body = await _body(receive)
         except HTTPException as error:
-            return of_http(error).response()
+            await of_http(error).response()(scope, receive, send)
+            return
         if self._answering is None:
-            return JSONResponse({"error": "no signing secret is configured"}, 401)
-        query, headers = scope["query_string"].decode("latin-1"), _headers(scope)
-        return _to_response(await self._answering.answer(body, query, headers))
+            refused = JSONResponse({"error": "no signing secret is configured"}, 401)
+            await refused(scope, receive, send)
+            return
+        query = scope["query_string"].decode("latin-1")
+        await _send(await self._answering.answer(body, query, _headers(scope)), send)
 
 
 async def _body(receive: Receive) -> str:
@@ -67,9 +66,14 @@ def _headers(scope: Scope) -> Mapping[str, str]:
     return {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
 
 
-def _to_response(answer: BoltResponse) -> Response:
-    response = Response(answer.body, answer.status)
-    for name, values in answer.headers.items():
-        for value in values:
-            response.headers.append(name, value)
-    return response
+async def _send(answer: BoltResponse, send: Send) -> None:
+    """Send it as it is: Starlette's responses make their headers several times over."""
+    body = answer.body.encode()
+    headers = [
+        (name.encode("latin-1"), value.encode("latin-1"))
+        for name, values in answer.headers.items()
+        for value in values
+    ]
+    headers.append((b"content-length", b"%d" % len(body)))
+    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
