@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from functools import lru_cache
+from functools import cache, lru_cache
 
 from bot.domain.booking import Booking
 from bot.domain.cluster import Cluster
@@ -119,24 +119,32 @@ def row_buttons(
     reader: Reader, booking: Booking, now: datetime, *, in_list: bool = True
 ) -> list[Block]:
     """Extend, Move (before the start), Transfer, Cancel or Release, Show."""
-    value, place = pack(booking.id), IN_LIST if in_list else ""
-    buttons = [button(reader.plain("Extend…"), ActionId.EXTEND + place, value)]
-    if booking.is_upcoming(now):
-        buttons.append(button(reader.plain("Move…"), ActionId.MOVE + place, value))
-    buttons.append(button(reader.plain("Transfer…"), ActionId.TRANSFER + place, value))
-    buttons.append(give_up_form_button(reader, booking, now, place=place))
-    if in_list:
-        buttons.append(button(reader.plain("Show"), ActionId.SHOW + place, value))
-    return buttons
+    value = pack(booking.id)
+    offered = _offered(booking.is_upcoming(now), booking.is_running(now), in_list)
+    return [button(reader.plain(caption), action_id, value) for caption, action_id in offered]
+
+
+@cache
+def _offered(is_upcoming: bool, is_running: bool, in_list: bool) -> tuple[tuple[str, str], ...]:  # noqa: FBT001
+    """The captions and action ids of these buttons."""
+    place = IN_LIST if in_list else ""
+    offered = (
+        (True, N_("Extend…"), ActionId.EXTEND),
+        (is_upcoming, N_("Move…"), ActionId.MOVE),
+        (True, N_("Transfer…"), ActionId.TRANSFER),
+        (True, N_("Release…") if is_running else N_("Cancel…"), ActionId.GIVE_UP_FORM),
+        (in_list, N_("Show"), ActionId.SHOW),
+    )
+    return tuple((caption, action + place) for is_there, caption, action in offered if is_there)
 
 
 def give_up_form_button(
-    reader: Reader, booking: Booking, now: datetime, *, place: str = "", suffix: str = ""
+    reader: Reader, booking: Booking, now: datetime, *, suffix: str = ""
 ) -> Block:
     """Cancel or release by a small form that has room for a reason."""
     running = booking.is_running(now)
     caption = reader.plain("Release…") if running else reader.plain("Cancel…")
-    return button(caption + suffix, ActionId.GIVE_UP_FORM + place, pack(booking.id))
+    return button(caption + suffix, ActionId.GIVE_UP_FORM, pack(booking.id))
 
 
 def card(
