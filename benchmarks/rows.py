@@ -20,7 +20,8 @@ from benchmarks.laboratory import ADMIN, TEAMS, ZONE, people
 from bot.services.receipts import KEPT
 from bot.services.record import FIRST_HASH, record_hash
 from bot.services.site import Site
-from bot.store import models, queries
+from bot.store import models
+from bot.store.tables import table_of
 
 #: Bookings in one insert.
 AT_ONCE = 10_000
@@ -207,7 +208,7 @@ def _insert(connection: Connection, model: type[SQLModel], rows: Sequence[Row]) 
                 copy.write_row(tuple(row.values()))
         return
     places = ", ".join(f":{name}" for name in first)
-    columns = queries.table_of(model).columns
+    columns = table_of(model).columns
     instants = [name for name in first if isinstance(columns[name].type, UTCDateTime)]
     for row in rows:
         for name in instants:

@@ -17,15 +17,16 @@ from bot.domain.booking import Placement, Share
 from bot.domain.calendar import Calendar, Claim, span
 from bot.domain.cluster import Cluster, Node
 from bot.domain.window import Window
-from bot.store import models, queries
+from bot.store import models
 from bot.store.calendars import CachedCalendar
 from bot.store.prepared import Inserting, Prepared
+from bot.store.tables import table_of
 
 #: End of a claim that lasts until further notice, in epoch seconds (31 December 9999).
 OPEN_END = 253_402_214_400
 
 
-_NODE = queries.table_of(models.Node)
+_NODE = table_of(models.Node)
 _RAISE = Prepared(
     update(_NODE).where(_NODE.c.name == bindparam("node")).values(revision=bindparam("to"))
 )
@@ -145,7 +146,7 @@ class Change:
         _RAISE.later(self.connection, {"node": node, "to": revision})
 
 
-_CLAIMS = queries.table_of(models.Claim).c
+_CLAIMS = table_of(models.Claim).c
 _HELD = select(
     _CLAIMS.holder, _CLAIMS.id, _CLAIMS.node, _CLAIMS.start_s, _CLAIMS.end_s, _CLAIMS.gpus
 ).where(

@@ -32,6 +32,7 @@ from sqlmodel import col
 
 from bot.services.site import Site
 from bot.store import models, queries
+from bot.store.tables import table_of
 
 #: Topics whose message shows the present state of their subject. Several pending rows of one
 #: subject say the same thing, so one message does for all of them.
@@ -245,7 +246,7 @@ def place_of(site: Site, subject: str, recipient: str) -> Place | None:
 
 
 # Built once: making them takes longer than running them.
-_BOX, _PLACES = queries.table_of(models.Outbox).c, queries.table_of(models.Posted).c
+_BOX, _PLACES = table_of(models.Outbox).c, table_of(models.Posted).c
 _NOW = bindparam("now", type_=_BOX.held_until.type)
 _IS_DUE = and_(_BOX.state == PENDING, or_(_BOX.held_until.is_(None), _BOX.held_until <= _NOW))
 _OLDEST = select(func.min(_BOX.id)).where(_IS_DUE).group_by(_BOX.recipient)
@@ -263,7 +264,7 @@ _LOCKED = (
     queries.columns(models.Outbox)
     .add_columns(_CALLED_AT)
     .where(_BOX.state == PENDING, _BOX.id == bindparam("head"))
-    .with_for_update(skip_locked=True, of=queries.table_of(models.Outbox))
+    .with_for_update(skip_locked=True, of=table_of(models.Outbox))
 )
 _SAME = (
     select(_BOX.id)
@@ -314,4 +315,4 @@ _REMEMBER = sql("""
 _NOTE_CALL = sql("""
     INSERT INTO called (recipient, at) VALUES (:recipient, :at)
     ON CONFLICT (recipient) DO UPDATE SET at = excluded.at WHERE called.at < excluded.at
-""").bindparams(bindparam("at", type_=queries.table_of(models.Called).c.at.type))
+""").bindparams(bindparam("at", type_=table_of(models.Called).c.at.type))

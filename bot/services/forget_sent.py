@@ -8,7 +8,8 @@ from sqlalchemy import delete, select
 
 from bot.services.delivery import PENDING
 from bot.services.site import Site
-from bot.store import models, queries
+from bot.store import models
+from bot.store.tables import table_of
 
 #: How long a row is kept after the last of what it can have told of: a booking as far ahead and as
 #: long as policy allows.
@@ -35,7 +36,7 @@ def forget_sent(site: Site, *, now: datetime) -> int:
 
 def _forget_some(site: Site, before: datetime) -> tuple[int, bool]:
     """Drop some of the oldest rows; how many, and whether there are no more such."""
-    box = queries.table_of(models.Outbox)
+    box = table_of(models.Outbox)
     # By id, which is by age: no index is kept for what is asked once an hour.
     oldest = select(box.c.id, box.c.state, box.c.created_at).order_by(box.c.id).limit(BATCH)
     with site.database.snapshot() as connection:

@@ -16,14 +16,15 @@ from sqlmodel import col
 from bot.domain.actor import Actor
 from bot.services.change import Change
 from bot.services.site import Site
-from bot.store import models, queries
+from bot.store import models
 from bot.store.prepared import Inserting, Prepared
+from bot.store.tables import table_of
 
 #: How long a receipt is kept. Slack's retries come within hours; buttons live on in old messages.
 KEPT = timedelta(days=30)
 
 
-_RECEIPT = queries.table_of(models.Receipt)
+_RECEIPT = table_of(models.Receipt)
 _RESULT = Prepared(select(_RECEIPT.c.result).where(_RECEIPT.c.key == bindparam("of")))
 _KEEP = Inserting(models.Receipt)
 

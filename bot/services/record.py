@@ -25,6 +25,7 @@ from bot.services.change import Change
 from bot.services.quiet import held_until
 from bot.store import models, queries
 from bot.store.prepared import Inserting, Prepared
+from bot.store.tables import table_of
 
 #: How a record's fields are written, and how they are hashed: made once, as a function is not.
 _WRITTEN = json.JSONEncoder(ensure_ascii=False, sort_keys=True)
@@ -40,7 +41,7 @@ CAN_WAIT = frozenset({"notice", "entry", "left_team"})
 HOME_KEPT_FRESH = timedelta(days=30)
 
 
-_PERSON = queries.table_of(models.Person)
+_PERSON = table_of(models.Person)
 _APPEND = Inserting(models.Audit)
 _POST = Inserting(models.Outbox, number="id", unless="dedupe_key")
 _DRAW_AGAIN = Prepared(

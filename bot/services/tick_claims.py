@@ -17,7 +17,8 @@ from sqlalchemy import text as sql
 from sqlmodel import col
 
 from bot.services.site import Site
-from bot.store import models, queries
+from bot.store import models
+from bot.store.tables import table_of
 
 #: How long a claim lasts without being prolonged.
 LASTS = timedelta(seconds=20)
@@ -25,7 +26,7 @@ LASTS = timedelta(seconds=20)
 FURTHEST = timedelta(minutes=5)
 
 _CLAIM = models.TickClaim
-_INSTANT = queries.table_of(_CLAIM).c.until.type
+_INSTANT = table_of(_CLAIM).c.until.type
 _TAKE = sql("""
     INSERT INTO tick_claim (name, holder, until) VALUES (:name, :holder, :until)
     ON CONFLICT (name) DO UPDATE SET holder = excluded.holder, until = excluded.until

@@ -30,6 +30,7 @@ from bot.services.run_rows import want_run
 from bot.services.site import Site
 from bot.services.withdraw import let_go, release_holds
 from bot.store import models, queries
+from bot.store.tables import table_of
 
 log = logging.getLogger(__name__)
 
@@ -70,7 +71,7 @@ def _due(connection: Connection, now: datetime) -> list[Booking]:
 
 def _overdue(state: str, instant: Column[Any]) -> Select[Any]:
     """Bookings of that state whose `instant` has come, the earliest first."""
-    table = queries.table_of(models.Booking)
+    table = table_of(models.Booking)
     return (
         queries.columns(models.Booking)
         .where(table.c.state == state, instant <= queries.instant("now"))
@@ -81,8 +82,8 @@ def _overdue(state: str, instant: Column[Any]) -> Select[Any]:
 
 #: Two statements, each in the order of an index. For one with both conditions in it, PostgreSQL
 #: goes through all that ever ended to find the first hundred.
-_TO_END = _overdue(ACTIVE, queries.table_of(models.Booking).c.end_at)
-_TO_BEGIN = _overdue(RESERVED, queries.table_of(models.Booking).c.start_at)
+_TO_END = _overdue(ACTIVE, table_of(models.Booking).c.end_at)
+_TO_BEGIN = _overdue(RESERVED, table_of(models.Booking).c.start_at)
 
 
 def _end(change: Change, booking: Booking) -> None:

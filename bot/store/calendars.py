@@ -24,7 +24,7 @@ from bot.store import models
 from bot.store.database import Database
 from bot.store.group import follows_others, left_by_others
 from bot.store.prepared import Prepared
-from bot.store.queries import table_of
+from bot.store.tables import table_of
 
 #: How far behind `now` the calendar begins; it is loaded anew when it lags by a day more.
 PAST = timedelta(days=1)

@@ -16,10 +16,11 @@ from bot.domain.drain import DrainState
 from bot.domain.preemption_notice import Preemption, PreemptionState
 from bot.store import models, queries
 from bot.store.prepared import Prepared, Reading
+from bot.store.tables import table_of
 
-_BOOKING = queries.table_of(models.Booking)
-_DRAIN = queries.table_of(models.Drain)
-_PREEMPTION = queries.table_of(models.Preemption)
+_BOOKING = table_of(models.Booking)
+_DRAIN = table_of(models.Drain)
+_PREEMPTION = table_of(models.Preemption)
 
 
 class Found(NamedTuple):

@@ -25,7 +25,7 @@ from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.schema import ScalarElementColumnDefault
 from sqlmodel import SQLModel
 
-from bot.store.queries import table_of
+from bot.store.tables import table_of
 
 T = TypeVar("T")
 

@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from functools import cache, lru_cache
-from typing import Any, cast
+from typing import Any
 
 from sqlalchemy import (
     BindParameter,
@@ -19,7 +19,6 @@ from sqlalchemy import (
     Insert,
     Row,
     Select,
-    Table,
     bindparam,
     func,
     insert,
@@ -38,6 +37,8 @@ from bot.domain.transfer import Transfer, TransferState
 from bot.domain.waitlist import EntryKind, EntryState, Offer, OfferState, WaitlistEntry
 from bot.domain.window import Window
 from bot.store import models
+from bot.store.prepared import Reading
+from bot.store.tables import table_of
 
 LIVE = (BookingState.RESERVED.value, BookingState.ACTIVE.value)
 OPEN_ENTRY = (EntryState.WAITING.value, EntryState.OFFERED.value)
@@ -59,11 +60,6 @@ def columns(model: type[SQLModel]) -> Select[Any]:
     return select(*table_of(model).columns)
 
 
-def table_of(model: type[SQLModel]) -> Table:
-    """The table itself: statements on it spare what the object mapper does for classes."""
-    return cast("Table", model.__table__)  # type: ignore[attr-defined]
-
-
 @cache
 def inserting(model: type[SQLModel]) -> Insert:
     """A statement that inserts a row, whose values it is given when it runs."""
@@ -81,9 +77,13 @@ def instant(name: str) -> BindParameter[datetime]:
 
 def find_booking(connection: Connection, booking_id: int) -> Booking | None:
     """The booking with that id; None when there is none."""
-    statement = columns(models.Booking).where(col(models.Booking.id) == booking_id)
-    row = connection.execute(statement).one_or_none()
-    return None if row is None else to_booking(row)
+    return next(iter(_booking().found(connection, {"of": booking_id})), None)
+
+
+@cache
+def _booking() -> Reading[Booking]:
+    of = columns(models.Booking).where(_BOOKING.c.id == bindparam("of"))
+    return Reading(of, to_booking, remembered=1024)
 
 
 def bookings_by_id(connection: Connection, ids: Iterable[int]) -> dict[int, Booking]:
@@ -167,12 +167,15 @@ _OVERLAPPING = columns(models.Claim).where(*_OVERLAP).order_by(_CLAIM.c.node, _C
 
 def open_drains(connection: Connection) -> dict[str, Drain]:
     """Drains that hold their node now or later, by node."""
-    return {row.node: to_drain(row) for row in connection.execute(_open_drains())}
+    return {drain.node: drain for drain in _open_drains().found(connection)}
 
 
 @cache
-def _open_drains() -> Select[Any]:
-    return columns(models.Drain).where(col(models.Drain.state) == DrainState.DRAINING.value)
+def _open_drains() -> Reading[Drain]:
+    drain = table_of(models.Drain).c
+    return Reading(
+        columns(models.Drain).where(drain.state == literal_column("'draining'")), to_drain
+    )
 
 
 def find_drain(connection: Connection, drain_id: int) -> Drain | None:

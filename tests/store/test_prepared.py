@@ -16,12 +16,13 @@ from sqlalchemy.exc import IntegrityError
 from bot.store import models, queries
 from bot.store.database import Database
 from bot.store.prepared import Inserting, Prepared, Reading
+from bot.store.tables import table_of
 
 POST = Inserting(models.Outbox, number="id", unless="dedupe_key")
 KEEP = Inserting(models.Memory)
-_MEMORY = queries.table_of(models.Memory)
+_MEMORY = table_of(models.Memory)
 SET = Prepared(update(_MEMORY).where(_MEMORY.c.name == bindparam("of")).values(value="new"))
-OUTBOX = queries.table_of(models.Outbox)
+OUTBOX = table_of(models.Outbox)
 VALUES = Prepared(select(_MEMORY.c.value))
 
 
