@@ -14,11 +14,15 @@ from datetime import datetime, timedelta
 
 from benchmarks.balancer import Answer, Balancer
 from benchmarks.load import slash_command
+from benchmarks.presses import Told, buttons, press, told_after
 
 #: What people type, and how often.
 VERBS, WEIGHTS = ("reserve", "extend", "cancel", "wait", "mine"), (55, 12, 12, 7, 14)
 #: How many days ahead they book, from tomorrow on.
 DAYS = 8
+#: How many answers with buttons lead to a press, and how many presses Slack delivers twice, the
+#: second time after others have acted.
+PRESSED, DELIVERED_TWICE = 0.8, 0.4
 
 BOOKED = re.compile(r"Booked\.\n\*B(\d+)\* (\d+) × .*? on (\S+), <!date\^(\d+)\^.*?<!date\^(\d+)\^")
 EXTENDED = re.compile(r"B(\d+) is extended until <!date\^(\d+)\^.*\n\*B\d+\* .* on (\S+), ")
@@ -58,6 +62,8 @@ class Crowd:
     #: Most seconds that somebody thinks before the next command.
     thinks_s: float = 0.0
     days: int = DAYS
+    #: What people are told after they pressed a button; None: they press none.
+    told: Told | None = None
     held: dict[int, Held] = field(default_factory=dict)
     waits: dict[int, str] = field(default_factory=dict)
     #: What came of the commands, by kind of answer.
@@ -105,23 +111,60 @@ class Crowd:
                 text = f"wait 8 4h from {self._some_time(rng)}"
             case _:
                 text = "mine"
-        self._note(user, verb, booking, mine, await self._send(user, text))
+        answer = await self._send(text, slash_command(user, text))
+        said = "" if answer is None else self._said(text, answer)
+        self._note(user, verb, booking, mine, self._sure(answer, said))
+        if said and answer is not None and self.told is not None and rng.random() < PRESSED:
+            await self._press(user, rng, mine, answer.body)
 
     def _some_time(self, rng: random.Random) -> str:
         day = self.now + timedelta(days=1 + rng.randrange(self.days))
         return f"{day:%Y-%m-%d} {2 * rng.randrange(12):02}:00"
 
-    async def _send(self, user: str, text: str) -> str:
-        """What was answered; "" where that is no answer to go by."""
+    async def _press(self, user: str, rng: random.Random, mine: list[int], body: str) -> None:
+        """Press a button of an answer, if it has one that does something at once."""
+        assert self.told is not None
+        if not (found := buttons(body)):
+            return
+        pressed = rng.choice(found)
+        before, request = len(self.told(user)), press(user, pressed)
+        answer = await self._send(pressed.action, request)
+        self._check_status(pressed.action, answer)
+        said = await told_after(self.told, user, before)
+        if rng.random() < DELIVERED_TWICE:
+            await asyncio.sleep(rng.random() * self.thinks_s / 2)
+            self._check_status(pressed.action, await self._send(pressed.action, request))
+            await told_after(self.told, user, before + 1)
+        said = self._sure(answer, said)
+        if said:
+            self.outcomes[f"pressed {pressed.kind}"] += 1
+        self._note(user, "press", 0, mine, said)
+        if pressed.kind == "extend_by" and not EXTENDED.search(said):
+            number, seconds = pressed.value.split(":")
+            kept = self.held[int(number)]
+            kept.perhaps_until.add(kept.end + int(seconds))
+
+    def _check_status(self, what: str, answer: Answer | None) -> None:
+        if answer is not None and answer.status != 200:
+            self.troubles.append(f"{what}: {answer.status} {answer.body[:500]}")
+
+    async def _send(self, what: str, request: bytes) -> Answer | None:
+        """What came back in the end."""
         try:
-            answer = await self.balancer.send(slash_command(user, text))
+            answer = await self.balancer.send(request)
         except TimeoutError as error:
-            self.troubles.append(f"{text}: {error}")
-            return ""
+            self.troubles.append(f"{what}: {error}")
+            return None
         self.answers.append((answer.took_s, time.monotonic(), answer.tries))
-        said = self._said(text, answer)
+        return answer
+
+    def _sure(self, answer: Answer | None, said: str) -> str:
+        """What was said; "" where that is no answer to go by."""
+        if BROKEN in said:
+            self.troubles.append(said)
         # Whoever went away before it answered may have done it.
-        return "" if answer.tries > 1 and _not_done(said) else said
+        is_sure = answer is not None and not (answer.tries > 1 and _not_done(said))
+        return said if is_sure else ""
 
     def _said(self, text: str, answer: Answer) -> str:
         try:
@@ -147,8 +190,10 @@ class Crowd:
         elif found := BOOKED.search(said):
             self.outcomes["booked"] += 1
             number, gpus, node, start, end = found.groups()
-            self.held[int(number)] = Held(user, int(gpus), node, int(start), int(end))
-            mine.append(int(number))
+            # Told a second time, it is as it was then; meanwhile it may have been changed.
+            if int(number) not in self.held:
+                self.held[int(number)] = Held(user, int(gpus), node, int(start), int(end))
+                mine.append(int(number))
         elif found := EXTENDED.search(said):
             self.outcomes["extended"] += 1
             longer = self.held[int(found[1])]

@@ -13,7 +13,8 @@ from urllib.parse import urlencode
 
 from benchmarks.figures import Times
 
-_TRIGGERS = itertools.count(1)
+#: So that no two requests are the same.
+TRIGGERS = itertools.count(1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +125,7 @@ def slash_command(user: str, text: str) -> bytes:
     """The body of `/gpu text` by `user`, which is like no other body."""
     return urlencode({
         "command": "/gpu", "text": text, "user_id": user, "team_id": "T0", "channel_id": "C0",
-        "trigger_id": f"{time.time_ns()}.{next(_TRIGGERS)}", "api_app_id": "A0",
+        "trigger_id": f"{time.time_ns()}.{next(TRIGGERS)}", "api_app_id": "A0",
         "response_url": "https://hooks.slack.com/commands/T0/1/x", "user_name": "somebody",
     }).encode()  # fmt: skip
 

@@ -12,6 +12,7 @@ from typing import Any
 import psycopg
 from psycopg.rows import dict_row
 
+from benchmarks.presses import Told
 from bot.domain.cluster import Cluster
 from bot.sandbox import Sandbox, SandboxChannel, SandboxUser
 from bot.services.audit import verify
@@ -53,6 +54,16 @@ def claimed(url: str) -> set[int]:
 def postponed(log: Path) -> set[int]:
     """Rows of the outbox that a replica postponed, by its log."""
     return {int(number) for number in _POSTPONED.findall(log.read_text())}
+
+
+def told_in(slack: Sandbox) -> Told:
+    """What somebody was told in messages that only they see."""
+
+    def told(user: str) -> list[str]:
+        calls = slack.calls("chat.postEphemeral")
+        return [call.arguments["text"] for call in calls if call.arguments["user"] == user]
+
+    return told
 
 
 def posts(slack: Sandbox) -> Counter[str]:

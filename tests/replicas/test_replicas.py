@@ -29,6 +29,7 @@ from replicas.outcome import (
     posts,
     read,
     slack_of,
+    told_in,
 )
 
 from benchmarks.balancer import Balancer
@@ -85,7 +86,9 @@ def story(server: PostgresServer, tmp_path_factory: pytest.TempPathFactory) -> S
         }
         with replicas(3, folder, CLUSTER, environment) as group:
             balancer = Balancer([one.port for one in group], slack.signing_secret, AT_ONCE)
-            crowd = Crowd(balancer, EVERYBODY, datetime.now(UTC), thinks_s=4, days=3)
+            crowd = Crowd(
+                balancer, EVERYBODY, datetime.now(UTC), thinks_s=4, days=3, told=told_in(slack)
+            )
             trouble = Trouble(group, server, crowd, BETWEEN, look)
             asyncio.run(trouble.happen(seed=1))
             ended = [*trouble.ended, *(replica.terminate() for replica in group)]
@@ -97,6 +100,7 @@ def story(server: PostgresServer, tmp_path_factory: pytest.TempPathFactory) -> S
 def test_everybody_is_answered_in_words(story: Story) -> None:
     assert story.crowd.troubles == []
     assert {"booked", "extended", "cancelled", "refused", "looked"} <= set(story.crowd.outcomes)
+    assert {"pressed book", "pressed join_waitlist"} <= set(story.crowd.outcomes)
     # Some were being answered by those who died, and were answered by others.
     assert any(tries > 1 for _, _, tries in story.crowd.answers)
 
