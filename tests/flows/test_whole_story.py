@@ -1,6 +1,7 @@
 """The whole story: booked in a chat, run, watched, preempted, resumed, finished, and its log kept.
 
-Over processes of this machine and over a real Slurm, with a real Prometheus looking at the GPUs.
+Over processes of this machine on SQLite and over a real Slurm on PostgreSQL, each with a real
+Prometheus looking at the GPUs.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
+from databases import database_of
 from monitoring.exporters import exposition, labels_of, saying, serving
 from monitoring.servers import prometheus
 from monitoring.servers import running as going
@@ -56,9 +58,23 @@ def lab_of(folder: Path, kind: RunnerKind) -> Cluster:
     return replace(sample, nodes=NODES, runs=replace(sample.runs, kind=kind))
 
 
-@pytest.fixture(params=["local", "slurm"])
+@pytest.fixture(
+    params=[
+        ("local", "SQLite"),
+        pytest.param(("slurm", "PostgreSQL"), marks=pytest.mark.postgresql),
+    ],
+    ids=" on ".join,
+)
 def story(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Story]:
-    kind, gpus = RunnerKind(request.param), Gpus()
+    runner, database = request.param
+    with database_of(database, tmp_path) as url:
+        yield from told(request, tmp_path, RunnerKind(runner), url)
+
+
+def told(
+    request: pytest.FixtureRequest, tmp_path: Path, kind: RunnerKind, url: str
+) -> Iterator[Story]:
+    gpus = Gpus()
     here = on_this_machine(tmp_path)
     runner = replace(here.runner, local=replace(here.runner.local, nodes=("n1", "n2")))
     if kind is RunnerKind.SLURM:
@@ -71,8 +87,9 @@ def story(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Story]:
             watched = MonitoringSettings(looking.address, interval=timedelta(seconds=1))
             edges = Edges(runner=runner, logs=here.logs, monitoring=watched)
             demo = Demo(
-                tmp_path, over_http=True, pace=timedelta(0), lab=lab_of(tmp_path, kind), edges=edges
-            )
+                tmp_path, over_http=True, pace=timedelta(0), database_url=url,
+                lab=lab_of(tmp_path, kind), edges=edges,
+            )  # fmt: skip
             demo.clock.jump(START)
             demo.clock.set_speed(0)
             demo.start()

@@ -6,7 +6,6 @@ import json
 import re
 from collections import Counter
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 from restart.story import CLUSTER, END
@@ -38,10 +37,10 @@ PROMISES = (
 class Ending:
     """The books, the diary and Slack, when everything is over."""
 
-    def __init__(self, folder: Path, diary: list[dict[str, Any]], slack: Sandbox) -> None:
-        self._database = Database(f"sqlite:///{folder / 'life.db'}")
+    def __init__(self, url: str, diary: list[dict[str, Any]], slack: Sandbox) -> None:
+        self._database = Database(url)
         self._site = Site.open(self._database, CLUSTER)
-        self._books = Books(str(folder / "life.db"))
+        self._books = Books(url)
         self._diary = diary
         self._slack = slack
         #: Of PROMISES, what was told to somebody.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sqlite3
 from collections.abc import Callable
 from typing import Any
 
@@ -17,7 +18,8 @@ from bot.store.database import Database
 #: What is counted: a statement that writes, a commit before and after it, a call of Slack before
 #: it is sent and after its answer has come.
 KINDS = ("write", "commit", "committed", "send", "sent")
-_WRITES = ("INSERT", "UPDATE", "DELETE", "CREATE", "ALTER", "DROP")
+_WRITES = ("INSERT", "UPDATE", "DELETE", "CREATE", "ALTER", "DROP",
+           "WITH _0")  # fmt: skip
 
 
 class Killer:
@@ -74,4 +76,5 @@ class Killer:
 
 def _do_not_sync(connection: Any, *_rest: object) -> None:
     """A killed process loses nothing that it gave to the system; only a power cut would."""
-    connection.execute("PRAGMA synchronous=OFF").close()
+    if isinstance(connection, sqlite3.Connection):
+        connection.execute("PRAGMA synchronous=OFF").close()

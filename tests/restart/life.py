@@ -74,19 +74,18 @@ class Life:
         # Pauses and leases are of the story's time as well.
         bot.main.SystemClock = lambda: self._clock
         self._first = order["step"]
-        self._database = folder / "life.db"
         self._settings = Settings(
             bot_token=order["token"],
             signing_secret="not used here",
             slack_api_url=order["api"],
-            database_url=f"sqlite:///{self._database}",
+            database_url=order["database"],
             port=0,
         )
 
     def live(self) -> None:
         """Start, catch up with what is due, and play on to the end of the story."""
         self._bot = Bot(self._settings, CLUSTER, self._clock, pace=timedelta(0))
-        self._books = Books(str(self._database))
+        self._books = Books(self._settings.database_url)
         self._watch = Watch(self._books, CLUSTER)
         self._watch.look(self._clock.at)
         self._bot.site.database.on_commit(self._look)
@@ -145,7 +144,7 @@ class Life:
 
 
 def live(order: dict[str, Any]) -> None:
-    """Live as ordered: a folder, where Slack is, from which step and when, and when to die."""
+    """Live as ordered: a folder, a database, where Slack is, from when on, and when to die."""
     Life(order).live()
 
 

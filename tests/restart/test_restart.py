@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 from builders import ADMIN, ALICE, BOB, CHEN, DANA
+from databases import empty_database
 from restart.ending import PROMISES, Ending
 from restart.killer import KINDS
 from restart.life import Diary
@@ -31,6 +32,10 @@ AWAY = {
     "minutes later": ((130, 600, 1500), 0.1),
     "hours later": ((2400, 7200, 18000, 30000), 0.1),
 }
+#: On which database: the next process begins at once by the real clock, whatever the story's
+#: says, and finds what the one that died has left at the server; so one kind of pause is enough.
+LIVES = [(when, "SQLite") for when in AWAY]
+LIVES += [pytest.param("hours later", "PostgreSQL", marks=pytest.mark.postgresql)]
 #: About how much of each kind happens in the whole story.
 IN_ALL = {"write": 1400, "commit": 500, "committed": 500, "send": 170, "sent": 170}
 
@@ -83,13 +88,19 @@ def live_on(diary: Diary, away: float) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("seed", range(int(os.environ.get("GPUBOT_DEATHS", "1"))))
-@pytest.mark.parametrize("when", AWAY)
+@pytest.mark.parametrize(("when", "kind"), LIVES)
 def test_whenever_it_is_killed_it_goes_on_without_losing_or_repeating_anything(
-    when: str, seed: int, birth: Birth, slack: Sandbox, tmp_path: Path
+    when: str, kind: str, seed: int, birth: Birth, slack: Sandbox, tmp_path: Path
 ) -> None:
+    with empty_database(kind, tmp_path) as url:
+        check_life(url, when, seed, birth, slack, tmp_path)
+
+
+def check_life(url: str, when: str, seed: int, birth: Birth, slack: Sandbox, folder: Path) -> None:
     rng, (pauses, part) = random.Random(f"{when} {seed}"), AWAY[when]
-    diary = Diary(tmp_path / "diary.jsonl")
-    order = {"folder": str(tmp_path), "token": slack.bot_token, "api": slack.api_url}
+    diary = Diary(folder / "diary.jsonl")
+    order = {"folder": str(folder), "database": url,
+             "token": slack.bot_token, "api": slack.api_url}  # fmt: skip
     deaths = 0
     while True:
         pause = rng.choice(pauses) if deaths else 0
@@ -99,7 +110,7 @@ def test_whenever_it_is_killed_it_goes_on_without_losing_or_repeating_anything(
         if ended != -signal.SIGKILL:
             break
         deaths += 1
-    ending = Ending(tmp_path, diary.read(), slack)
+    ending = Ending(url, diary.read(), slack)
     try:
         assert ended == 0, f"after {deaths} deaths"
         ending.check()

@@ -62,7 +62,7 @@ def _of_booking(promise: Promise, policy: Policy) -> Iterator[Due]:
 
 def _of_preemptions(books: Books, policy: Policy) -> Iterator[Due]:
     warned = books.rows(
-        "SELECT * FROM preemption WHERE state = 'warned' AND nudged = 0 AND extended = 0"
+        "SELECT * FROM preemption WHERE state = 'warned' AND NOT nudged AND NOT extended"
     )
     for row in warned:
         told = instant(row["reclaim_at"]) - policy.warning

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
+
+import psycopg
 
 LIVE = "('reserved', 'active')"
 
@@ -47,21 +50,37 @@ class Promise:
     revision: int
 
 
+#: What is read of a table: values by name and by place.
+Row = Any
+
+
 class Books:
     """Reads of what is committed."""
 
-    def __init__(self, path: str) -> None:
-        self._connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True, isolation_level=None)
-        self._connection.row_factory = sqlite3.Row
+    def __init__(self, url: str) -> None:
+        self._is_sqlite = url.startswith("sqlite:///")
+        self._connection: Any
+        if self._is_sqlite:
+            path = url.removeprefix("sqlite:///")
+            uri = f"file:{path}?mode=ro"
+            self._connection = sqlite3.connect(uri, uri=True, isolation_level=None)
+            self._connection.row_factory = sqlite3.Row
+        else:
+            self._connection = psycopg.connect(url, autocommit=True, options="-c timezone=UTC")
+            self._connection.row_factory = _rows
 
     def close(self) -> None:
         self._connection.close()
 
-    def rows(self, sql: str, *values: object) -> list[sqlite3.Row]:
-        return self._connection.execute(sql, values).fetchall()
+    def rows(self, sql: str, *values: object) -> list[Row]:
+        found: list[Row] = self._run(sql, values).fetchall()
+        return found
 
     def one(self, sql: str, *values: object) -> Any:
-        return self._connection.execute(sql, values).fetchone()[0]
+        return self._run(sql, values).fetchone()[0]
+
+    def _run(self, sql: str, values: Sequence[object]) -> Any:
+        return self._connection.execute(sql if self._is_sqlite else sql.replace("?", "%s"), values)
 
     def live(self) -> dict[int, Promise]:
         """The bookings that hold something, by id."""
@@ -72,7 +91,7 @@ class Books:
         """How often each node's claims were changed."""
         return {row["name"]: row["revision"] for row in self.rows("SELECT * FROM node")}
 
-    def claims(self, node: str, after_s: int) -> list[sqlite3.Row]:
+    def claims(self, node: str, after_s: int) -> list[Row]:
         """What counts on `node` and lasts longer than `after_s`."""
         return self.rows(
             "SELECT kind, holder, gpus, start_s, end_s FROM claim"
@@ -86,7 +105,7 @@ class Books:
         sql = "SELECT 1 FROM claim WHERE node = ? AND gone > ? LIMIT 1"
         return bool(self.rows(sql, node, since))
 
-    def settled(self, topic: str, subject: str, since: str = "") -> datetime | None:
+    def settled(self, topic: str, subject: str, since: str = "0001-01-01") -> datetime | None:
         """When a message about `subject`, written `since` then, was noted to have arrived first."""
         sql = (
             "SELECT min(settled_at) FROM outbox WHERE topic = ? AND subject = ? AND created_at >= ?"
@@ -102,7 +121,28 @@ class Books:
         return tuple(self.rows(f"SELECT {columns}")[0])
 
 
-def _promise(row: sqlite3.Row) -> Promise:
+class _Row(dict[str, Any]):
+    """A row of PostgreSQL's as SQLite gives it."""
+
+    def __getitem__(self, key: str | int) -> Any:
+        return list(self.values())[key] if isinstance(key, int) else super().__getitem__(key)
+
+
+def _rows(cursor: Any) -> Any:
+    names = [column.name for column in cursor.description or ()]
+
+    def row(values: Sequence[Any]) -> _Row:
+        return _Row(zip(names, map(_plain, values), strict=True))
+
+    return row
+
+
+def _plain(value: Any) -> Any:
+    """An instant as SQLite keeps it; everything else is the same in both."""
+    return f"{value:%Y-%m-%d %H:%M:%S.%f}" if isinstance(value, datetime) else value
+
+
+def _promise(row: Row) -> Promise:
     start, end = instant(row["start_at"]), instant(row["end_at"])
     assert start is not None
     assert end is not None

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
-from simulation.books import Books, instant
+from simulation.books import Books, Row, instant
 
 from bot.domain.cluster import NoShow, Policy
 
@@ -23,7 +22,7 @@ class Deadlines:
         self._books = books
         self._policy = policy
 
-    def look(self, records: Iterable[sqlite3.Row], now: datetime) -> None:
+    def look(self, records: Iterable[Row], now: datetime) -> None:
         """After a transaction that left these audit records."""
         for record in records:
             if record["action"] == "reclaimed":

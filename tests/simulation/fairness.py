@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from simulation.books import Row
 from sqlalchemy import Connection
 from sqlmodel import col
 
@@ -30,7 +30,7 @@ class Fairness:
         self._site = site
         self._calendars = CalendarCache(site.cluster)
 
-    def look(self, records: Sequence[sqlite3.Row], now: datetime) -> None:
+    def look(self, records: Sequence[Row], now: datetime) -> None:
         """After a transaction that gave something up; gaps for short runs come by time as well."""
         with self._site.database.snapshot() as connection:
             waiting = _waiting(connection)
@@ -96,7 +96,7 @@ def _waiting(connection: Connection) -> list[WaitlistEntry]:
 
 
 def _served(
-    connection: Connection, records: Iterable[sqlite3.Row]
+    connection: Connection, records: Iterable[Row]
 ) -> Iterator[tuple[WaitlistEntry, str, int]]:
     """The wishes that these records serve, and what holds their GPUs."""
     for row in records:

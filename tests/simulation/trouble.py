@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 
+import psycopg
 from sqlalchemy import Connection, event
 from sqlalchemy.exc import OperationalError
 
@@ -18,6 +19,9 @@ class Fuse:
     """Blows in a writing transaction; `light` says after how many of its statements."""
 
     def __init__(self, database: Database) -> None:
+        is_sqlite = database.engine.dialect.name == "sqlite"
+        bad = sqlite3.OperationalError if is_sqlite else psycopg.errors.IoError
+        self._error = bad("disk I/O error")
         self._left = 0
         self._at_commit = False
         self._kill = False
@@ -39,7 +43,8 @@ class Fuse:
 
     def _statement(self, connection: Connection, _cursor: object, sql: str, *_rest: object) -> None:
         if sql.startswith("BEGIN"):
-            connection.info["is writing"] = sql == "BEGIN IMMEDIATE"
+            is_writing = sql == "BEGIN IMMEDIATE" or "READ COMMITTED" in sql
+            connection.info["is writing"] = is_writing
         else:
             self._burn(connection)
 
@@ -56,4 +61,4 @@ class Fuse:
             self._at_commit, self.has_blown = False, True
             if self._kill:
                 raise Killed
-            raise OperationalError("a statement", {}, sqlite3.OperationalError("disk I/O error"))
+            raise OperationalError("a statement", {}, self._error)

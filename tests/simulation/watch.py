@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from datetime import datetime
 
-from simulation.books import Books, Promise, instant
+from simulation.books import Books, Promise, Row, instant
 from simulation.deadlines import Deadlines
 
 from bot.domain.cluster import Cluster
@@ -60,7 +59,7 @@ class Watch:
         """The live bookings at the last look."""
         return self._live
 
-    def look(self, now: datetime) -> list[sqlite3.Row]:
+    def look(self, now: datetime) -> list[Row]:
         """Check what was committed since the last look; return its audit records."""
         records = self._books.rows("SELECT * FROM audit WHERE seq > ? ORDER BY seq", self._seq)
         revisions = self._books.revisions()
@@ -85,7 +84,7 @@ class Watch:
 
     # -- the audit --------------------------------------------------------------------------------
 
-    def _follow(self, records: Iterable[sqlite3.Row]) -> None:
+    def _follow(self, records: Iterable[Row]) -> None:
         for row in records:
             values = {**dict(row), "at": instant(row["at"])}
             assert row["seq"] == self._seq + 1, "audit: a number was left out"
@@ -99,7 +98,7 @@ class Watch:
             if entry is not None:
                 self.of_entry[entry][row["action"]] += 1
 
-    def _check_endings(self, before: dict[int, Promise], records: list[sqlite3.Row]) -> None:
+    def _check_endings(self, before: dict[int, Promise], records: list[Row]) -> None:
         """Nothing that was promised is gone without an act that says so."""
         gone = before.keys() - self._live.keys()
         said = {row["booking"]: row["action"] for row in records if row["action"] in ENDINGS}
@@ -115,7 +114,7 @@ class Watch:
     def _state(self, booking: int) -> str:
         return str(self._books.one("SELECT state FROM booking WHERE id = ?", booking))
 
-    def _check_records(self, records: list[sqlite3.Row]) -> None:
+    def _check_records(self, records: list[Row]) -> None:
         """The last record of a booking shows what its row shows."""
         last = {row["booking"]: row for row in records if row["booking"] is not None}
         for booking, record in last.items():
@@ -130,14 +129,14 @@ class Watch:
 
     # -- capacity ---------------------------------------------------------------------------------
 
-    def _check_node(self, node: str, now: datetime, offers: dict[int, sqlite3.Row]) -> None:
+    def _check_node(self, node: str, now: datetime, offers: dict[int, Row]) -> None:
         now_s = int(now.timestamp())
         claims = self._books.claims(node, now_s)
         taken = [c for c in claims if c["kind"] != "drain"]
         over = _most(taken, now_s)
         assert over <= self._gpus[node], f"{node} has {over} GPUs promised at one instant"
         for kind in ("booking", "offer"):
-            held: dict[int, list[sqlite3.Row]] = defaultdict(list)
+            held: dict[int, list[Row]] = defaultdict(list)
             for claim in claims:
                 if claim["kind"] == kind:
                     held[claim["holder"]].append(claim)
@@ -164,7 +163,7 @@ class Watch:
             assert free or restored, f"B{booking.id} was promised {node}, which is drained"
 
     def _wanted(
-        self, kind: str, node: str, now: datetime, offers: dict[int, sqlite3.Row]
+        self, kind: str, node: str, now: datetime, offers: dict[int, Row]
     ) -> dict[int, tuple[int, int, int]]:
         """Who should hold what of `node` from now on: start, end and GPUs."""
         if kind == "booking":
@@ -207,7 +206,7 @@ class Watch:
 
     # -- offers and preemptions -------------------------------------------------------------------
 
-    def _check_offers(self, offers: dict[int, sqlite3.Row]) -> None:
+    def _check_offers(self, offers: dict[int, Row]) -> None:
         """Each offer ends once, in one way, which a record tells."""
         closed = self._open_offers.keys() - offers.keys()
         for offer in closed:
@@ -247,12 +246,12 @@ class Watch:
                 self._check_given_back(row)
             self._preemptions[row["id"]] = state
 
-    def _check_promised(self, row: sqlite3.Row, now: datetime) -> None:
+    def _check_promised(self, row: Row, now: datetime) -> None:
         """Not before the instant that was shown last."""
         promised = self.promised.get(row["id"])
         assert promised is None or now >= promised, f"preemption {row['id']}: until {promised}"
 
-    def _check_given_back(self, row: sqlite3.Row) -> None:
+    def _check_given_back(self, row: Row) -> None:
         """It was called off, or never came to it: whoever was warned has what they had."""
         sql = "SELECT end_at, overrun_from, state FROM booking WHERE id = ?"
         holder = self._books.rows(sql, row["preemptee"])[0]
@@ -261,7 +260,7 @@ class Watch:
         if row["state"] == "withdrawn":
             assert row["preemptee"] in self._live, f"B{row['preemptee']} is {holder['state']}"
 
-    def _check_warned(self, row: sqlite3.Row) -> None:
+    def _check_warned(self, row: Row) -> None:
         reclaim_at = instant(row["reclaim_at"])
         holder, urgent = self._live.get(row["preemptee"]), self._live.get(row["preemptor"])
         assert holder is not None, f"B{row['preemptee']} is gone and still under warning"
@@ -270,7 +269,7 @@ class Watch:
         assert urgent.start >= reclaim_at, f"B{urgent.id} begins before B{holder.id} is gone"
 
 
-def _most(claims: Iterable[sqlite3.Row], now_s: int) -> int:
+def _most(claims: Iterable[Row], now_s: int) -> int:
     """The most GPUs that are claimed at one instant from now on."""
     changes: dict[int, int] = defaultdict(int)
     for claim in claims:
@@ -283,9 +282,7 @@ def _most(claims: Iterable[sqlite3.Row], now_s: int) -> int:
     return most
 
 
-def _check_held(
-    what: str, claims: list[sqlite3.Row], wanted: tuple[int, int, int], now_s: int
-) -> None:
+def _check_held(what: str, claims: list[Row], wanted: tuple[int, int, int], now_s: int) -> None:
     """From now on exactly the GPUs wanted, from their start to their end, and nothing outside."""
     start, end, gpus = wanted
     changes: dict[int, int] = defaultdict(int)

@@ -8,7 +8,6 @@ import random
 from collections import Counter, deque
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from pathlib import Path
 
 from simulation.ahead import KNOWN, Due, ahead
 from simulation.books import Books
@@ -29,7 +28,6 @@ from bot.services.recover import note_alive, recover
 from bot.services.site import Site
 from bot.store.calendars import CalendarCache
 from bot.store.database import Database
-from bot.store.migrate import upgrade
 
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
 #: One act in so many meets a broken database, or a process that dies.
@@ -39,13 +37,12 @@ TROUBLE = 40
 class World:
     """Everything that the year consists of."""
 
-    def __init__(self, folder: Path, seed: int, *, until: datetime = END) -> None:
+    def __init__(self, url: str, seed: int, *, until: datetime = END) -> None:
         self.rng = random.Random(seed)
         self.now, self.until = START, until
         self.cluster = town(**RULES[seed % len(RULES)])
-        self._url = f"sqlite:///{folder / 'year.db'}"
-        upgrade(self._url)
-        self.books = Books(str(folder / "year.db"))
+        self._url = url
+        self.books = Books(url)
         self.watch = Watch(self.books, self.cluster)
         self.crowd = Crowd(self)
         self.post = Post(self, self.crowd.read)
@@ -62,7 +59,8 @@ class World:
     def open(self) -> None:
         """Start a process over the books, as the bot does."""
         database = Database(self._url)
-        event.listen(database.engine, "connect", _do_not_sync)
+        if database.is_of_one_process:
+            event.listen(database.engine, "connect", _do_not_sync)
         self.fuse = Fuse(database)
         self.site = Site.open(database, self.cluster)
         self._fairness = Fairness(self.site)
