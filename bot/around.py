@@ -24,6 +24,7 @@ from bot.services.gpu_activity import forget_nodes
 from bot.services.gpu_watch import is_up
 from bot.services.learn_nodes import recall_nodes
 from bot.services.site import Site
+from bot.services.unwatched import settle_unwatched
 from bot.ticks.claims import Claims
 from bot.ticks.cluster_nodes import ClusterNodes
 from bot.ticks.directory import Directories
@@ -124,6 +125,16 @@ class Around:
             *self._looks_at_nodes(),
             *self._keeps_promises_known(),
             *self._leaves_runs(),
+        )
+
+    def settle_unwatched(self) -> int:
+        """End what was told of servers that the configuration has no longer; return how much."""
+        return settle_unwatched(
+            self._site,
+            servers=() if self._running is None else (self._running.runner.name,),
+            directories={grant.source for grant in self._edges.directories.grants},
+            monitored=self._prometheus is not None,
+            now=self._now(),
         )
 
     def close(self) -> None:

@@ -113,6 +113,7 @@ class Bot:
         self._around = Around(self.site, self._edges, settings, background, self._now, self._claims)
         _as_soon_as_possible(lambda: sync_nodes(self.site, now=self._now()))
         _as_soon_as_possible(lambda: recover(self.site, now=self._now()))
+        _as_soon_as_possible(self._around.settle_unwatched)
         #: When it was last noted that gpubot is alive, by the bot's clock.
         self._alive_at = self._now()
         self._stopping = threading.Event()

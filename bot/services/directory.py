@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -58,6 +58,13 @@ class SourceState:
     problem_since: datetime | None = None
     outages: int = 0
 
+    @property
+    def is_given_up(self) -> bool:
+        """Whether it has no problem any more because nobody has read it since."""
+        if self.problem is not None or self.problem_since is None:
+            return False
+        return self.read_at is None or self.read_at < self.problem_since
+
 
 def adopt(site: Site, configured: Configured) -> bool:
     """Make known what directories said last; whether that was any news.
@@ -103,6 +110,19 @@ def keep_problem(site: Site, source: Source, problem: str, *, now: datetime) -> 
         _write_state(change.connection, source, **values)
         _tell_operators(change, source, state.outages + begins, problem)
     log.warning("the directory %s cannot be read: %s", source.value, problem)
+
+
+def unwatched(connection: Connection, sources: Collection[Source]) -> list[SourceState]:
+    """Directories that could not be read last and are none of those that are read now."""
+    others = [source for source in Source if source not in sources]
+    states = [_state(connection, source) for source in others]
+    return [state for state in states if state.problem is not None]
+
+
+def give_up(change: Change, state: SourceState) -> None:
+    """Nobody reads that directory any more, so nobody would see that it can be read again."""
+    _write_state(change.connection, state.source, problem=None)
+    _tell_operators(change, state.source, state.outages, "unwatched")
 
 
 def keep_users(

@@ -32,6 +32,8 @@ AGAIN = timedelta(minutes=10)
 #: A pause of so much in what is seen begins the waiting anew; less is a dip.
 DIP = timedelta(minutes=5)
 TABLE = models.GpuAlert
+#: Among the details: it did not end, but nobody looks any more.
+UNWATCHED = "unwatched"
 
 
 class Source(StrEnum):
@@ -138,6 +140,25 @@ def unsay(change: Change, row: Row[Any], source: Source, *, lingers: bool = Fals
     )  # fmt: skip
     _record(change, "gpu_alert_over", row.id)
     _tell(change, row.id)
+
+
+def unwatched(connection: Connection, *, monitored: bool) -> list[Row[Any]]:
+    """What our queries said, of nodes that are gone or, where nobody queries any more, of all."""
+    gone = select(col(models.Node.name)).where(col(models.Node.retired))
+    statement = queries.columns(TABLE).where(
+        col(TABLE.state).in_((PENDING, OPEN)), col(TABLE.queried)
+    )
+    if monitored:
+        statement = statement.where(col(TABLE.node).in_(gone))
+    return list(connection.execute(statement).all())
+
+
+def give_up(change: Change, row: Row[Any]) -> None:
+    """Our queries will say nothing more about it, so nobody would see that it is over."""
+    if row.state == OPEN and not row.notified:
+        details = {**json.loads(row.details), UNWATCHED: True}
+        _write(change, row.id, details=json.dumps(details, ensure_ascii=False))
+    unsay(change, row, Source.QUERIES)
 
 
 def forget_lingering(change: Change, shown: Mapping[str, float]) -> None:

@@ -8,6 +8,7 @@ A message stands in the operators' channel as long as the outage lasts, and is e
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 
@@ -66,6 +67,23 @@ def note_outage(site: Site, server: str, why: str | None, *, now: datetime) -> N
             _tell(change, told, "begun", until=None)
 
 
+def unwatched(connection: Connection, servers: Collection[str]) -> list[Outage]:
+    """What is noted of other servers than those; clocks are watched by their own machines."""
+    memory = models.Memory
+    noted = connection.execute(
+        select(col(memory.value)).where(col(memory.name).startswith(_name("")))
+    )
+    outages = [Outage(**json.loads(value)) for value in noted.scalars()]
+    return [
+        one for one in outages if one.server not in servers and not one.server.startswith(CLOCK)
+    ]
+
+
+def give_up(change: Change, outage: Outage) -> None:
+    """Nobody watches that server any more, so nobody would see that it is back."""
+    _end(change, outage, "unwatched")
+
+
 def _is_known(known: Outage | None, why: str | None, now: datetime) -> bool:
     """Whether there is nothing to write."""
     if known is None:
@@ -77,13 +95,13 @@ def _is_due(known: Outage, now: datetime) -> bool:
     return not known.told and now - datetime.fromisoformat(known.since) >= TOLD_AFTER
 
 
-def _end(change: Change, known: Outage | None) -> None:
+def _end(change: Change, known: Outage | None, state: str = "over") -> None:
     if known is None:
         return
     memory = models.Memory
     change.connection.execute(delete(memory).where(col(memory.name) == _name(known.server)))
     if known.told:
-        _tell(change, known, "over", until=change.now)
+        _tell(change, known, state, until=change.now)
 
 
 def _tell(change: Change, outage: Outage, state: str, *, until: datetime | None) -> None:
@@ -93,7 +111,7 @@ def _tell(change: Change, outage: Outage, state: str, *, until: datetime | None)
     post(
         change, "outage", channel, outage.subject, f"{outage.subject}:{state}",
         server=outage.server, since=outage.since, why=outage.why,
-        until=None if until is None else until.isoformat(),
+        until=None if until is None else until.isoformat(), unwatched=state == "unwatched",
     )  # fmt: skip
 
 

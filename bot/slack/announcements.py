@@ -236,6 +236,7 @@ def _outage(row: Row, _site: Site, _now: datetime, reader: Reader) -> Message:
     fields = {"server": server, "since": since, "why": row.data["why"]}
     if until is None:
         return _living(message(reader.text(begun, **fields)))
+    over = _NO_LONGER_WATCHED if row.data.get("unwatched") else over
     return _living(message(reader.text(over, **fields, until=datetime.fromisoformat(until))))
 
 
@@ -245,6 +246,10 @@ _SERVER_WORDS = (
         "nothing is started or seen until it answers."
     ),
     N_(":white_check_mark: *{server}* answers again. It was away {since} – {until}."),
+)
+_NO_LONGER_WATCHED = N_(
+    ":heavy_minus_sign: gpubot no longer watches *{server}*, which was taken out of its "
+    "configuration. It had not answered since {since}."
 )
 _CLOCK_WORDS = (
     N_(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from bot.domain.booking import booking_label
 from bot.domain.errors import N_, NotFound, UserId
 from bot.domain.gpu_health import HEALTH, Kind, Severity, advice
-from bot.services.gpu_alert_rows import About, Alert, get_alert
+from bot.services.gpu_alert_rows import UNWATCHED, About, Alert, get_alert
 from bot.services.look import get_booking
 from bot.services.site import Site
 from bot.slack.blocks.build import actions, button, context, cut_mrkdwn, message
@@ -72,6 +72,7 @@ MEANWHILE = N_(
     "Until it is back no alert is ended, no booking is asked about for idling, and use is not "
     "counted."
 )
+NO_LONGER = N_("gpubot no longer watches this.")
 
 
 def gpu_alert(row: Row, site: Site, _now: datetime, reader: Reader) -> Message:
@@ -79,7 +80,8 @@ def gpu_alert(row: Row, site: Site, _now: datetime, reader: Reader) -> Message:
     alert = get_alert(site, int(row.subject.partition(":")[2]))
     said = reader.sentences(_sign(alert), _state(alert, reader))
     if alert.is_over:
-        return _living(said)
+        unwatched = reader.text(NO_LONGER) if _is_unwatched(alert) else Mrkdwn("")
+        return _living(reader.sentences(said, unwatched))
     lines = [said, *_whose(alert.about, site, reader), *_what_to_do(alert.about, reader)]
     return _living("\n".join(lines), *_more(alert.about, reader), actions(
         *_buttons(alert.about, site, reader)))  # fmt: skip
@@ -87,7 +89,7 @@ def gpu_alert(row: Row, site: Site, _now: datetime, reader: Reader) -> Message:
 
 def _sign(alert: Alert) -> Mrkdwn:
     if alert.is_over:
-        return Mrkdwn(":white_check_mark:")
+        return Mrkdwn(":heavy_minus_sign:" if _is_unwatched(alert) else ":white_check_mark:")
     critical = alert.about.severity is Severity.CRITICAL
     return Mrkdwn(":rotating_light:" if critical else ":warning:")
 
@@ -95,7 +97,8 @@ def _sign(alert: Alert) -> Mrkdwn:
 def _state(alert: Alert, reader: Reader) -> Mrkdwn:
     about = alert.about
     firing, unmeasured, over = SAID[about.kind]
-    template = over if alert.is_over else firing if about.value is not None else unmeasured
+    is_over = alert.is_over and not _is_unwatched(alert)
+    template = over if is_over else firing if about.value is not None else unmeasured
     return reader.text(
         template,
         gpus=", ".join(map(str, about.gpus)),
@@ -106,6 +109,11 @@ def _state(alert: Alert, reader: Reader) -> Mrkdwn:
         why=about.details.get("why", ""),
         name=about.details.get("name", ""),
     )
+
+
+def _is_unwatched(alert: Alert) -> bool:
+    """Whether it was never seen to end."""
+    return UNWATCHED in alert.about.details
 
 
 def _shown_value(about: About) -> str:

@@ -85,8 +85,14 @@ def _cannot_be_read(reader: Reader, state: SourceState, problem: str) -> Mrkdwn:
 
 
 def _over(reader: Reader, state: SourceState) -> Mrkdwn:
+    said = N_("{source} can be read again; it could not since {since}.")
+    if state.is_given_up:
+        said = N_(
+            ":heavy_minus_sign: {source} is read no longer, as the configuration names no group "
+            "of it. It could not be read since {since}."
+        )
     return reader.text(
-        N_("{source} can be read again; it could not since {since}."),
+        said,
         source=_name(reader, state.source),
         since=state.problem_since,
     )

@@ -78,7 +78,7 @@ class _Bounded(HTTPConnection):
         self, address: tuple[str, int], _timeout: float, source: tuple[str, int] | None
     ) -> socket.socket:
         """A socket to the first of the host's addresses that answers."""
-        failure: OSError = OSError(f"{address[0]} has no address")
+        failure = OSError(address[0])
         for *_, where in socket.getaddrinfo(*address, type=socket.SOCK_STREAM):
             try:
                 made = socket.create_connection((str(where[0]), address[1]), self._left(), source)
