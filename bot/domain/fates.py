@@ -13,7 +13,7 @@ from itertools import pairwise
 from bot.domain.booking import Booking, Placement, Share
 from bot.domain.calendar import Calendar, Claim, span
 from bot.domain.cluster import Cluster
-from bot.domain.placement import Hints, earliest, latest
+from bot.domain.placement import Hints, at_line, earliest, latest
 from bot.domain.preemption import Plan, reclaim_instant
 from bot.domain.window import Window, asked_length
 
@@ -107,19 +107,24 @@ class _Making:
         """
         length = asked_length(booking.window, self.cluster.grid)
         hints, policy, now = self.hints(booking), self.cluster.policy, self.now
+        start, latest_start = booking.window.start, now + policy.horizon
+        # Most often there is room elsewhere at the same time, which is seen without a search.
+        if now < start <= latest_start:
+            same_time = at_line(self.calendar, booking.shape, start, length, hints)
+            if same_time is not None:
+                return same_time
         later = earliest(
             self.calendar,
             booking.shape,
             length,
-            not_before=booking.window.start,
-            latest_start=now + policy.horizon,
+            not_before=start,
+            latest_start=latest_start,
             now=now,
             hints=hints,
         )
         if later is not None:
             return later
         soonest = reclaim_instant(None, now, policy.warning)
-        start = booking.window.start
         found = latest(self.calendar, booking.shape, length, before=start, now=now, hints=hints)
         return found if found is not None and found.window.start >= soonest else None
 

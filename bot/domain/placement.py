@@ -59,6 +59,20 @@ def by_free(calendar: Calendar, where: Eligible, window: Window) -> dict[int, in
     return _Chooser(calendar, window, NO_HINTS).by_free(where.bits)
 
 
+def at_line(
+    calendar: Calendar, shape: Shape, start: datetime, length: timedelta, hints: Hints = NO_HINTS
+) -> Placement | None:
+    """The window of `length` from `start` on, as `earliest` would find it, if it fits.
+
+    None also where `start` is no line of the grid.
+    """
+    lattice, second = calendar.lattice, start.timestamp()
+    line = lattice.end_line(second, length)
+    if line > lattice.cells or not lattice.has_line(second):
+        return None
+    return place(calendar, shape, Window(start, _instant(lattice.lines[line])), hints)
+
+
 def earliest(
     calendar: Calendar,
     shape: Shape,
@@ -152,6 +166,9 @@ class _Chooser:
     def _lacking(self, cover: Cover, gpus: int, among: int) -> int:
         if cover.beyond or gpus > self._board.largest:
             return among
+        if among & (among - 1) == 0:
+            # Its own track says so sooner than the board does.
+            return sum(1 << p for p in each(among) if not self._tracks[p].has(gpus, cover))
         found = self._board.lacking(self._tracks, gpus, cover.first, cover.last) & among
         if cover.edges or cover.first == cover.last:
             unsure = self._touched(cover.edges, gpus, among & ~found)

@@ -196,6 +196,7 @@ class _Search:
         fits = any(node.gpus >= shape.gpus for node in self.nodes)
         self.is_for_one_node = fits and not shape.spread
         self._on_node = self._by_node(candidates)
+        self._board = calendar.board.apart()
 
     def _by_node(self, candidates: Iterable[Candidate]) -> dict[str, list[_Holder]]:
         """Who holds what during the window, by node."""
@@ -242,6 +243,8 @@ class _Search:
     def _placement(self, preemptees: Iterable[Candidate]) -> Placement | None:
         """Where the shape lies once `preemptees` are gone."""
         fork = self.calendar.fork()
+        # Else the shared board would have to show what is gone, and then again what is there.
+        fork.board = self._board
         for claim in chain.from_iterable(candidate.claims for candidate in preemptees):
             fork.remove(claim)
         return place(fork, self.shape, self.window, self.hints)

@@ -6,9 +6,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
-from typing import Any
 
-from sqlalchemy import Select
+from sqlalchemy import select
 from sqlmodel import col
 
 from bot.domain.actor import GPUBOT
@@ -21,6 +20,7 @@ from bot.services.change import Change, claims_of
 from bot.services.record import record_booking
 from bot.services.rows import update_booking
 from bot.store import models, queries
+from bot.store.prepared import Prepared
 
 _MINUTE = timedelta(minutes=1)
 
@@ -98,7 +98,8 @@ def find_room_over_overruns(
         return Room(found)
     if window.start < change.now + change.cluster.policy.warning:
         return None
-    yielding = _overrunning(change, window)
+    if not (yielding := _overrunning(change, window)):
+        return None
     without = change.calendar.fork()
     _remove(without, change, yielding)
     if (found := place(without, shape, window, hints)) is None:
@@ -123,15 +124,18 @@ def _in_the_way(
 
 def _overrunning(change: Change, window: Window) -> list[Booking]:
     """Bookings that finish during the window; the shortest rest first."""
-    rows = change.connection.execute(_finishing(), {"start": window.start})
-    return [queries.to_booking(row) for row in rows]
+    ids = [number for (number,) in _finishing().rows(change.connection, {"start": window.start})]
+    if not ids:
+        return []  # As most of the time.
+    bookings = queries.bookings_by_id(change.connection, ids)
+    return [bookings[number] for number in ids]
 
 
 @cache
-def _finishing() -> Select[Any]:
+def _finishing() -> Prepared:
     table, start = models.Booking, queries.instant("start")
-    return (
-        queries.columns(table)
+    return Prepared(
+        select(col(table.id))
         .where(
             col(table.state) == BookingState.ACTIVE.value,
             col(table.end_at) > start,

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from recount import unhurried
 
-from bot.domain.board import Board
+from bot.domain.board import FEW, Board
 from bot.domain.cluster import Node
 from bot.domain.masks import each
 
@@ -72,6 +72,9 @@ def test_what_a_board_apart_learns_is_nothing_that_the_first_one_shows(
     apart = board.apart()
     changed = (others * len(cluster))[: len(cluster)]
     check(apart, changed, 1)
+    # A few others are looked at by themselves, many are shown; nobody sees a difference.
+    for many in (1, FEW, len(cluster)):
+        check(apart, cluster[:many] + changed[many:], 1)
     check(board, cluster, 1)
 
 

@@ -12,7 +12,7 @@ from recount import HOUR, Days, World, second, shapes_of, unhurried, utc, window
 from bot.domain.booking import Placement, Shape, Share
 from bot.domain.calendar import Claim
 from bot.domain.cluster import Node
-from bot.domain.placement import Hints, earliest, latest, place
+from bot.domain.placement import Hints, at_line, earliest, latest, place
 from bot.domain.window import Grid, Window
 
 GRID = Grid(2 * HOUR, ZoneInfo("Asia/Shanghai"))
@@ -304,6 +304,11 @@ def test_the_earliest_window_is_the_first_start_that_fits(
     assert (placed and placed.window) == next(iter(possible), None)
     if placed is not None:
         assert_keeps_the_rules(world, shape, placed)
+        on_a_line = world.calendar.lattice.has_line(placed.window.start.timestamp())
+        here = at_line(world.calendar, shape, placed.window.start, length)
+        assert here == (placed if on_a_line else None)
+    if not_before > now and (not placed or placed.window.start != not_before):
+        assert at_line(world.calendar, shape, not_before, length) is None
 
 
 @unhurried
