@@ -287,6 +287,8 @@ class Database:
         A server may have restarted since the pool got its connections, or may be doing so:
         nothing has happened yet, so it is tried again until the deadline.
         """
+        # At once where only the pool did not know yet that the server has restarted.
+        again_s = 0.0
         while True:
             left_ms = max(int((deadline - time.monotonic()) * 1000), 1)
             try:
@@ -294,7 +296,8 @@ class Database:
             except DBAPIError as error:
                 if not self._kind.is_lost(error) or self._has_no_hope(deadline):
                     raise
-            time.sleep(_AGAIN_S)
+            time.sleep(again_s)
+            again_s = _AGAIN_S
 
     def _has_no_hope(self, deadline: float) -> bool:
         """Whether a server that is away is waited for no longer."""

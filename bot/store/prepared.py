@@ -287,6 +287,9 @@ def _translated(
     dialect = connection.dialect
     is_lost = dialect.is_disconnect(error, connection.connection, cursor)  # type: ignore[arg-type]
     if is_lost:
+        # As SQLAlchemy does it: whatever else the pool has from that time is lost as well, and
+        # nobody needs to try one after the other.
+        connection.engine.pool._invalidate(connection.connection, error)  # noqa: SLF001
         connection.invalidate(error)
     translated = DBAPIError.instance(
         sql, None, error, dialect.loaded_dbapi.Error, connection_invalidated=is_lost,

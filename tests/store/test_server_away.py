@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing
 
 import builders
 import pytest
@@ -63,6 +63,23 @@ def test_connections_from_before_a_restart_are_replaced_unseen(
     server.start()
     write(database, "after")
     assert count(database) == before + 2
+
+
+def test_after_a_restart_one_lost_connection_tells_of_all_others(
+    server: PostgresServer, database: Database
+) -> None:
+    lost: list[object] = []
+    event.listen(database.engine, "invalidate", lambda *about: lost.append(about))
+    with ExitStack() as stack:
+        for _ in range(4):
+            stack.enter_context(database.snapshot())
+    server.stop()
+    server.start()
+    count(database)
+    with ExitStack() as stack:
+        for _ in range(4):
+            stack.enter_context(database.snapshot())
+    assert len(lost) == 1
 
 
 def test_a_short_restart_is_waited_for(server: PostgresServer, database: Database) -> None:
