@@ -30,7 +30,8 @@ _NODE = table_of(models.Node)
 _RAISE = Prepared(
     update(_NODE).where(_NODE.c.name == bindparam("node")).values(revision=bindparam("to"))
 )
-_CLAIM = Inserting(models.Claim, number="id")
+#: A new claim.
+CLAIM = Inserting(models.Claim, number="id")
 
 
 class DoesNotFit(Exception):
@@ -110,7 +111,7 @@ class Change:
             "holder": holder,
             "born": self._touch(share.node),
         }
-        claim_id = _CLAIM.insert(self.connection, values)
+        claim_id = CLAIM.insert(self.connection, values)
         if share.node in self.revisions:
             self.calendar.add(Claim(claim_id, share.node, start_s, end_s, share.gpus))
 

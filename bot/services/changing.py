@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
@@ -15,22 +15,34 @@ from bot.domain.window import check_aware
 from bot.services.change import Change
 from bot.services.serve_waitlist import serve_waitlist
 from bot.services.site import Site
-from bot.store.calendars import CachedCalendar
+from bot.store.calendars import WHICH_VERSION, CachedCalendar
+from bot.store.prepared import Inserting, Question, ask_ahead
 
 log = logging.getLogger(__name__)
 
 
 @contextmanager
-def changing(site: Site, now: datetime) -> Iterator[Change]:
+def changing(
+    site: Site,
+    now: datetime,
+    *,
+    asking: Sequence[Question] = (),
+    numbering: Sequence[Inserting] = (),
+) -> Iterator[Change]:
     """A writing transaction with a calendar; on commit the calendar becomes the shared one.
 
     Inside it time has whole seconds and is UTC, whatever the caller's clock gives. Whatever it
     gave up is offered to those who wait before it commits (design: "Waitlist").
+
+    `asking` is what will be asked first, and `numbering` are rows that will be inserted first, for
+    those that are in a hurry: PostgreSQL then answers all of it in one message.
     """
     now = check_aware(now).replace(microsecond=0)
     site.calendars.prepare(site.database, now)
     with site.database.transaction() as connection:
         known = site.known
+        if asking:
+            ask_ahead(connection, [WHICH_VERSION, *asking], numbering)
         cached = known.calendars.fresh(connection, now, latest=True)
         change = Change(known.cluster, connection, cached, now)
         yield change

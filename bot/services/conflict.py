@@ -26,7 +26,7 @@ from bot.domain.window import Window
 from bot.services.change import OPEN_END, claims_of
 from bot.services.site import Site
 from bot.store import models, queries
-from bot.store.prepared import Prepared
+from bot.store.prepared import Prepared, Question
 
 #: How many holders a reply names; more would hide the alternatives below them.
 NAMED_BLOCKERS = 3
@@ -92,9 +92,15 @@ def hints_for(connection: Connection, team: str, window: Window) -> Hints:
     Only a hint between nodes that fit equally well, so a sample of the team's work will do; it
     keeps the query's cost constant however much the team has booked.
     """
-    instants = {"start": window.start, "end": window.end, "until": window.end + HINT_REACH}
-    found = {shares for (shares,) in _near().rows(connection, {"team": team, **instants})}
+    statement, values = asking_hints(team, window)
+    found = {shares for (shares,) in statement.rows(connection, values)}
     return Hints(frozenset(node for shares in found for node, _gpus in json.loads(shares)))
+
+
+def asking_hints(team: str, window: Window) -> Question:
+    """What `hints_for` asks."""
+    instants = {"start": window.start, "end": window.end, "until": window.end + HINT_REACH}
+    return _near(), {"team": team, **instants}
 
 
 @cache

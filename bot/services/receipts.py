@@ -17,7 +17,7 @@ from bot.domain.actor import Actor
 from bot.services.change import Change
 from bot.services.site import Site
 from bot.store import models
-from bot.store.prepared import Inserting, Prepared
+from bot.store.prepared import Inserting, Prepared, Question
 from bot.store.tables import table_of
 
 #: How long a receipt is kept. Slack's retries come within hours; buttons live on in old messages.
@@ -34,11 +34,17 @@ def scoped(key: str | None, actor: Actor, verb: str, subject: object = "") -> st
     return None if key is None else f"{actor.name}:{verb}:{subject}:{key}"
 
 
+def asking(key: str | None) -> Question:
+    """What `find` asks."""
+    return _RESULT, {"of": key}
+
+
 def find(change: Change, key: str | None) -> Any | None:
     """What the request with that key led to, as it was given to `keep`; None: it is new."""
     if key is None:
         return None
-    found = _RESULT.rows(change.connection, {"of": key})
+    statement, values = asking(key)
+    found = statement.rows(change.connection, values)
     return json.loads(found[0][0]) if found else None
 
 

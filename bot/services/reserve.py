@@ -14,17 +14,18 @@ from bot.domain.job_templates import check_placed
 from bot.domain.request import BookingRequest
 from bot.domain.shape_rules import check_shape
 from bot.services import receipts
-from bot.services.change import Change, DoesNotFit
+from bot.services.change import CLAIM, Change, DoesNotFit
 from bot.services.changing import changing
-from bot.services.conflict import conflict_over, hints_for
+from bot.services.conflict import asking_hints, conflict_over, hints_for
 from bot.services.job_orders import work_of
 from bot.services.overrun import place_over_overruns
 from bot.services.quota import check_quotas
 from bot.services.record import record_booking
 from bot.services.refusals import note_refusal
-from bot.services.rows import insert_booking
+from bot.services.rows import BOOKING, insert_booking
 from bot.services.site import Site
 from bot.store import queries
+from bot.store.prepared import Question
 
 
 def reserve(
@@ -47,7 +48,8 @@ def reserve_all(
     wanted = None
     key = receipts.scoped(key, actor, "reserve")
     try:
-        with changing(site, now) as change:
+        asking = _asking(site.cluster, actor, requests, key)
+        with changing(site, now, asking=asking, numbering=(BOOKING, CLAIM)) as change:
             if (done := receipts.find(change, key)) is not None:
                 found = queries.bookings_by_id(change.connection, done)
                 return tuple(found[booking_id] for booking_id in done)
@@ -61,6 +63,21 @@ def reserve_all(
     # After the rollback, so that nobody waits for the write lock while alternatives are sought.
     note_refusal(site, actor, wanted, now=now)
     raise conflict_over(site, actor, wanted, now=now)
+
+
+def _asking(
+    cluster: Cluster, actor: Actor, requests: Sequence[BookingRequest], key: str | None
+) -> list[Question]:
+    """What will be asked before the first of them is booked, if nothing is wrong with it."""
+    teams = (team.name for team in cluster.teams_of(actor.name))
+    return [
+        receipts.asking(key),
+        *(
+            asking_hints(team, request.window)
+            for request in requests[:1]
+            if (team := request.team or next(teams, None)) is not None
+        ),
+    ]
 
 
 def _checked(cluster: Cluster, shape: Shape) -> Shape:

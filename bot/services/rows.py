@@ -20,7 +20,8 @@ from bot.services.change import Change
 from bot.store import models, queries
 from bot.store.prepared import Inserting
 
-_BOOKING = Inserting(models.Booking, number="id")
+#: A new booking.
+BOOKING = Inserting(models.Booking, number="id")
 
 
 def insert_booking(
@@ -62,7 +63,7 @@ def insert_booking(
         "job": order_to_json(request.job),
     }
     return Booking(
-        id=_BOOKING.insert(change.connection, facts | values),
+        id=BOOKING.insert(change.connection, facts | values),
         window=placement.window,
         shares=placement.shares,
         shape=request.shape,

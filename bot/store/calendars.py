@@ -23,7 +23,7 @@ from bot.domain.lattice import Lattice
 from bot.store import models
 from bot.store.database import Database
 from bot.store.group import follows_others, left_by_others
-from bot.store.prepared import Prepared
+from bot.store.prepared import Prepared, Question
 from bot.store.tables import table_of
 
 #: How far behind `now` the calendar begins; it is loaded anew when it lags by a day more.
@@ -45,6 +45,8 @@ ClaimRow = tuple[int, str, int, int, int]
 
 
 _VERSION = Prepared(text(VERSION))
+#: What `CalendarCache.fresh` asks first.
+WHICH_VERSION: Question = (_VERSION, {})
 _AUDIT = table_of(models.Audit)
 _HASH = Prepared(select(_AUDIT.c.hash).where(_AUDIT.c.seq == bindparam("of")))
 

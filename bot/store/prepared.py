@@ -6,7 +6,8 @@ Values are written as SQLAlchemy's types write them; rows are as the driver give
 anything but text and numbers there is `Reading`, which reads them as SQLAlchemy's types do.
 
 What nothing is expected back from can be written `later`: PostgreSQL then gets several such
-statements as one, by the next look at the database or the commit, and is waited for once.
+statements as one, by the next look at the database or the commit, and is waited for once. What is
+going to be asked can be asked ahead, as one statement too, with the numbers of rows to come.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Generic, TypeVar
 
-from sqlalchemy import ClauseElement, Column, Connection, Select, insert
+from sqlalchemy import ClauseElement, Column, Connection, Select, insert, text
 from sqlalchemy.engine.interfaces import DBAPICursor, Dialect
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.sql.compiler import SQLCompiler
@@ -32,6 +33,8 @@ T = TypeVar("T")
 _NOTHING: Mapping[str, Any] = {}
 #: Under what a connection keeps what it is to run later.
 _PENDING = "gpubot_pending"
+#: Under what it keeps what it was told ahead, and the numbers of rows that are to come.
+_TOLD, _DRAWN = "gpubot_told", "gpubot_drawn"
 _PARAMETER = re.compile(r"%\(")
 
 
@@ -97,12 +100,18 @@ class Prepared:
         if connection.dialect.name == "sqlite":  # To which it is no way.
             self.run(connection, values)
         else:
+            connection.info.pop(_TOLD, None)
             connection.info.setdefault(_PENDING, []).append((self, values))
 
     def rows(
         self, connection: Connection, values: Mapping[str, Any] = _NOTHING
     ) -> Sequence[tuple[Any, ...]]:
-        """Run it; return what it found, as the driver's own tuples."""
+        """Run it, unless it was asked ahead; return what it found, as the driver's own tuples."""
+        if told := connection.info.get(_TOLD):
+            asked = self, tuple(self.compiled(connection.dialect).written(values))
+            if asked in told:
+                ahead: Sequence[tuple[Any, ...]] = told[asked]
+                return ahead
         found: Sequence[tuple[Any, ...]] = self.run(connection, values).fetchall()
         return found
 
@@ -135,7 +144,7 @@ class Prepared:
 
 
 #: A statement and its values.
-_Pending = tuple[Prepared, Mapping[str, Any]]
+Question = tuple[Prepared, Mapping[str, Any]]
 
 
 class Reading(Prepared, Generic[T]):
@@ -197,12 +206,21 @@ class Inserting(Prepared):
         statement = insert(table).values(dict.fromkeys(usual)).inline()
         ending = f" ON CONFLICT ({unless}) DO NOTHING" if unless else ""
         super().__init__(statement, ending, usual)
+        self._number = number
         self._numbering = Prepared(statement, f" RETURNING {number}", usual)
+        with_number = dict.fromkeys([*usual, number] if number else usual)
+        self._numbered = Prepared(insert(table).values(with_number).inline(), ending, usual)
+        sequence = f"pg_get_serial_sequence('{table.name}', '{number}')"
+        #: Takes the number of a row to come, on PostgreSQL.
+        self.drawing = Prepared(text(f"SELECT nextval({sequence})"))
 
     def insert(self, connection: Connection, values: Mapping[str, Any]) -> int:
         """Insert a row; return the number it got."""
         if connection.dialect.name == "sqlite":  # Which cannot return rows in old versions.
             return int(self.run(connection, values).lastrowid)
+        if (drawn := connection.info.get(_DRAWN, {}).pop(self, None)) is not None:
+            self._numbered.later(connection, {**values, str(self._number): drawn})
+            return int(drawn)
         compiled = self._numbering.compiled(connection.dialect)
         # What is pending may stay so: a new row depends on none of it.
         cursor = _run(connection, compiled.sql, compiled.parameters(values))
@@ -212,23 +230,53 @@ class Inserting(Prepared):
 
 def write_pending(connection: Connection) -> None:
     """Run what was to be run later."""
+    connection.info.pop(_TOLD, None)
     if (pending := connection.info.pop(_PENDING, None)) is None:
         return
     dialect = connection.dialect
     for part in _parts(pending):
-        parameters: dict[str, Any] = {}
-        for number, (statement, values) in enumerate(part):
-            parameters |= statement.compiled(dialect).named(values, f"{number}_")
-        _run(connection, _as_one(dialect, tuple(one for one, _ in part)), parameters)
+        sql = _as_one(dialect, tuple(one for one, _ in part))
+        _run(connection, sql, _values_of_all(dialect, part))
 
 
-def _parts(pending: Iterable[_Pending]) -> Iterator[list[_Pending]]:
+def ask_ahead(
+    connection: Connection, questions: Sequence[Question], numbering: Sequence[Inserting] = ()
+) -> None:
+    """Ask what will be asked next, and take numbers for rows that will be inserted next.
+
+    PostgreSQL tells it all in one message. An answer holds until something is written.
+    """
+    if connection.dialect.name == "sqlite":
+        return
+    write_pending(connection)
+    dialect = connection.dialect
+    asked = [*questions, *((inserting.drawing, _NOTHING) for inserting in numbering)]
+    sql = _asked_as_one(dialect, tuple(one for one, _ in asked))
+    (row,) = _run(connection, sql, _values_of_all(dialect, asked)).fetchall()
+    answers = [[tuple(one.values()) for one in found or ()] for found in row]
+    connection.info[_TOLD] = {
+        (statement, tuple(statement.compiled(dialect).written(values))): answer
+        for (statement, values), answer in zip(questions, answers, strict=False)
+    }
+    drawn = [number for ((number,),) in answers[len(questions) :]]
+    connection.info[_DRAWN] = dict(zip(numbering, drawn, strict=True))
+
+
+def _values_of_all(dialect: Dialect, statements: Iterable[Question]) -> dict[str, Any]:
+    """Their values; the statement's place stands before each name."""
+    found: dict[str, Any] = {}
+    for number, (statement, values) in enumerate(statements):
+        found |= statement.compiled(dialect).named(values, f"{number}_")
+    return found
+
+
+def _parts(pending: Iterable[Question]) -> Iterator[list[Question]]:
     """What may run as one statement: none of them twice.
 
     PostgreSQL runs the parts of a statement in an order of its own, and rows of one table, such as
     messages, are to be numbered in the order in which they were written.
     """
-    part: list[_Pending] = []
+    part: list[Question] = []
     for statement, values in pending:
         if any(statement is one for one, _ in part):
             yield part
@@ -240,20 +288,31 @@ def _parts(pending: Iterable[_Pending]) -> Iterator[list[_Pending]]:
 
 def forget_pending(connection: Connection) -> None:
     """Do not run what was to be run later: the transaction was rolled back."""
-    connection.info.pop(_PENDING, None)
+    for kept in (_PENDING, _TOLD, _DRAWN):
+        connection.info.pop(kept, None)
 
 
 @lru_cache(maxsize=256)
 def _as_one(dialect: Dialect, statements: tuple[Prepared, ...]) -> str:
-    """SQL that runs all of them; PostgreSQL runs what WITH names, whether or not it is asked for.
-
-    Their parameters have the statement's place before their names.
-    """
-    parts = (
-        f"_{number} AS ({_PARAMETER.sub(rf'%({number}_', statement.compiled(dialect).sql)})"
-        for number, statement in enumerate(statements)
-    )
+    """SQL that runs all of them; PostgreSQL runs what WITH names, even if it is not asked for."""
+    parts = (f"_{number} AS ({sql})" for number, sql in _numbered(dialect, statements))
     return f"WITH {', '.join(parts)} SELECT"
+
+
+@lru_cache(maxsize=256)
+def _asked_as_one(dialect: Dialect, statements: tuple[Prepared, ...]) -> str:
+    """SQL whose one row has, for each of them, all its rows as a list of objects."""
+    parts = (
+        f"(SELECT json_agg(_{number}) FROM ({sql}) AS _{number})"  # noqa: S608
+        for number, sql in _numbered(dialect, statements)
+    )
+    return f"SELECT {', '.join(parts)}"
+
+
+def _numbered(dialect: Dialect, statements: Iterable[Prepared]) -> Iterator[tuple[int, str]]:
+    """Their SQL, with the statement's place before the name of each parameter."""
+    for number, statement in enumerate(statements):
+        yield number, _PARAMETER.sub(rf"%({number}_", statement.compiled(dialect).sql)
 
 
 def run_plain(connection: Connection, sql: str) -> None:
@@ -264,6 +323,7 @@ def run_plain(connection: Connection, sql: str) -> None:
 def _run(
     connection: Connection, sql: str, *parameters: Mapping[str, Any] | Sequence[Any]
 ) -> DBAPICursor:
+    connection.info.pop(_TOLD, None)
     cursor = connection.connection.cursor()
     # Whoever watches statements sees these too.
     for look in connection.dispatch.before_cursor_execute:

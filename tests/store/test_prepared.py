@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
 from datetime import datetime
 from typing import Any
@@ -10,12 +10,12 @@ from typing import Any
 import builders
 import pytest
 from databases import BOTH, database_of
-from sqlalchemy import Connection, bindparam, select, text, update
+from sqlalchemy import Connection, bindparam, event, select, text, update
 from sqlalchemy.exc import IntegrityError
 
 from bot.store import models, queries
 from bot.store.database import Database
-from bot.store.prepared import Inserting, Prepared, Reading
+from bot.store.prepared import Inserting, Prepared, Reading, ask_ahead
 from bot.store.tables import table_of
 
 POST = Inserting(models.Outbox, number="id", unless="dedupe_key")
@@ -24,6 +24,7 @@ _MEMORY = table_of(models.Memory)
 SET = Prepared(update(_MEMORY).where(_MEMORY.c.name == bindparam("of")).values(value="new"))
 OUTBOX = table_of(models.Outbox)
 VALUES = Prepared(select(_MEMORY.c.value))
+NAMES = Prepared(select(_MEMORY.c.name).where(_MEMORY.c.value == bindparam("of")))
 
 
 @pytest.fixture(params=BOTH)
@@ -131,3 +132,72 @@ def test_what_was_made_of_a_row_is_remembered_until_the_row_changes(database: Da
         SET.run(connection, {"of": "a"})
         assert [read.found(connection) for _ in range(3)] == 3 * [["new"]]
     assert made == ["old", "new"]
+
+
+def statements(connection: Connection) -> list[str]:
+    """What is run on `connection` from now on."""
+    seen: list[str] = []
+    event.listen(
+        connection, "before_cursor_execute", lambda _one, _cursor, sql, *_rest: seen.append(sql)
+    )
+    return seen
+
+
+def test_what_was_asked_ahead_is_answered_as_if_it_was_asked_at_its_time(
+    database: Database,
+) -> None:
+    with database.transaction() as connection:
+        for name in ("first", "second"):
+            KEEP.later(connection, {"name": name, "value": "old"})
+        KEEP.later(connection, {"name": "third", "value": 'with "quotes" and %'})
+        asked = [(VALUES, {}), (NAMES, {"of": "old"}), (NAMES, {"of": "nothing"})]
+        ask_ahead(connection, asked)
+        run = statements(connection)
+        assert sorted(VALUES.rows(connection)) == [("old",), ("old",), ('with "quotes" and %',)]
+        assert sorted(NAMES.rows(connection, {"of": "old"})) == [("first",), ("second",)]
+        assert NAMES.rows(connection, {"of": "nothing"}) == []
+        assert len(run) == (3 if database.backend == "sqlite" else 0)
+        assert NAMES.rows(connection, {"of": 'with "quotes" and %'}) == [("third",)]
+
+
+def written_by_sqlalchemy(connection: Connection) -> None:
+    connection.execute(update(_MEMORY).values(value="new"))
+
+
+def written_later(connection: Connection) -> None:
+    SET.later(connection, {"of": "first"})
+
+
+def written_at_once(connection: Connection) -> None:
+    SET.run(connection, {"of": "first"})
+
+
+@pytest.mark.parametrize("write", [written_by_sqlalchemy, written_later, written_at_once])
+def test_what_was_asked_ahead_is_asked_again_when_something_was_written(
+    database: Database, write: Callable[[Connection], None]
+) -> None:
+    with database.transaction() as connection:
+        KEEP.later(connection, {"name": "first", "value": "old"})
+        ask_ahead(connection, [(VALUES, {})])
+        write(connection)
+        assert list(VALUES.rows(connection)) == [("new",)]
+
+
+def test_a_number_that_was_drawn_ahead_is_the_row_s(database: Database) -> None:
+    with database.transaction() as connection:
+        ask_ahead(connection, [(VALUES, {})], [POST])
+        numbers = [POST.insert(connection, message(key)) for key in ("drawn", "not drawn")]
+        found = connection.execute(select(OUTBOX.c.id, OUTBOX.c.dedupe_key)).all()
+        assert sorted(found) == sorted(zip(numbers, ("drawn", "not drawn"), strict=True))
+
+
+def test_a_number_that_was_drawn_ahead_is_not_used_in_the_next_transaction(
+    database: Database,
+) -> None:
+    with suppress(ZeroDivisionError), database.transaction() as connection:
+        ask_ahead(connection, [(VALUES, {})], [POST])
+        1 / 0  # noqa: B018 - rolls back
+    with database.transaction() as connection:
+        run = statements(connection)
+        POST.insert(connection, message("next"))
+        assert len(run) == 1, "it was numbered by the database as it was written"
