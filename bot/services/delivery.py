@@ -12,6 +12,7 @@ simulated. Both are aware UTC.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -19,7 +20,6 @@ from typing import Any
 
 from sqlalchemy import (
     Connection,
-    Row,
     and_,
     bindparam,
     func,
@@ -32,6 +32,7 @@ from sqlmodel import col
 
 from bot.services.site import Site
 from bot.store import models, queries
+from bot.store.prepared import Prepared, Reading
 from bot.store.tables import table_of
 
 #: Topics whose message shows the present state of their subject. Several pending rows of one
@@ -130,15 +131,15 @@ def claim(
         # Another machine's clock may be ahead of ours: what was called later than now is no news.
         if head.called_at is not None and wall - pace < head.called_at <= wall:
             raise TooSoon(head.called_at)
-        rows = [head]
+        ids = (head.id,)
         if head.topic in LIVING_TOPICS:
             same = {"whom": recipient, "what": head.topic, "whose": head.subject}
-            rows = list(connection.execute(_SAME, same))
+            ids = tuple(number for (number,) in _SAME.rows(connection, same))
         until, attempts = wall + lease, head.attempts + 1
         values = {"head": head.id, "retry_at": until, "attempts": attempts}
-        connection.execute(_CLAIM, values)
+        _CLAIM.run(connection, values)
     return Delivery(
-        ids=tuple(row.id for row in rows),
+        ids=ids,
         topic=head.topic,
         recipient=recipient,
         subject=head.subject,
@@ -149,14 +150,14 @@ def claim(
     )
 
 
-def _locked_head(connection: Connection, recipient: str, now: datetime) -> Row[Any] | None:
+def _locked_head(connection: Connection, recipient: str, now: datetime) -> Any:
     """The oldest of the pending rows that are not held, with a lock that others pass over."""
-    first = connection.execute(_FIRST, {"whom": recipient, "now": now}).scalar_one_or_none()
-    if first is None:
+    found = _FIRST.rows(connection, {"whom": recipient, "now": now})
+    if not found:
         return None
     # Of several processes one gets the row's lock; to the others it is as if it were gone.
     # What has become of the row meanwhile is read with the lock.
-    return connection.execute(_LOCKED, {"head": first}).one_or_none()
+    return next(iter(_LOCKED.found(connection, {"head": found[0][0]})), None)
 
 
 def settle(
@@ -185,11 +186,19 @@ def settle(
         _note_call(connection, delivery, called_at)
         if outcome is not Outcome.SENT and not connection.execute(_OURS, _claim(delivery)).first():
             return
-        settled = connection.execute(_SETTLE, values).rowcount
+        settled = _settled(connection, values)
         if place is not None and settled:
             about = {"subject": delivery.subject, "recipient": delivery.recipient}
             stands = {"channel": place.channel, "ts": place.ts, "digest": place.digest}
-            connection.execute(_REMEMBER, about | stands)
+            _REMEMBER.run(connection, about | stands)
+
+
+def _settled(connection: Connection, values: Mapping[str, Any]) -> int:
+    """Settle rows that are pending; return how many were."""
+    ids = values["ids"]
+    if len(ids) > 1:
+        return connection.execute(_SETTLE_ALL, values).rowcount
+    return int(_SETTLE.run(connection, {**values, "head": ids[0]}).rowcount)
 
 
 def postpone(
@@ -234,24 +243,25 @@ def _claim(delivery: Delivery) -> dict[str, int]:
 
 def _note_call(connection: Connection, delivery: Delivery, called_at: datetime | None) -> None:
     if called_at is not None:
-        connection.execute(_NOTE_CALL, {"recipient": delivery.recipient, "at": called_at})
+        _NOTE_CALL.run(connection, {"recipient": delivery.recipient, "at": called_at})
 
 
 def place_of(site: Site, subject: str, recipient: str) -> Place | None:
     """Where the living message about `subject` stands at that recipient; None: not posted yet."""
     about = {"subject": subject, "recipient": recipient}
     with site.database.snapshot() as connection:
-        row = connection.execute(_PLACE, about).one_or_none()
-    return None if row is None else Place(*row)
+        found = _PLACE.rows(connection, about)
+    return Place(*found[0]) if found else None
 
 
-# Built once: making them takes longer than running them.
+# Made once, and run by the driver where each message takes one: making them takes longer than
+# running them.
 _BOX, _PLACES = table_of(models.Outbox).c, table_of(models.Posted).c
 _NOW = bindparam("now", type_=_BOX.held_until.type)
 _IS_DUE = and_(_BOX.state == PENDING, or_(_BOX.held_until.is_(None), _BOX.held_until <= _NOW))
 _OLDEST = select(func.min(_BOX.id)).where(_IS_DUE).group_by(_BOX.recipient)
 _HEADS = select(_BOX.recipient, _BOX.retry_at).where(_BOX.id.in_(_OLDEST))
-_FIRST = (
+_FIRST = Prepared(
     select(_BOX.id).where(_IS_DUE, _BOX.recipient == bindparam("whom")).order_by(_BOX.id).limit(1)
 )
 _CALLED_AT = (
@@ -260,13 +270,16 @@ _CALLED_AT = (
     .scalar_subquery()
     .label("called_at")
 )
-_LOCKED = (
+_LOCKED = Reading(
     queries.columns(models.Outbox)
     .add_columns(_CALLED_AT)
     .where(_BOX.state == PENDING, _BOX.id == bindparam("head"))
-    .with_for_update(skip_locked=True, of=table_of(models.Outbox))
+    .with_for_update(skip_locked=True, of=table_of(models.Outbox)),
+    lambda row: row,
+    # A row is claimed once, mostly.
+    remembered=1,
 )
-_SAME = (
+_SAME = Prepared(
     select(_BOX.id)
     .where(
         _BOX.state == PENDING,
@@ -277,7 +290,7 @@ _SAME = (
     .order_by(_BOX.id)
 )
 # A row without an error that is to wait is one that is being sent: see _RELEASE.
-_CLAIM = (
+_CLAIM = Prepared(
     update(models.Outbox)
     .where(_BOX.id == bindparam("head"))
     .values(retry_at=bindparam("retry_at"), attempts=bindparam("attempts"), error=None)
@@ -293,9 +306,9 @@ _RELEASE = (
     .where(_BOX.state == PENDING, _BOX.retry_at.is_not(None), _BOX.error.is_(None))
     .values(retry_at=None)
 )
-_SETTLE = (
+_SETTLING = (
     update(models.Outbox)
-    .where(_BOX.id.in_(bindparam("ids", expanding=True)), _BOX.state == PENDING)
+    .where(_BOX.state == PENDING)
     .values(
         state=bindparam("state"),
         error=bindparam("error"),
@@ -303,16 +316,24 @@ _SETTLE = (
         settled_at=bindparam("settled_at"),
     )
 )
-_PLACE = select(_PLACES.channel, _PLACES.ts, _PLACES.digest).where(
-    _PLACES.subject == bindparam("subject"), _PLACES.recipient == bindparam("recipient")
+_SETTLE = Prepared(_SETTLING.where(_BOX.id == bindparam("head")))
+_SETTLE_ALL = _SETTLING.where(_BOX.id.in_(bindparam("ids", expanding=True)))
+_PLACE = Prepared(
+    select(_PLACES.channel, _PLACES.ts, _PLACES.digest).where(
+        _PLACES.subject == bindparam("subject"), _PLACES.recipient == bindparam("recipient")
+    )
 )
-_REMEMBER = sql("""
+_REMEMBER = Prepared(
+    sql("""
     INSERT INTO posted (subject, recipient, channel, ts, digest)
     VALUES (:subject, :recipient, :channel, :ts, :digest)
     ON CONFLICT (subject, recipient) DO UPDATE
     SET channel = excluded.channel, ts = excluded.ts, digest = excluded.digest
 """)
-_NOTE_CALL = sql("""
+)
+_NOTE_CALL = Prepared(
+    sql("""
     INSERT INTO called (recipient, at) VALUES (:recipient, :at)
     ON CONFLICT (recipient) DO UPDATE SET at = excluded.at WHERE called.at < excluded.at
 """).bindparams(bindparam("at", type_=table_of(models.Called).c.at.type))
+)

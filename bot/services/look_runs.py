@@ -27,7 +27,7 @@ def run_with_key(site: Site, key: str) -> Run | None:
 def latest_run(site: Site, booking_id: int) -> Run | None:
     """The last run of a booking; None when nothing was ever started there."""
     with site.database.snapshot() as connection:
-        return run_queries.latest_runs(connection, [booking_id]).get(booking_id)
+        return run_queries.latest_run(connection, booking_id)
 
 
 def runs_its_job(site: Site, booking_id: int) -> bool:

@@ -3,15 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, exists
+from sqlalchemy import (
+    BindParameter,
+    ColumnElement,
+    Connection,
+    Row,
+    Select,
+    bindparam,
+    exists,
+)
 from sqlmodel import col
 
 from bot.domain.job_json import order_from_json
 from bot.domain.run import Checkpoint, Run, RunState
 from bot.store import models
+from bot.store.prepared import Reading
 from bot.store.queries import columns, in_chunks
+from bot.store.tables import table_of
 
 
 def find_run(connection: Connection, run_id: int) -> Run | None:
@@ -35,12 +46,31 @@ def runs_of(connection: Connection, booking_id: int) -> list[Run]:
 
 def latest_runs(connection: Connection, booking_ids: Iterable[int]) -> dict[int, Run]:
     """The last run of each of those bookings that has one."""
-    table, found = models.Run, {}
+    found = {}
     for chunk in in_chunks(sorted(set(booking_ids))):
-        statement = columns(table).where(col(table.booking).in_(chunk))
-        for row in connection.execute(statement.order_by(col(table.number))):
+        for row in connection.execute(_of_bookings(), {"bookings": chunk}):
             found[row.booking] = to_run(row)
     return found
+
+
+def latest_run(connection: Connection, booking_id: int) -> Run | None:
+    """The last run of a booking; None when nothing was ever started there."""
+    return next(iter(_last_of_booking().found(connection, {"of": booking_id})), None)
+
+
+@cache
+def _of_bookings() -> Select[Any]:
+    """By the oldest first."""
+    run = table_of(models.Run).c
+    ids: BindParameter[int] = bindparam("bookings", expanding=True)
+    return columns(models.Run).where(run.booking.in_(ids)).order_by(run.number)
+
+
+@cache
+def _last_of_booking() -> Reading[Run]:
+    run = table_of(models.Run).c
+    its = columns(models.Run).where(run.booking == bindparam("of"))
+    return Reading(its.order_by(run.number.desc()).limit(1), to_run, remembered=256)
 
 
 def unsettled_runs(connection: Connection) -> list[Run]:
