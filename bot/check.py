@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
+from socket import gethostname
 
 from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError
@@ -14,7 +15,10 @@ from slack_sdk.web import SlackResponse
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
+from bot.clock import SystemClock
+from bot.clock_watch import JUMP
 from bot.config.edges import Edges
+from bot.config.fingerprint import fingerprints
 from bot.config.problems import load_config
 from bot.config.settings import SLACK_API_URL, ConfigError, Settings
 from bot.directory.checking import look_at_directories
@@ -33,7 +37,9 @@ from bot.runners.secret_files import read_secrets
 from bot.runners.settings import RunnerSettings
 from bot.runners.slurm.checking import look_at_slurm
 from bot.services.directory import known_addresses
+from bot.services.replicas import Replica, how_far, look_at_clock, look_at_replicas
 from bot.slack.clients import CALL_ERRORS, background_client
+from bot.slack.probe import date_of
 from bot.slack.scopes import SCOPES
 from bot.store.database import Database, driver_says
 from bot.store.migrate import newest_revision, revision
@@ -66,7 +72,9 @@ def check(settings: Settings) -> Iterator[Finding]:
         yield _good(f"{settings.config_path}: {_summary(cluster)}")
     except ConfigError as error:
         yield from (_bad(problem) for problem in error.problems)
-    yield database_finding(settings)
+    yield (database := database_finding(settings))
+    if database.ok and not settings.database_url.startswith("sqlite"):
+        yield from _replicas(settings)
     yield pages_finding()
     if cluster is not None and edges.monitoring is not None:
         yield from monitoring_findings(edges.monitoring, settings.prometheus_token, cluster)
@@ -151,6 +159,17 @@ def database_finding(settings: Settings) -> Finding:
     return _good(f"{shown}: at revision {found}")
 
 
+def _replicas(settings: Settings) -> Iterator[Finding]:
+    """Those that share the database, whose clock may tell that this one is wrong."""
+    own, wall = Replica(gethostname(), *fingerprints(settings)), SystemClock().now()
+    with closing(Database(settings.database_url)) as database, database.snapshot() as connection:
+        findings = [
+            look_at_clock(connection, wall=wall),
+            *look_at_replicas(connection, own, wall=wall),
+        ]
+    yield from (Finding(ok, text) for ok, text in findings)
+
+
 def _slack(settings: Settings, cluster: Cluster | None) -> Iterator[Finding]:
     missing = settings.missing_for_slack()
     yield from (_bad(text) for text in missing)
@@ -164,6 +183,7 @@ def _slack(settings: Settings, cluster: Cluster | None) -> Iterator[Finding]:
         else:
             yield _good(f"bot token: {answer['user']} in {answer['team']}")
             yield from _scopes(answer)
+            yield from _clock(answer)
             yield from _places(client, cluster)
     yield from _incoming(settings)
     yield from _sign_in(settings)
@@ -274,6 +294,17 @@ def _scopes(answer: SlackResponse) -> Iterator[Finding]:
         )
     if not lacking:
         yield _good(f"scopes: all {len(SCOPES)} granted")
+
+
+def _clock(answer: SlackResponse) -> Iterator[Finding]:
+    date = date_of(answer.headers)
+    if date is None:
+        return
+    off = SystemClock().now() - date
+    if abs(off) < JUMP:
+        yield _good("clock: goes with Slack's")
+    else:
+        yield _bad(f"clock: {how_far(off)} Slack's; set it right before gpubot starts")
 
 
 def _incoming(settings: Settings) -> Iterator[Finding]:

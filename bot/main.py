@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
+from socket import gethostname
 from typing import TYPE_CHECKING
 
 from fastapi import FastAPI
@@ -21,6 +22,7 @@ from bot.around import Around
 from bot.clock import Clock, SystemClock
 from bot.clock_watch import ClockWatch
 from bot.config.edges import Edges
+from bot.config.fingerprint import fingerprints
 from bot.config.settings import Settings
 from bot.domain.cluster import Cluster
 from bot.readiness import Readiness
@@ -33,6 +35,7 @@ from bot.services.forget_sent import forget_sent
 from bot.services.keep_time import keep_time
 from bot.services.nodes import sync_nodes
 from bot.services.recover import AWAY, note_alive, recover
+from bot.services.replicas import Replica, forget_replicas
 from bot.services.site import Site
 from bot.slack import announcements, calendar_picture, home
 from bot.slack.answers import Answers
@@ -235,7 +238,7 @@ class Bot:
         """Everything that runs again and again. What is due is done within 15 s (design, 4)."""
         by_the_clock = (
             _tick("alive", 30, self._note_alive),
-            _tick("receipts", 3600, lambda: receipts.forget(self.site, now=self._now())),
+            _tick("receipts", 3600, self._forget),
             _tick("sent", 3600, lambda: forget_sent(self.site, now=self._now())),
             *self._around.ticks(),
         )
@@ -250,6 +253,7 @@ class Bot:
             _tick("audit", 60, self._look_at_audit),
             *map(self._believing_the_clock, by_the_clock),
             *self._claims.ticks(),
+            *self._claims.presence(Replica(gethostname(), *fingerprints(self.settings)).claim),
         )
 
     def _told_of_the_clock(self) -> Iterator[Tick]:
@@ -267,6 +271,10 @@ class Bot:
         if watch is None:
             return tick
         return replace(tick, run=lambda: None if watch.is_in_doubt() else tick.run())
+
+    def _forget(self) -> None:
+        receipts.forget(self.site, now=self._now())
+        forget_replicas(self.site, wall=self._wall())
 
     def _keep_time(self) -> None:
         """Do what is due; before that, those who could not be served get their time again."""

@@ -4,16 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import builders
 import pytest
 import yaml
 from databases import new_database
+from postgres import give_back, new_postgres_database
+from sqlmodel import col, select
 
 from bot.check import check
+from bot.config.problems import load_cluster
 from bot.config.settings import SLACK_API_URL, Settings
+from bot.main import Bot
 from bot.sandbox import Sandbox, SandboxChannel, SandboxUser
+from bot.services.replicas import Replica, forget_replicas, look_at_clock, look_at_replicas
+from bot.services.site import Site
+from bot.services.tick_claims import take_tick
 from bot.slack.scopes import SCOPES
+from bot.store import models
+from bot.store.database import Database
 from bot.store.migrate import newest_revision
 
 MANIFEST = Path(__file__).parents[1] / "manifest.yml"
@@ -82,12 +93,68 @@ def test_with_everything_in_order_every_line_is_good(settings: Settings) -> None
         f"✓ logs of runs: kept in {Path('logs').absolute()}",
         "✓ bot token: gpubot in Sandbox",
         f"✓ scopes: all {len(SCOPES)} granted",
+        "✓ clock: goes with Slack's",
         "✓ channel C0VISION (of team vision): #vision",
         "✓ channel C0OPS (ops_channel): #ops",
         "✓ members: 3 profiles readable",
         "✓ app token: Socket Mode connections can be opened",
         "✓ sign-in: by the link of /gpu calendar",
     ]
+
+
+def test_a_clock_that_is_off_is_told(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Ahead:
+        def now(self) -> datetime:
+            return datetime.now(UTC) + timedelta(hours=2)
+
+    monkeypatch.setattr("bot.check.SystemClock", Ahead)
+    (line,) = bad_lines(settings)
+    assert line.startswith("✗ clock: 2:00:0")
+
+
+@pytest.mark.postgresql
+def test_replicas_that_were_started_with_something_else_are_told(settings: Settings) -> None:
+    url = new_postgres_database()
+    settings = replace(settings, database_url=url, port=0)
+    found = lines(settings)
+    assert "✓ clock: goes with the database server's" in found
+    assert not any("at work" in line for line in found)
+    bot = Bot(settings, load_cluster(settings.config_path))
+    (presence,) = (tick for tick in bot._table() if tick.name == "replica")
+    presence.run()
+    try:
+        alike = "replicas: 1 at work, all with this configuration and environment"
+        assert f"✓ {alike}" in lines(settings)
+        settings.config_path.write_text(CONFIG + "urgent = []\n")
+        (line,) = bad_lines(replace(settings, ldap_password="hunter2"))
+        assert "another configuration file and another environment (tokens, secrets)" in line
+        settings.config_path.write_text(CONFIG)
+        (line,) = bad_lines(replace(settings, alerts_token="hunter2"))
+        assert "configuration file" not in line
+    finally:
+        bot.stop()
+    assert not any("at work" in line for line in lines(settings))
+    give_back(url)
+
+
+@pytest.mark.postgresql
+def test_replicas_that_are_long_gone_are_forgotten() -> None:
+    url, now = new_postgres_database(), datetime.now(UTC)
+    site = Site.open(Database(url), builders.cluster())
+    gone, there = (Replica(host, "c", "s") for host in ("gone", "there"))
+    take_tick(site, gone.claim, "1", wall=now - timedelta(days=2))
+    take_tick(site, "runs", "1", wall=now - timedelta(days=2))
+    take_tick(site, there.claim, "2", wall=now)
+    forget_replicas(site, wall=now)
+    with site.database.snapshot() as connection:
+        names = set(connection.execute(select(col(models.TickClaim.name))).scalars())
+        off = list(look_at_replicas(connection, Replica("here", "c", ""), wall=now))
+        behind = look_at_clock(connection, wall=now - timedelta(hours=1))
+    assert names == {there.claim, "runs"}
+    assert [ok for ok, _ in off] == [False]
+    assert (behind[0], "behind" in behind[1]) == (None, True)
+    site.database.close()
+    give_back(url)
 
 
 def test_how_people_sign_in_on_the_page_is_told(settings: Settings) -> None:

@@ -23,6 +23,8 @@ log = logging.getLogger(__name__)
 
 #: How often claims are prolonged.
 PROLONG_EVERY = timedelta(seconds=5)
+#: How often it is claimed anew that this process is there.
+PRESENT_EVERY = timedelta(minutes=1)
 #: How much longer than its interval a tick may take until another process tries it.
 HANGS = timedelta(minutes=5)
 
@@ -65,6 +67,12 @@ class Claims:
     def ticks(self) -> tuple[Tick, ...]:
         """What is to run for it."""
         return () if self._is_alone else (Tick("claims", PROLONG_EVERY, self.prolong),)
+
+    def presence(self, name: str) -> tuple[Tick, ...]:
+        """What is to run so that the claim `name` shows that this process is there."""
+        if self._is_alone:
+            return ()
+        return (Tick("replica", PRESENT_EVERY, lambda: self.has(name, PRESENT_EVERY)),)
 
     def prolong(self) -> None:
         """Keep what this process has."""
