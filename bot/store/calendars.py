@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from operator import ge
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, CursorResult, Select, bindparam, or_, select, text
+from sqlalchemy import Connection, CursorResult, bindparam, or_, select, text
 from sqlmodel import col
 
 from bot.domain.calendar import Calendar, Claim
@@ -29,6 +29,9 @@ from bot.store.tables import table_of
 #: How far behind `now` the calendar begins; it is loaded anew when it lags by a day more.
 PAST = timedelta(days=1)
 
+#: So many calendars are kept besides the last; each shares with it what has not changed.
+RECENT = 16
+
 #: What tells a cache whether it is behind; read at the beginning of everything. Revisions only
 #: grow and rows of nodes are never deleted, so where both numbers are the same all revisions are.
 #: The hash of the last audit record stands for all that came before it: a crash of PostgreSQL may
@@ -37,18 +40,25 @@ VERSION = (
     "SELECT count(*), sum(revision), (SELECT max(seq) FROM audit),"
     " (SELECT hash FROM audit ORDER BY seq DESC LIMIT 1) FROM node"
 )
-#: What tells it where it is behind.
-REVISIONS = "SELECT name, revision FROM node"
+#: What tells it where it is behind, and the hash of the record that was the last it knew of.
+REVISIONS = "SELECT name, revision, (SELECT hash FROM audit WHERE seq = :known) FROM node"
 
 #: id, node, start, end, GPUs; what `Calendar.load` reads by the hundred thousand.
 ClaimRow = tuple[int, str, int, int, int]
 
 
-_VERSION = Prepared(text(VERSION))
+_VERSION, _REVISIONS = Prepared(text(VERSION)), Prepared(text(REVISIONS))
+_CLAIM = table_of(models.Claim).c
+_CHANGES = Prepared(
+    select(
+        _CLAIM.id, _CLAIM.node, _CLAIM.start_s, _CLAIM.end_s, _CLAIM.gpus, _CLAIM.born, _CLAIM.gone
+    ).where(
+        _CLAIM.node == bindparam("of"),
+        or_(_CLAIM.born > bindparam("since"), _CLAIM.gone > bindparam("since")),
+    )
+)
 #: What `CalendarCache.fresh` asks first.
 WHICH_VERSION: Question = (_VERSION, {})
-_AUDIT = table_of(models.Audit)
-_HASH = Prepared(select(_AUDIT.c.hash).where(_AUDIT.c.seq == bindparam("of")))
 
 
 class Version(NamedTuple):
@@ -81,6 +91,8 @@ class _Seen(NamedTuple):
 
     revisions: Mapping[str, int]
     version: Version
+    #: Whether the books go on from where the cache stood; False where there is none.
+    goes_on: bool
 
 
 class CalendarCache:
@@ -91,6 +103,8 @@ class CalendarCache:
         self._names = frozenset(node.name for node in cluster.nodes)
         self._lock = threading.Lock()
         self._cached: CachedCalendar | None = None
+        #: The last ones: a snapshot may have begun before what was adopted since.
+        self._recent: dict[Version, CachedCalendar] = {}
 
     def fresh(
         self, connection: Connection, now: datetime, *, latest: bool = False
@@ -99,17 +113,17 @@ class CalendarCache:
 
         `latest`: nobody else can have written since, as inside of a writing transaction.
         """
-        version = Version(*_VERSION.rows(connection)[0])
-        left: CachedCalendar | None = left_by_others(connection).get(self)
-        if left is not None and left.version == version and left.covers(now):
-            return left
+        # First, because it may be replaced by a later one than what the next statement sees.
         cached = self._cached if self._cached and self._cached.covers(now) else None
-        if cached is not None and cached.version == version:
-            return cached
+        version = Version(*_VERSION.rows(connection)[0])
+        known = left_by_others(connection).get(self) or self._recent.get(version)
+        for shown in (cached, known):
+            if shown is not None and shown.version == version and shown.covers(now):
+                return shown
         # What others wrote in this transaction nobody else may see before it is committed.
         adopt = _keep_apart if follows_others(connection) else self.adopt
-        seen = self._seen(connection, version)
-        if cached is not None and not _has_come_from(connection, cached.version):
+        seen = self._seen(connection, version, cached)
+        if cached is not None and not seen.goes_on:
             found = self._load(connection, seen, now)
             # Or else the snapshot may just be from before what the cache has seen.
             is_undone = latest or (version.seq or 0) >= (cached.version.seq or 0)
@@ -158,14 +172,21 @@ class CalendarCache:
                 or _is_ahead(candidate.revisions, current.revisions)
             ):
                 self._cached = candidate
+                self._recent[candidate.version] = candidate
+                if len(self._recent) > RECENT:
+                    del self._recent[next(iter(self._recent))]
         return candidate
 
-    def _seen(self, connection: Connection, version: Version) -> _Seen:
+    def _seen(
+        self, connection: Connection, version: Version, cached: CachedCalendar | None
+    ) -> _Seen:
         """Where the books stand, by the one statement that says it all."""
-        rows = plain_rows(connection.exec_driver_sql(REVISIONS))
-        revisions = {name: revision for name, revision in rows if name in self._names}
-        raised = sum(revision for _, revision in rows)
-        return _Seen(revisions, version._replace(nodes=len(rows), raised=raised))
+        known = cached.version if cached else Version(0, 0)
+        rows = _REVISIONS.rows(connection, {"known": known.seq})
+        revisions = {name: revision for name, revision, _ in rows if name in self._names}
+        raised = sum(revision for _, revision, _ in rows)
+        goes_on = known.seq is None or (bool(rows) and rows[0][2] == known.hash)
+        return _Seen(revisions, version._replace(nodes=len(rows), raised=raised), goes_on)
 
     def _catch_up(
         self, connection: Connection, cached: CachedCalendar, seen: _Seen
@@ -173,13 +194,12 @@ class CalendarCache:
         calendar = cached.calendar.fork()
         for node, revision in seen.revisions.items():
             if revision != (known := cached.revisions[node]):
-                for row in connection.execute(_changes_since(node, known)):
-                    claim = Claim(row.id, row.node, row.start_s, row.end_s, row.gpus)
-                    if row.born <= known:
-                        calendar.remove(claim)
-                    elif row.gone is None:
-                        calendar.add(claim)
-        return CachedCalendar(calendar, *seen, cached.origin)
+                for *claim, born, gone in _CHANGES.rows(connection, {"of": node, "since": known}):
+                    if born <= known:
+                        calendar.remove(Claim(*claim))
+                    elif gone is None:
+                        calendar.add(Claim(*claim))
+        return CachedCalendar(calendar, seen.revisions, seen.version, cached.origin)
 
     def _load(self, connection: Connection, seen: _Seen, now: datetime) -> CachedCalendar:
         policy = self._cluster.policy
@@ -201,7 +221,7 @@ class CalendarCache:
         calendar = Calendar.load(
             self._cluster.nodes, rows, Lattice.build(grid, origin, now + reach)
         )
-        return CachedCalendar(calendar.prepare(), *seen, origin)
+        return CachedCalendar(calendar.prepare(), seen.revisions, seen.version, origin)
 
 
 def plain_rows(result: CursorResult[*tuple[Any, ...]]) -> Sequence[Any]:
@@ -219,21 +239,5 @@ def _keep_apart(candidate: CachedCalendar, *, replaces: bool = False) -> CachedC
     return candidate
 
 
-def _has_come_from(connection: Connection, version: Version) -> bool:
-    """Whether the books, as the transaction sees them, go on from where they stood then."""
-    return version.seq is None or _HASH.rows(connection, {"of": version.seq}) == [(version.hash,)]
-
-
 def _is_ahead(new: Mapping[str, int], old: Mapping[str, int]) -> bool:
     return new.keys() == old.keys() and all(map(ge, map(new.__getitem__, old), old.values()))
-
-
-def _changes_since(node: str, revision: int) -> Select[*tuple[Any, ...]]:
-    claims = models.Claim
-    return select(
-        col(claims.id), col(claims.node), col(claims.start_s), col(claims.end_s),
-        col(claims.gpus), col(claims.born), col(claims.gone),
-    ).where(
-        col(claims.node) == node,
-        or_(col(claims.born) > revision, col(claims.gone) > revision),
-    )  # fmt: skip

@@ -18,6 +18,7 @@ from bot.services.drain import drain
 from bot.services.nodes import sync_nodes
 from bot.services.reserve import reserve
 from bot.services.site import Site
+from bot.store import calendars
 from bot.store.calendars import VERSION
 
 HOUR = timedelta(hours=1)
@@ -74,8 +75,23 @@ def test_a_snapshot_from_before_the_last_change_is_served_as_it_was(open_site):
         assert ours.calendars.fresh(connection, NOW).calendar is before
         reserve(theirs, actor(ADMIN), request(2, team="nlp"), now=NOW)
         after = current(ours)
-        assert ours.calendars.fresh(connection, NOW).calendar.tracks == before.tracks
+        assert ours.calendars.fresh(connection, NOW).calendar is before
     assert after.tracks != before.tracks
+    assert current(ours) is after
+
+
+def test_a_snapshot_from_long_before_is_read_again(open_site, monkeypatch):
+    monkeypatch.setattr(calendars, "RECENT", 1)
+    ours, theirs = open_site(cluster()), open_site(cluster())
+    before = current(ours)
+    with ours.database.snapshot() as connection:
+        assert ours.calendars.fresh(connection, NOW).calendar is before
+        for _ in range(3):
+            reserve(theirs, actor(ADMIN), request(1, team="nlp"), now=NOW)
+            after = current(ours)
+        found = ours.calendars.fresh(connection, NOW).calendar
+    assert found.tracks == before.tracks
+    assert found is not before
     assert current(ours) is after
 
 
