@@ -7,7 +7,7 @@ or longer than its neighbours.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 
 #: A start or end this little past a grid line counts as lying on it (design: "Time").
@@ -70,28 +70,27 @@ class Grid:
 
     slot: timedelta
     zone: tzinfo
+    #: The slot in hours, and how many lines a day has: 2 and 12.
+    slot_hours: int = field(init=False, repr=False, compare=False)
+    lines_per_day: int = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if self.slot not in _SLOTS:
             raise ValueError(f"slot of {self.slot} does not divide a day into whole hours")
-
-    @property
-    def lines_per_day(self) -> int:
-        """How many lines a day has; 12 for two-hour slots."""
-        return timedelta(days=1) // self.slot
+        object.__setattr__(self, "slot_hours", self.slot // timedelta(hours=1))
+        object.__setattr__(self, "lines_per_day", 24 // self.slot_hours)
 
     def number(self, instant: datetime) -> int:
         """The number of the last line at or before `instant`."""
         local = instant.astimezone(self.zone)
-        of_day = timedelta(hours=local.hour, minutes=local.minute, seconds=local.second)
-        return local.toordinal() * self.lines_per_day + of_day // self.slot
+        return local.toordinal() * self.lines_per_day + local.hour // self.slot_hours
 
     def line(self, number: int) -> datetime:
         """The instant, in UTC, of line `number`."""
         ordinal, of_day = divmod(number, self.lines_per_day)
         day = date.fromordinal(ordinal)
-        hours = of_day * self.slot // timedelta(hours=1)
-        local = datetime(day.year, day.month, day.day, hours, tzinfo=self.zone)
+        hour = of_day * self.slot_hours
+        local = datetime(day.year, day.month, day.day, hour, tzinfo=self.zone)
         # fold=0 reads a skipped wall time with the offset before the gap, which lands after it.
         return local.astimezone(UTC)
 

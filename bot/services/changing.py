@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
+from itertools import chain
 from typing import Any
 
 from sqlalchemy import Connection
@@ -26,7 +27,7 @@ def changing(
     site: Site,
     now: datetime,
     *,
-    asking: Sequence[Question] = (),
+    asking: Iterable[Question] | None = None,
     numbering: Sequence[Inserting] = (),
 ) -> Iterator[Change]:
     """A writing transaction with a calendar; on commit the calendar becomes the shared one.
@@ -41,8 +42,8 @@ def changing(
     site.calendars.prepare(site.database, now)
     with site.database.transaction() as connection:
         known = site.known
-        if asking:
-            ask_ahead(connection, [WHICH_VERSION, *asking], numbering)
+        if asking is not None:
+            ask_ahead(connection, chain((WHICH_VERSION,), asking), numbering)
         cached = known.calendars.fresh(connection, now, latest=True)
         change = Change(known.cluster, connection, cached, now)
         yield change

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -67,17 +67,13 @@ def reserve_all(
 
 def _asking(
     cluster: Cluster, actor: Actor, requests: Sequence[BookingRequest], key: str | None
-) -> list[Question]:
+) -> Iterator[Question]:
     """What will be asked before the first of them is booked, if nothing is wrong with it."""
-    teams = (team.name for team in cluster.teams_of(actor.name))
-    return [
-        receipts.asking(key),
-        *(
-            asking_hints(team, request.window)
-            for request in requests[:1]
-            if (team := request.team or next(teams, None)) is not None
-        ),
-    ]
+    yield receipts.asking(key)
+    for request in requests[:1]:
+        teams = (team.name for team in cluster.teams_of(actor.name))
+        if (team := request.team or next(teams, None)) is not None:
+            yield asking_hints(team, request.window)
 
 
 def _checked(cluster: Cluster, shape: Shape) -> Shape:

@@ -222,6 +222,7 @@ class Inserting(Prepared):
             self._numbered.later(connection, {**values, str(self._number): drawn})
             return int(drawn)
         compiled = self._numbering.compiled(connection.dialect)
+        connection.info.pop(_TOLD, None)
         # What is pending may stay so: a new row depends on none of it.
         cursor = _run(connection, compiled.sql, compiled.parameters(values))
         ((number,),) = cursor.fetchall()
@@ -230,8 +231,9 @@ class Inserting(Prepared):
 
 def write_pending(connection: Connection) -> None:
     """Run what was to be run later."""
-    connection.info.pop(_TOLD, None)
-    if (pending := connection.info.pop(_PENDING, None)) is None:
+    kept = connection.info
+    kept.pop(_TOLD, None)
+    if (pending := kept.pop(_PENDING, None)) is None:
         return
     dialect = connection.dialect
     for part in _parts(pending):
@@ -240,7 +242,7 @@ def write_pending(connection: Connection) -> None:
 
 
 def ask_ahead(
-    connection: Connection, questions: Sequence[Question], numbering: Sequence[Inserting] = ()
+    connection: Connection, questions: Iterable[Question], numbering: Sequence[Inserting] = ()
 ) -> None:
     """Ask what will be asked next, and take numbers for rows that will be inserted next.
 
@@ -249,7 +251,7 @@ def ask_ahead(
     if connection.dialect.name == "sqlite":
         return
     write_pending(connection)
-    dialect = connection.dialect
+    dialect, questions = connection.dialect, list(questions)
     asked = [*questions, *((inserting.drawing, _NOTHING) for inserting in numbering)]
     sql = _asked_as_one(dialect, tuple(one for one, _ in asked))
     (row,) = _run(connection, sql, _values_of_all(dialect, asked)).fetchall()
@@ -317,13 +319,13 @@ def _numbered(dialect: Dialect, statements: Iterable[Prepared]) -> Iterator[tupl
 
 def run_plain(connection: Connection, sql: str) -> None:
     """Run SQL without values; on PostgreSQL it may be several statements."""
+    connection.info.pop(_TOLD, None)
     _run(connection, sql)
 
 
 def _run(
     connection: Connection, sql: str, *parameters: Mapping[str, Any] | Sequence[Any]
 ) -> DBAPICursor:
-    connection.info.pop(_TOLD, None)
     cursor = connection.connection.cursor()
     # Whoever watches statements sees these too.
     for look in connection.dispatch.before_cursor_execute:
