@@ -77,6 +77,8 @@ def _fill(sites: Sites, server: PostgresServer, now: datetime) -> None:
     path = sites.path(sites.large // 10, now=now)
     copy_database(f"sqlite:///{path}", server.url("gpubot"))
     path.unlink()
+    # As every few minutes: a crash has to replay what people did, not the copy.
+    server.execute("CHECKPOINT")
 
 
 def _environment(server: PostgresServer, api: str) -> dict[str, str]:
