@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import logging
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -17,6 +18,10 @@ from bot.main import Bot
 
 log = logging.getLogger(__name__)
 
+#: For how many seconds a thread may keep Python to itself while others want it. By default it is
+#: five times as much, and an answer that needs it a few times waits for a report each time.
+SWITCH_S = 0.001
+
 
 def serve(settings: Settings) -> None:
     """Run until SIGTERM or SIGINT.
@@ -26,6 +31,7 @@ def serve(settings: Settings) -> None:
     """
     if missing := settings.missing_for_slack():
         raise ConfigError(missing)
+    sys.setswitchinterval(SWITCH_S)
     cluster, edges = load_config(settings.config_path)
     bot = Bot(settings, cluster, edges=edges)
 
