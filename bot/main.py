@@ -34,6 +34,7 @@ from bot.services.digest import write_digests
 from bot.services.forget_sent import forget_sent
 from bot.services.keep_time import keep_time
 from bot.services.nodes import sync_nodes
+from bot.services.only_process import OnlyProcess
 from bot.services.recover import AWAY, note_alive, recover
 from bot.services.replicas import Replica, forget_replicas
 from bot.services.site import Site
@@ -129,6 +130,7 @@ class Bot:
         )  # fmt: skip
         self._deliverer = self._deliver_with(background, pace, pictures)
         self._audit = AuditWatch(self.site)
+        self._alone = OnlyProcess(self.site) if self.site.database.is_of_one_process else None
         self._metrics = Metrics(self.site, self._now, self._sources())
         app = build_app(settings, self._listeners(Answers(interactive, self._workers, pictures)))
         self._socket = SocketLink(app, settings) if settings.socket_mode else None
@@ -199,8 +201,9 @@ class Bot:
     @property
     def _readiness(self) -> Readiness:
         return Readiness(
-            self.site.database, self._probe, self._ticks, self._socket, self._watch, self._stopping
-        )
+            self.site.database, self._probe, self._ticks, self._socket, self._watch, self._alone,
+            self._stopping,
+        )  # fmt: skip
 
     def _open_site(self, cluster: Cluster) -> Site:
         url = self.settings.database_url
@@ -252,6 +255,7 @@ class Bot:
             *self._told_of_the_clock(),
             _tick("audit", 60, self._look_at_audit),
             *map(self._believing_the_clock, by_the_clock),
+            *([_tick("alone", 60, self._alone.look)] if self._alone else ()),
             *self._claims.ticks(),
             *self._claims.presence(Replica(gethostname(), *fingerprints(self.settings)).claim),
         )

@@ -9,6 +9,7 @@ from sqlalchemy import text as sql
 from sqlalchemy.exc import SQLAlchemyError
 
 from bot.clock_watch import ClockWatch
+from bot.services.only_process import OnlyProcess
 from bot.slack.probe import Probe
 from bot.slack.socket import SocketLink
 from bot.store.database import Busy, Database
@@ -17,13 +18,14 @@ from bot.ticks.scheduler import Ticks
 
 @dataclass(frozen=True, slots=True)
 class Readiness:
-    """What is asked; `socket` and `watch` None: there is no such thing."""
+    """What is asked; `socket`, `watch` and `alone` None: there is no such thing."""
 
     database: Database
     probe: Probe
     ticks: Ticks
     socket: SocketLink | None
     watch: ClockWatch | None
+    alone: OnlyProcess | None
     stopping: threading.Event
 
     def problems(self) -> list[str]:
@@ -32,7 +34,7 @@ class Readiness:
         found = [
             self._ending(),
             # Reading goes on without room on the disk, and beside somebody else's lock.
-            self.database.problem() or unreadable,
+            self.database.problem() or unreadable or self._not_alone(),
             self.probe.problem(),
             self._unconnected(),
             None if self.watch is None else self.watch.problem(),
@@ -56,6 +58,9 @@ class Readiness:
 
     def _unconnected(self) -> str | None:
         return None if self.socket is None else self.socket.problem()
+
+    def _not_alone(self) -> str | None:
+        return None if self.alone is None else self.alone.problem()
 
     def _ending(self) -> str | None:
         return "gpubot: it is ending" if self.stopping.is_set() else None

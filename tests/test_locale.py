@@ -24,8 +24,8 @@ LEFT_OUT = {(":white_check_mark: Booked.", ":white_check_mark: Booked, in {n} pa
 #: What operators read, in logs, checks and answers to scripts; and names of fonts.
 FOR_OPERATORS = (
     "domain/job.py", "pictures/fonts.py", "services/audit.py", "services/audit_watch.py",
-    "services/notice.py", "services/replicas.py", "slack/probe.py", "slack/scopes.py",
-    "slack/socket.py",
+    "services/notice.py", "services/only_process.py", "services/replicas.py", "slack/probe.py",
+    "slack/scopes.py", "slack/socket.py",
 )  # fmt: skip
 #: How literals begin that hold commands, which are the same in every language; and an example.
 COMMAND = re.compile(
