@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from operator import attrgetter
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, bindparam
 from sqlmodel import col
 
 from bot.domain import policy
@@ -29,6 +29,8 @@ from bot.services.record import AuditRecord, to_record
 from bot.services.rows import no_such_booking
 from bot.services.site import Site
 from bot.store import models, queries
+from bot.store.prepared import Reading
+from bot.store.tables import table_of
 
 #: How many bookings ahead are listed for a node, and how far ahead.
 UPCOMING = 2
@@ -251,13 +253,19 @@ def history(
     site: Site, booking_id: int | None = None, *, limit: int = 20
 ) -> tuple[AuditRecord, ...]:
     """The last audit records, of one booking or of all; the newest last."""
-    audit = models.Audit
-    statement = queries.columns(audit).order_by(col(audit.seq).desc()).limit(limit)
-    if booking_id is not None:
-        statement = statement.where(col(audit.booking) == booking_id)
+    newest, values = (_NEWEST, {}) if booking_id is None else (_NEWEST_OF, {"of": booking_id})
     with site.database.snapshot() as connection:
-        rows = connection.execute(statement).all()
-    return tuple(to_record(row) for row in reversed(rows))
+        found = newest.found(connection, {**values, "limit": limit})
+    return tuple(reversed(found))
+
+
+_AUDIT = table_of(models.Audit)
+_LAST_FIRST = queries.columns(models.Audit).order_by(_AUDIT.c.seq.desc()).limit(bindparam("limit"))
+# What was before and after is not frozen, so records are not remembered.
+_NEWEST = Reading(_LAST_FIRST, to_record, remembered=0)
+_NEWEST_OF = Reading(
+    _LAST_FIRST.where(_AUDIT.c.booking == bindparam("of")), to_record, remembered=0
+)
 
 
 def get_audit(site: Site, seq: int) -> AuditRecord:

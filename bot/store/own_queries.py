@@ -74,6 +74,7 @@ _PAGE = Reading(
     )
     .order_by(_BOOKING.c.start_at, _BOOKING.c.id),
     _found,
+    remembered=4096,
 )
 _GAVE_WAY: Select[Any] = (
     select(*_PREEMPTION.c)

@@ -148,17 +148,17 @@ Question = tuple[Prepared, Mapping[str, Any]]
 
 
 class Reading(Prepared, Generic[T]):
-    """A SELECT whose rows are made into frozen values of the domain.
+    """A SELECT whose rows are made into values, such as the domain's, which are frozen.
 
     It remembers what it has made: most rows are read many times before they change.
     """
 
     def __init__(
-        self, statement: Select[Any], make: Callable[[Any], T], *, remembered: int = 4096
+        self, statement: Select[Any], make: Callable[[Any], T], *, remembered: int = 1024
     ) -> None:
         """`make` is given a row by the names of its columns, and returns a value.
 
-        `remembered` is how many rows it remembers.
+        `remembered` is how many rows it remembers; 0: none, for what is not frozen.
         """
         super().__init__(statement)
         self._columns = tuple(statement.selected_columns)

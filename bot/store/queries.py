@@ -7,10 +7,10 @@ statement itself.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from functools import cache, lru_cache
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import (
     BindParameter,
@@ -39,6 +39,8 @@ from bot.domain.window import Window
 from bot.store import models
 from bot.store.prepared import Reading
 from bot.store.tables import table_of
+
+T = TypeVar("T")
 
 LIVE = (BookingState.RESERVED.value, BookingState.ACTIVE.value)
 OPEN_ENTRY = (EntryState.WAITING.value, EntryState.OFFERED.value)
@@ -77,13 +79,20 @@ def instant(name: str) -> BindParameter[datetime]:
 
 def find_booking(connection: Connection, booking_id: int) -> Booking | None:
     """The booking with that id; None when there is none."""
-    return next(iter(_booking().found(connection, {"of": booking_id})), None)
+    return find(connection, models.Booking, to_booking, booking_id)
+
+
+def find(
+    connection: Connection, model: type[SQLModel], make: Callable[[Any], T], id_: int
+) -> T | None:
+    """What `make` makes of the row of `model` with that id; None when there is none."""
+    of_id: Reading[T] = _of_id(model, make)
+    return next(iter(of_id.found(connection, {"of": id_})), None)
 
 
 @cache
-def _booking() -> Reading[Booking]:
-    of = columns(models.Booking).where(_BOOKING.c.id == bindparam("of"))
-    return Reading(of, to_booking, remembered=1024)
+def _of_id(model: type[SQLModel], make: Callable[[Any], T]) -> Reading[T]:
+    return Reading(columns(model).where(table_of(model).c.id == bindparam("of")), make)
 
 
 def bookings_by_id(connection: Connection, ids: Iterable[int]) -> dict[int, Booking]:
@@ -180,26 +189,27 @@ def _open_drains() -> Reading[Drain]:
 
 def find_drain(connection: Connection, drain_id: int) -> Drain | None:
     """The drain with that id; None when there is none."""
-    statement = columns(models.Drain).where(col(models.Drain.id) == drain_id)
-    row = connection.execute(statement).one_or_none()
-    return None if row is None else to_drain(row)
+    return find(connection, models.Drain, to_drain, drain_id)
 
 
 def find_transfer(connection: Connection, transfer_id: int) -> Transfer | None:
     """The transfer with that id; None when there is none."""
-    statement = columns(models.Transfer).where(col(models.Transfer.id) == transfer_id)
-    row = connection.execute(statement).one_or_none()
-    return None if row is None else to_transfer(row)
+    return find(connection, models.Transfer, to_transfer, transfer_id)
 
 
 def open_transfer(connection: Connection, booking_id: int) -> Transfer | None:
     """The transfer of that booking that still waits for its receiver; None when none does."""
-    statement = columns(models.Transfer).where(
-        col(models.Transfer.booking) == booking_id,
-        col(models.Transfer.state) == TransferState.OPEN.value,
+    return next(iter(_open_transfer().found(connection, {"of": booking_id})), None)
+
+
+@cache
+def _open_transfer() -> Reading[Transfer]:
+    transfer = table_of(models.Transfer).c
+    is_open: ColumnElement[str] = literal_column(f"'{TransferState.OPEN}'")
+    of_booking = columns(models.Transfer).where(
+        transfer.booking == bindparam("of"), transfer.state == is_open
     )
-    row = connection.execute(statement).first()
-    return None if row is None else to_transfer(row)
+    return Reading(of_booking, to_transfer)
 
 
 def waiting(connection: Connection, *conditions: ColumnElement[bool]) -> Sequence[Row[Any]]:
@@ -283,16 +293,12 @@ def open_entries(connection: Connection, owner: str | None = None) -> list[Waitl
 
 def find_entry(connection: Connection, entry_id: int) -> WaitlistEntry | None:
     """The waitlist entry with that id; None when there is none."""
-    table = models.WaitlistEntry
-    row = connection.execute(columns(table).where(col(table.id) == entry_id)).one_or_none()
-    return None if row is None else to_entry(row)
+    return find(connection, models.WaitlistEntry, to_entry, entry_id)
 
 
 def find_offer(connection: Connection, offer_id: int) -> Offer | None:
     """The offer with that id; None when there is none."""
-    table = models.Offer
-    row = connection.execute(columns(table).where(col(table.id) == offer_id)).one_or_none()
-    return None if row is None else to_offer(row)
+    return find(connection, models.Offer, to_offer, offer_id)
 
 
 def open_offer(connection: Connection, entry_id: int) -> Offer | None:
@@ -307,9 +313,7 @@ def open_offer(connection: Connection, entry_id: int) -> Offer | None:
 
 def find_preemption(connection: Connection, preemption_id: int) -> Preemption | None:
     """The preemption with that id; None when there is none."""
-    table = models.Preemption
-    row = connection.execute(columns(table).where(col(table.id) == preemption_id)).one_or_none()
-    return None if row is None else to_preemption(row)
+    return find(connection, models.Preemption, to_preemption, preemption_id)
 
 
 def preemptions_of(

@@ -21,14 +21,13 @@ from bot.domain.job_json import order_from_json
 from bot.domain.run import Checkpoint, Run, RunState
 from bot.store import models
 from bot.store.prepared import Reading
-from bot.store.queries import columns, in_chunks
+from bot.store.queries import columns, find, in_chunks
 from bot.store.tables import table_of
 
 
 def find_run(connection: Connection, run_id: int) -> Run | None:
     """The run with that id; None when there is none."""
-    row = connection.execute(columns(models.Run).where(col(models.Run.id) == run_id)).one_or_none()
-    return None if row is None else to_run(row)
+    return find(connection, models.Run, to_run, run_id)
 
 
 def run_by_key(connection: Connection, key: str) -> Run | None:
@@ -39,9 +38,14 @@ def run_by_key(connection: Connection, key: str) -> Run | None:
 
 def runs_of(connection: Connection, booking_id: int) -> list[Run]:
     """The runs of a booking, in the order in which they were wanted."""
-    table = models.Run
-    statement = columns(table).where(col(table.booking) == booking_id).order_by(col(table.number))
-    return [to_run(row) for row in connection.execute(statement)]
+    return _runs_of().found(connection, {"of": booking_id})
+
+
+@cache
+def _runs_of() -> Reading[Run]:
+    run = table_of(models.Run).c
+    of_booking = columns(models.Run).where(run.booking == bindparam("of")).order_by(run.number)
+    return Reading(of_booking, to_run)
 
 
 def latest_runs(connection: Connection, booking_ids: Iterable[int]) -> dict[int, Run]:
