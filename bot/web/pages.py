@@ -6,12 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from fastapi import Request, Response
 from fastapi.responses import HTMLResponse
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from bot.domain.actor import Person
 from bot.locale import SOURCE, language, translator
@@ -20,6 +19,9 @@ from bot.services.site import Site
 from bot.web.access import Viewer
 from bot.web.assets import static_url
 from bot.web.script_words import script_words
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -119,6 +121,9 @@ def accepted_language(request: Request) -> str | None:
 
 @lru_cache(maxsize=16)
 def _environment(language_name: str) -> Environment:
+    # A start need not wait for it: `warm_up` comes here first.
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined  # noqa: PLC0415
+
     made = Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
