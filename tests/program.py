@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -96,8 +96,13 @@ def workspace() -> Iterator[Sandbox]:
 
 
 @contextmanager
-def running(folder: Path, slack: Sandbox, **variables: str) -> Iterator[Program]:
-    """`gpubot serve` in `folder`, over signed HTTP; more `variables` of its environment."""
+def running(
+    folder: Path, slack: Sandbox, *, inside: Sequence[str] = (), **variables: str
+) -> Iterator[Program]:
+    """`gpubot serve` in `folder`, over signed HTTP; more `variables` of its environment.
+
+    `inside` is a command that it is run by.
+    """
     folder.mkdir(exist_ok=True)
     (folder / "gpubot.toml").write_text(CONFIG, encoding="utf-8")
     environment = {
@@ -111,9 +116,8 @@ def running(folder: Path, slack: Sandbox, **variables: str) -> Iterator[Program]
     }
     log = folder / "log"
     with log.open("wb") as stream:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "bot", "serve"], cwd=folder, env=environment, stderr=stream
-        )
+        command = [*inside, sys.executable, "-m", "bot", "serve"]
+        process = subprocess.Popen(command, cwd=folder, env=environment, stderr=stream)
     made = Program(process, log, slack)
     try:
         words = "gpubot runs at "

@@ -21,6 +21,10 @@ from sqlalchemy.exc import DBAPIError, DisconnectionError
 #: starve one another. So they queue in the process.
 WRITERS = 1
 
+#: Temporary tables and the like go to memory: a booking needs them too, and where nothing but the
+#: folder of the data can be written to SQLite would find no place for them.
+_PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "temp_store=MEMORY")
+
 #: Under what a connection keeps how long it waits, in milliseconds.
 _LOCK_WAIT = "gpubot_lock_wait"
 
@@ -45,7 +49,7 @@ def create(url: URL, lock_wait_ms: int) -> Engine:
     @event.listens_for(engine, "connect")
     def configure(connection: sqlite3.Connection, _record: Any) -> None:
         connection.isolation_level = None
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+        for pragma in _PRAGMAS:
             connection.execute(f"PRAGMA {pragma}").close()
 
     if url.database and url.database != ":memory:" and not url.database.startswith("file:"):
