@@ -6,6 +6,7 @@ from asking import NEW_YORK, NOW, PARIS, SHANGHAI, at
 
 from bot.domain.errors import InputError
 from bot.domain.timephrase import parse_moment
+from bot.domain.timewords import _FROM_DIGIT, _FROM_OTHER, _RULES
 
 # Phrases at NOW, by an asker in Shanghai.
 MOMENTS = [
@@ -278,3 +279,11 @@ def test_a_refusal_names_the_word_and_shows_an_example_that_works() -> None:
         parse_moment("tomorrow blah 22:00", now=NOW, zone=SHANGHAI)
     assert caught.value.fields["word"] == "blah"
     assert parse_moment(str(caught.value.fields["example"]), now=NOW, zone=SHANGHAI)
+
+
+@pytest.mark.parametrize("phrase", [phrase for phrase, _ in MOMENTS])
+def test_no_rule_is_left_out_where_it_would_match(phrase):
+    for place, character in enumerate(phrase):
+        tried = _FROM_DIGIT if character.isdigit() else _FROM_OTHER
+        matching = [rule for rule in _RULES if rule.pattern.match(phrase, place)]
+        assert [rule for rule in matching if rule not in tried] == []

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 from builders import ADMIN, ALICE, BOB, CHEN, NOW, STRANGER, TONIGHT, actor, cluster, request
-from sqlalchemy import text
+from sqlalchemy import event, text
 
 from bot.domain.booking import BookingState, Priority, Share
 from bot.domain.cluster import Quota
@@ -40,6 +40,15 @@ def test_the_team_channel_gets_a_card_and_nobody_is_told_what_they_did_themselve
     booking = reserve(site, actor(BOB), request(4), now=NOW)
     (row,) = rows(site, "outbox")
     assert (row.topic, row.recipient, row.subject) == ("card", "C0VISION", f"booking:{booking.id}")
+
+
+def test_a_booking_is_few_messages_to_the_database(site):
+    reserve(site, actor(BOB), request(1), now=NOW, key="warm")
+    run = []
+    event.listen(site.database.engine, "before_cursor_execute", lambda *about: run.append(about[2]))
+    reserve(site, actor(BOB), request(1), now=NOW, key="counted")
+    # SQLite: begin, three questions, seven rows. PostgreSQL: begin, ask, write, wait for the disk.
+    assert len(run) == (11 if site.database.backend == "sqlite" else 4), "\n".join(run)
 
 
 def test_the_same_key_books_once(site):
