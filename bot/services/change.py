@@ -31,7 +31,7 @@ _RAISE = Prepared(
     update(_NODE).where(_NODE.c.name == bindparam("node")).values(revision=bindparam("to"))
 )
 #: A new claim.
-CLAIM = Inserting(models.Claim, number="id")
+CLAIM = Inserting(models.Claim, number="id", always={"gone": None})
 
 
 class DoesNotFit(Exception):

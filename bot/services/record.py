@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Row, bindparam, select, update
+from sqlalchemy import Row, bindparam, select, true, update
 from sqlmodel import col
 
 from bot.domain.actor import Actor
@@ -43,11 +43,18 @@ HOME_KEPT_FRESH = timedelta(days=30)
 
 _PERSON = table_of(models.Person)
 _APPEND = Inserting(models.Audit)
-_POST = Inserting(models.Outbox, number="id", unless="dedupe_key")
+_POST = Inserting(
+    models.Outbox,
+    number="id",
+    unless="dedupe_key",
+    always={
+        "state": "pending", "attempts": 0, "retry_at": None, "settled_at": None, "error": None,
+    },
+)  # fmt: skip
 _DRAW_AGAIN = Prepared(
     update(_PERSON)
     .where(_PERSON.c.home_opened_at > bindparam("since"), _PERSON.c.home_stale.is_(False))
-    .values(home_stale=True)
+    .values(home_stale=true())
 )
 
 

@@ -21,7 +21,15 @@ from bot.store import models, queries
 from bot.store.prepared import Inserting
 
 #: A new booking.
-BOOKING = Inserting(models.Booking, number="id")
+BOOKING = Inserting(
+    models.Booking,
+    number="id",
+    always={
+        "state": BookingState.RESERVED.value, "revision": 1, "asked": 0, "gpu_ids": None,
+        "overrun_from": None, "used_at": None, "asked_at": None, "reminded_start": None,
+        "reminded_end": None,
+    },
+)  # fmt: skip
 
 
 def insert_booking(
@@ -57,9 +65,6 @@ def insert_booking(
         "spread": request.shape.spread,
         "shares": shares_json(placement),
         "priority": int(request.priority),
-        "state": BookingState.RESERVED.value,
-        "revision": 1,
-        "asked": 0,
         "job": order_to_json(request.job),
     }
     return Booking(

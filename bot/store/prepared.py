@@ -19,7 +19,17 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Generic, TypeVar
 
-from sqlalchemy import ClauseElement, Column, Connection, Select, insert, text
+from sqlalchemy import (
+    ClauseElement,
+    Column,
+    ColumnClause,
+    Connection,
+    Select,
+    insert,
+    literal,
+    literal_column,
+    text,
+)
 from sqlalchemy.engine.interfaces import DBAPICursor, Dialect
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.sql.compiler import SQLCompiler
@@ -194,22 +204,30 @@ class Inserting(Prepared):
     """Inserts one row, given some of its columns; the others get the table's defaults, or null."""
 
     def __init__(
-        self, model: type[SQLModel], *, number: str | None = None, unless: str | None = None
+        self,
+        model: type[SQLModel],
+        *,
+        number: str | None = None,
+        unless: str | None = None,
+        always: Mapping[str, object] = _NOTHING,
     ) -> None:
         """`number` is the column that the database numbers its rows in, if it is to.
 
         `unless` is a unique column: a row whose value of it is there already is passed over.
+        `always` is what every row has in some columns. It stands in the statement: the driver for
+        PostgreSQL reads statements with more than 50 values anew each time.
         """
         table = table_of(model)
-        columns = [column for column in table.columns if column.name != number]
-        usual = {column.name: _usual_in(column) for column in columns}
-        statement = insert(table).values(dict.fromkeys(usual)).inline()
+        given = [one for one in table.columns if one.name != number and one.name not in always]
+        usual = {column.name: _usual_in(column) for column in given}
+        said = {name: _in_sql(value) for name, value in always.items() if value is not None}
+        statement = insert(table).values({**dict.fromkeys(usual), **said}).inline()
         ending = f" ON CONFLICT ({unless}) DO NOTHING" if unless else ""
         super().__init__(statement, ending, usual)
         self._number = number
         self._numbering = Prepared(statement, f" RETURNING {number}", usual)
-        with_number = dict.fromkeys([*usual, number] if number else usual)
-        self._numbered = Prepared(insert(table).values(with_number).inline(), ending, usual)
+        numbered = statement.values({number: None}) if number else statement
+        self._numbered = Prepared(numbered, ending, usual)
         sequence = f"pg_get_serial_sequence('{table.name}', '{number}')"
         #: Takes the number of a row to come, on PostgreSQL.
         self.drawing = Prepared(text(f"SELECT nextval({sequence})"))
@@ -335,6 +353,11 @@ def _run(
     except connection.dialect.loaded_dbapi.Error as error:
         raise _translated(connection, cursor, sql, error) from error
     return cursor
+
+
+def _in_sql(value: object) -> ColumnClause[Any]:
+    """`value` as SQL has it."""
+    return literal_column(str(literal(value).compile(compile_kwargs={"literal_binds": True})))
 
 
 def _usual_in(column: Column[Any]) -> Any:

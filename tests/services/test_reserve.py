@@ -44,11 +44,17 @@ def test_the_team_channel_gets_a_card_and_nobody_is_told_what_they_did_themselve
 
 def test_a_booking_is_few_messages_to_the_database(site):
     reserve(site, actor(BOB), request(1), now=NOW, key="warm")
-    run = []
-    event.listen(site.database.engine, "before_cursor_execute", lambda *about: run.append(about[2]))
+    run, most = [], []
+
+    def look(_connection, _cursor, sql, values, *_rest):
+        run.append(sql)
+        most.append(len(values))
+
+    event.listen(site.database.engine, "before_cursor_execute", look)
     reserve(site, actor(BOB), request(1), now=NOW, key="counted")
     # SQLite: begin, three questions, seven rows. PostgreSQL: begin, ask, write, wait for the disk.
     assert len(run) == (11 if site.database.backend == "sqlite" else 4), "\n".join(run)
+    assert max(most) <= 50, "psycopg keeps no statement with more values"
 
 
 def test_the_same_key_books_once(site):
