@@ -1,5 +1,6 @@
 """What holds for all tests."""
 
+import logging
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,6 +9,8 @@ import pytest
 from databases import BOTH, database_of
 from hypothesis import HealthCheck, settings
 from slurm.cluster import SlurmCluster, slurm_cluster
+
+from bot.logs import JsonLine, OneLine
 
 # A deadline in seconds, or a bound on the time to make an example, would fail on a slow machine;
 # speed is measured in benchmarks. The gate tries the same examples each time, people try new ones.
@@ -18,6 +21,18 @@ settings.register_profile(
     derandomize="CI" in os.environ,
 )
 settings.load_profile("gpubot")
+
+
+@pytest.fixture(autouse=True)
+def _logging_as_before() -> Iterator[None]:
+    """What gpubot has been told to log to is closed when a test ends, and threads log on."""
+    root = logging.getLogger()
+    level = root.level
+    yield
+    root.setLevel(level)
+    for handler in root.handlers[:]:
+        if isinstance(handler.formatter, OneLine | JsonLine):
+            root.removeHandler(handler)
 
 
 @pytest.fixture(scope="session")
