@@ -48,7 +48,8 @@ class Answering:
 
     def __init__(self, slack: Slack, at_once: int) -> None:
         self._slack = slack
-        self._asked: SimpleQueue[_Asked] = SimpleQueue()
+        #: None ends a thread.
+        self._asked: SimpleQueue[_Asked | None] = SimpleQueue()
         self._threads: list[threading.Thread] = []
         self._turns = Turns(at_once, time.monotonic)
         self._is_watching = False
@@ -64,6 +65,12 @@ class Answering:
         if not self._is_watching and not self._asked.empty():
             self._watch(loop)
         return await future
+
+    def close(self) -> None:
+        """End the threads, each after what it is at; nothing is asked any more."""
+        threads, self._threads = self._threads, []
+        for _ in threads:
+            self._asked.put(None)
 
     def _watch(self, loop: asyncio.AbstractEventLoop) -> None:
         """Let those who wait have the turns of those who take long, as long as anybody waits."""
@@ -85,6 +92,9 @@ class Answering:
         while True:
             turn.take()
             asked = self._asked.get()
+            if asked is None:
+                turn.pass_on()
+                return
             turn.begin()
             try:
                 answer: BoltResponse | BaseException = asked.context.run(self._answer, asked)

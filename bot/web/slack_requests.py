@@ -32,6 +32,13 @@ class SlackRequests:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer the request, or pass it on."""
+        if scope["type"] == "lifespan" and self._answering is not None:
+            # It ends with the server, after the requests that were under way.
+            try:
+                await self._app(scope, receive, send)
+            finally:
+                self._answering.close()
+            return
         if scope["type"] != "http" or scope["path"] != PATH or scope["method"] != "POST":
             await self._app(scope, receive, send)
             return
