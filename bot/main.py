@@ -124,10 +124,7 @@ class Bot:
         self._workers = Workers("replies", threads=4, capacity=200)
         self._profiles = Profiles(self.site, interactive, self.clock)
         pictures = Pictures(background)
-        self._homes = Homes(
-            self.site, self.clock, background, self._profiles, self._workers, self._draw_home,
-            pictures, self._picture_at_home,
-        )  # fmt: skip
+        self._homes = self._homes_with(background, pictures)
         self._deliverer = self._deliver_with(background, pace, pictures)
         self._audit = AuditWatch(self.site)
         self._alone = OnlyProcess(self.site) if self.site.database.is_of_one_process else None
@@ -139,8 +136,7 @@ class Bot:
         self._ticks = Ticks(self._table())
         self._stop_web_s = STOP_WEB_S if self._socket else STOP_HTTP_S
         self._app = self._web_side(app)
-        wait_s = self._stop_web_s - STOP_MARGIN_S
-        self._web = WebServer(self._app, settings.host, settings.port, wait_s)
+        self._web = self._web_server()
 
     @property
     def address(self) -> str:
@@ -212,6 +208,16 @@ class Bot:
         # Who waits for the disk lets others work.
         database.before_waiting(turns.pass_on)
         return Site.open(database, cluster, self._public_address, open_id=self.settings.open_id)
+
+    def _web_server(self) -> WebServer:
+        wait_s = self._stop_web_s - STOP_MARGIN_S
+        return WebServer(self._app, self.settings.host, self.settings.port, wait_s)
+
+    def _homes_with(self, client: WebClient, pictures: Pictures) -> Homes:
+        return Homes(
+            self.site, self.clock, client, self._profiles, self._workers, self._draw_home,
+            pictures, self._picture_at_home,
+        )  # fmt: skip
 
     def _deliver_with(self, client: WebClient, pace: timedelta, pictures: Pictures) -> Deliverer:
         """Who brings messages to Slack; each commit wakes it."""
