@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import random
 import statistics
+import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import ExitStack, closing, suppress
 from datetime import timedelta
 from itertools import islice, repeat
 
 from benchmarks import calendar_data, reserve, search, waitlist
-from benchmarks.figures import Figure, timed
-from benchmarks.laboratory import NOW, TEAMS, people
+from benchmarks.figures import Figure, Stopwatch
+from benchmarks.laboratory import NOW, TEAMS, lab, people
+from benchmarks.postgresql import fill_database, server_for
 from benchmarks.sites import Sites
 from benchmarks.workload import fill_waiting
 from bot.domain.conflict import Conflict
@@ -21,6 +23,7 @@ from bot.services.nodes import sync_nodes
 from bot.services.own_bookings import page_of_bookings
 from bot.services.site import Site
 from bot.services.tracks import tracks
+from bot.store.database import Database
 from bot.web.calendar import calendar_json
 
 GROUP = "history"
@@ -45,19 +48,49 @@ def measure(sites: Sites, *, quick: bool) -> list[Figure]:
         for site in both:
             fill_waiting(site, waitlist.WAITING)
         found.append(_compared("a cancellation, 1,000 wait", *both, 40 // part))
-    return found
+    return [*found, *_on_postgresql(sites, part)]
 
 
-def _compared(name: str, without: Site, with_it: Site, times: int) -> Figure:
+def _on_postgresql(sites: Sites, part: int) -> list[Figure]:
+    """The same with a tenth of everything, by the clock: most of the work is the server's."""
+    with ExitStack() as stack:
+        server = stack.enter_context(server_for(f"{GROUP} on PostgreSQL"))
+        if server is None:
+            return []
+        opened: list[Site] = []
+        for name, ended in (("without", 0), ("with_it", sites.history // 10)):
+            server.execute(f"CREATE DATABASE {name}")
+            fill_database(server.url(name), sites.large // 10, ended)
+            database = stack.enter_context(closing(Database(server.url(name))))
+            opened.append(Site.open(database, lab()))
+        return [
+            _compared(name, *opened, max(TIMES[name] // part, 20), where=" on PostgreSQL",
+                      read=time.perf_counter)
+            for name in ON_POSTGRESQL
+        ]  # fmt: skip
+
+
+def _compared(
+    name: str,
+    without: Site,
+    with_it: Site,
+    times: int,
+    *,
+    where: str = "",
+    read: Callable[[], float] | None = None,
+) -> Figure:
     """The median with history against that without; the two take turns, and the first is warm."""
+    read = read or Stopwatch.read
     took: tuple[list[float], list[float]] = ([], [])
     tries = zip(TRIES[name](without), TRIES[name](with_it), strict=False)
     for number, pair in enumerate(islice(tries, times + 1)):
         for which in (0, 1) if number % 2 else (1, 0):
+            began = read()
             with suppress(Conflict):
-                took[which].append(timed([pair[which]]).mean)
+                pair[which]()
+                took[which].append(read() - began)
     ratio = statistics.median(took[1][1:]) / statistics.median(took[0][1:])
-    return Figure(GROUP, f"{name}, with history against without", ratio, "×", 1.1)
+    return Figure(GROUP, f"{name}{where}, with history against without", ratio, "×", 1.1)
 
 
 def _windows(site: Site) -> Iterator[Callable[[], object]]:
@@ -110,3 +143,5 @@ TIMES = {
     "what a start reads": 10,
     "a booking": 150,
 }
+#: What is also tried on PostgreSQL.
+ON_POSTGRESQL = ("`mine`", "a tick", "what a start reads", "a booking")

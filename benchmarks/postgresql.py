@@ -18,7 +18,7 @@ from benchmarks.figures import Figure, Times
 from benchmarks.laboratory import GPUS_A_NODE, NOW, TEAMS, lab, people
 from benchmarks.rows import number_on
 from benchmarks.sites import Sites
-from benchmarks.workload import fill
+from benchmarks.workload import fill, fill_past
 from bot.domain.actor import Actor
 from bot.domain.conflict import Conflict
 from bot.domain.request import build_request
@@ -47,11 +47,11 @@ Took = list[float]
 
 def measure(sites: Sites, *, quick: bool) -> list[Figure]:
     """Measure `reserve` on a PostgreSQL of one's own that syncs its log to the disk."""
-    with _server() as server:
+    with server_for(GROUP) as server:
         if server is None:
             return []
         url = server.url("postgres")
-        _fill(url, sites.large // 10)
+        fill_database(url, sites.large // 10)
         counted = COUNTED_S / 5 if quick else COUNTED_S
         alone = _per_second(url, _services, 1, counted)
         apart = _per_second(url, _services, 2, counted)
@@ -66,18 +66,18 @@ def measure(sites: Sites, *, quick: bool) -> list[Figure]:
 
 
 @contextmanager
-def _server() -> Iterator[PostgresServer | None]:
-    """A server; None, and a word about why, where there can be none."""
+def server_for(group: str) -> Iterator[PostgresServer | None]:
+    """A server; None where there can be none, and a word about why, for `group`."""
     try:
         from benchmarks.postgres_server import NotInstalled, PostgresServer  # noqa: PLC0415
     except ModuleNotFoundError:
-        print("postgresql: skipped, its driver is missing: pip install 'gpubot[postgresql]'")
+        print(f"{group}: skipped, PostgreSQL's driver is missing: pip install 'gpubot[postgresql]'")
         yield None
         return
     try:
         server = PostgresServer(durable=True)
     except NotInstalled as error:
-        print(f"postgresql: skipped, {error}")
+        print(f"{group}: skipped, {error}")
         yield None
         return
     try:
@@ -86,13 +86,15 @@ def _server() -> Iterator[PostgresServer | None]:
         server.remove()
 
 
-def _fill(url: str, live: int) -> None:
+def fill_database(url: str, live: int, ended: int = 0) -> None:
+    """Make the tables, with so many live bookings, and so many that ended."""
     upgrade(url)
     with closing(Database(url)) as database:
         site = Site.open(database, lab())
         sync_nodes(site, now=NOW)
+        fill_past(site, ended)
         fill(site, live)
-        with database.transaction() as connection:
+        with database.transaction(patient=True) as connection:
             number_on(connection)
             connection.execute(text("ANALYZE"))
 

@@ -51,7 +51,7 @@ def write(site: Site, made: Iterable[Made], *, now: datetime) -> None:
     """
     rest = iter(made)
     while part := list(islice(rest, AT_ONCE)):
-        with site.database.transaction() as connection:
+        with site.database.transaction(patient=True) as connection:
             _Writer(site, connection, now).write(part)
 
 
@@ -229,14 +229,14 @@ def unindexed(site: Site) -> Iterator[None]:
 
     Sorting a million keys at the end takes a fraction of putting each in its place.
     """
-    with site.database.transaction() as connection:
+    with site.database.transaction(patient=True) as connection:
         found = connection.exec_driver_sql(
             "SELECT name, sql FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL"
         ).all()
         for name, _ in found:
             connection.exec_driver_sql(f'DROP INDEX "{name}"')
     yield
-    with site.database.transaction() as connection:
+    with site.database.transaction(patient=True) as connection:
         for _, sql in found:
             connection.exec_driver_sql(sql)
 
@@ -259,7 +259,7 @@ def write_people(site: Site, *, now: datetime) -> None:
         }
         for user in (ADMIN, *(user for team in range(TEAMS) for user in people(team)))
     ]  # fmt: skip
-    with site.database.transaction() as connection:
+    with site.database.transaction(patient=True) as connection:
         connection.execute(insert(models.Person), rows)
 
 
@@ -278,7 +278,7 @@ def write_wishes(
             "priority": 2, "preemptible": True, "purpose": "", "state": "waiting",
             "created_at": now - timedelta(days=2) + timedelta(minutes=number), "unanswered": 0,
         })  # fmt: skip
-    with site.database.transaction() as connection:
+    with site.database.transaction(patient=True) as connection:
         connection.execute(insert(models.WaitlistEntry), rows)
 
 

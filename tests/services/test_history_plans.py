@@ -60,7 +60,7 @@ def past(
         fill_past(site, ENDED)
         fill(site, LIVE)
         fill_waiting(site, WAIT)
-        with database.transaction() as connection:
+        with database.transaction(patient=True) as connection:
             if not database.is_of_one_process:
                 number_on(connection)
             connection.execute(text("ANALYZE"))
