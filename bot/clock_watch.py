@@ -30,11 +30,13 @@ BELIEVED_AFTER = timedelta(minutes=5)
 DENIED_FOR = timedelta(seconds=90)
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_JUMP_S = JUMP.total_seconds()
+_STEADY = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 
 
 def steady_s() -> float:
     """Seconds that pass while the machine sleeps, too, and that nobody can set."""
-    return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
+    return time.clock_gettime(_STEADY)
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,8 +152,8 @@ def signed(length: timedelta) -> str:
 
 
 def _ahead(wall: datetime, at: float) -> float:
-    return (wall - _EPOCH).total_seconds() - at
+    return wall.timestamp() - at
 
 
 def _is_jump(ahead: float, before: float) -> bool:
-    return abs(ahead - before) >= JUMP.total_seconds()
+    return abs(ahead - before) >= _JUMP_S
