@@ -15,7 +15,7 @@ from benchmarks.workload import fill_waiting
 from bot.domain.actor import Actor
 from bot.services.cancel import cancel
 from bot.services.site import Site
-from bot.store import models, queries
+from bot.store import models, wait_queries
 
 GROUP = "waitlist"
 WAITING = 1000
@@ -67,4 +67,4 @@ def _cancelling(site: Site, number: int | None) -> Callable[[], object]:
 
 def _read(site: Site) -> None:
     with site.database.snapshot() as connection:
-        queries.waiting(connection)
+        wait_queries.waiting(connection)

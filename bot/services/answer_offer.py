@@ -41,7 +41,7 @@ from bot.services.wait_rows import (
     update_entry,
     update_offer,
 )
-from bot.store import models, queries
+from bot.store import models, queries, wait_queries
 
 #: Somebody who does not want a gap now is not asked again for so long.
 QUEUE_PAUSE = timedelta(minutes=30)
@@ -113,7 +113,7 @@ def expire_offers(site: Site, *, now: datetime) -> int:
     """Pass on the offers that nobody answered in time; return how many."""
     with changing(site, now) as change:
         rows = change.connection.execute(_due(), {"now": change.now})
-        due = [queries.to_offer(row) for row in rows]
+        due = [wait_queries.to_offer(row) for row in rows]
         return sum(_expire(change, offer) for offer in due)
 
 

@@ -25,7 +25,7 @@ from bot.domain.starts import eligible
 from bot.domain.window import Window
 from bot.services.change import OPEN_END, claims_of
 from bot.services.site import Site
-from bot.store import models, queries
+from bot.store import models, queries, wait_queries
 from bot.store.prepared import Prepared, Question
 
 #: How many holders a reply names; more would hide the alternatives below them.
@@ -198,7 +198,7 @@ def _drain_blocker(connection: Connection, claim: Row[Any]) -> Blocker:
 
 def _offer_blocker(connection: Connection, claim: Row[Any]) -> Blocker:
     """GPUs on offer to somebody who waited; they are free again when nobody answers."""
-    offer = queries.find_offer(connection, claim.holder)
+    offer = wait_queries.find_offer(connection, claim.holder)
     assert offer is not None, f"claim {claim.id} is of no offer"
     return Blocker(
         node=claim.node,

@@ -35,7 +35,7 @@ from bot.services.wait_rows import (
     update_entry,
     update_offer,
 )
-from bot.store import queries
+from bot.store import queries, wait_queries
 
 
 def change_entry(
@@ -103,7 +103,7 @@ def leave_waitlist(
 def expire_entries(site: Site, *, now: datetime) -> int:
     """Close the wishes whose time has passed, with a word to their owners; return how many."""
     with changing(site, now) as change:
-        past = queries.waiting_in_vain(change.connection, change.now)
+        past = wait_queries.waiting_in_vain(change.connection, change.now)
         for entry in past:
             after = end_entry(change, GPUBOT, entry, EntryState.EXPIRED)
             tell_entry(change, after)
@@ -112,7 +112,7 @@ def expire_entries(site: Site, *, now: datetime) -> int:
 
 def entries_expire(_site: Site, connection: Connection, now: datetime) -> bool:
     """Whether there are such."""
-    return bool(queries.waiting_in_vain(connection, now))
+    return bool(wait_queries.waiting_in_vain(connection, now))
 
 
 def end_entry(
@@ -127,7 +127,7 @@ def end_entry(
 
 def withdraw_offer(change: Change, entry: WaitlistEntry) -> WaitlistEntry:
     """Give back what is on offer for the wish, if anything is; return the wish, which waits on."""
-    offer = queries.open_offer(change.connection, entry.id)
+    offer = wait_queries.open_offer(change.connection, entry.id)
     if offer is None:
         return entry
     change.give_back("offer", offer.id)

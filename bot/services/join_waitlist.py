@@ -24,7 +24,7 @@ from bot.services.rows import load_booking
 from bot.services.serve_waitlist import begin_run, serve
 from bot.services.site import Site
 from bot.services.wait_rows import insert_entry, load_entry, record_entry
-from bot.store import queries
+from bot.store import wait_queries
 
 
 class FreeAlready(BookingError):
@@ -106,7 +106,7 @@ def join_queue(
 
 def _serve_those_ahead(change: Change, entry: WaitlistEntry) -> None:
     """A gap that came by time since the last tick is for those who were in line before."""
-    for other in queries.waiting_for_a_gap(change.connection):
+    for other in wait_queries.waiting_for_a_gap(change.connection):
         if other.id == entry.id:
             return
         serve(change, other)

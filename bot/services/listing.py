@@ -14,7 +14,7 @@ from bot.domain.preemption_notice import Preemption, PreemptionState
 from bot.domain.waitlist import Offer, OfferState
 from bot.services.record import AuditRecord, to_record
 from bot.services.site import Site
-from bot.store import models, queries
+from bot.store import models, queries, wait_queries
 
 OPEN = frozenset({BookingState.RESERVED, BookingState.ACTIVE})
 
@@ -117,7 +117,7 @@ def open_offers(site: Site, *, now: datetime, owner: str | None = None) -> tuple
     if owner is not None:
         statement = statement.where(col(table.owner) == owner)
     with site.database.snapshot() as connection:
-        return tuple(queries.to_offer(row) for row in connection.execute(statement))
+        return tuple(wait_queries.to_offer(row) for row in connection.execute(statement))
 
 
 def standing_preemptions(site: Site, bookings: Iterable[int]) -> dict[int, Preemption]:

@@ -13,14 +13,14 @@ from bot.domain.window import Window
 from bot.services.preemption_rows import no_such_preemption
 from bot.services.site import Site
 from bot.services.wait_rows import no_such_entry, no_such_offer
-from bot.store import queries
+from bot.store import queries, wait_queries
 from bot.store.own_queries import warnings_of
 
 
 def get_entry(site: Site, entry_id: int) -> WaitlistEntry:
     """The waitlist entry with that id; raise NotFound when there is none."""
     with site.database.snapshot() as connection:
-        entry = queries.find_entry(connection, entry_id)
+        entry = wait_queries.find_entry(connection, entry_id)
     if entry is None:
         raise no_such_entry(entry_id)
     return entry
@@ -29,7 +29,7 @@ def get_entry(site: Site, entry_id: int) -> WaitlistEntry:
 def get_offer(site: Site, offer_id: int) -> Offer:
     """The offer with that id; raise NotFound when there is none."""
     with site.database.snapshot() as connection:
-        offer = queries.find_offer(connection, offer_id)
+        offer = wait_queries.find_offer(connection, offer_id)
     if offer is None:
         raise no_such_offer()
     return offer
@@ -47,13 +47,13 @@ def get_preemption(site: Site, preemption_id: int) -> Preemption:
 def waitlist(site: Site) -> tuple[WaitlistEntry, ...]:
     """The open wishes of everybody, in the order in which they are served."""
     with site.database.snapshot() as connection:
-        return tuple(queries.open_entries(connection))
+        return tuple(wait_queries.open_entries(connection))
 
 
 def waitlist_of(site: Site, user: str) -> tuple[WaitlistEntry, ...]:
     """The open wishes of `user`, in the order in which they are served."""
     with site.database.snapshot() as connection:
-        return tuple(queries.open_entries(connection, user))
+        return tuple(wait_queries.open_entries(connection, user))
 
 
 def position(site: Site, entry: WaitlistEntry) -> tuple[int, int]:
@@ -68,7 +68,7 @@ def position(site: Site, entry: WaitlistEntry) -> tuple[int, int]:
 def open_offer_of(site: Site, entry_id: int) -> Offer | None:
     """What is held for a wish now; None when nothing is."""
     with site.database.snapshot() as connection:
-        return queries.open_offer(connection, entry_id)
+        return wait_queries.open_offer(connection, entry_id)
 
 
 def open_warnings(site: Site, running: Collection[int]) -> dict[int, Preemption]:

@@ -14,7 +14,7 @@ from bot.domain.waitlist import EntryState
 from bot.services.change import Change
 from bot.services.edit_waitlist import end_entry, withdraw_offer
 from bot.services.record import mark_homes_stale, post, record
-from bot.store import queries
+from bot.store import queries, wait_queries
 
 #: Why a wish ends by itself.
 LEFT = N_("its owner is in no team any more")
@@ -58,6 +58,6 @@ def _who_decides(cluster: Cluster, team: str) -> frozenset[str]:
 
 
 def _leave_waitlist(change: Change, user: str) -> None:
-    for entry in queries.open_entries(change.connection, owner=user):
+    for entry in wait_queries.open_entries(change.connection, owner=user):
         waiting = withdraw_offer(change, entry)
         end_entry(change, GPUBOT, waiting, EntryState.LEFT, LEFT)

@@ -19,7 +19,7 @@ from bot.services.changing import changing
 from bot.services.record import post, tell_owner
 from bot.services.site import Site
 from bot.services.wait_rows import load_entry, update_offer
-from bot.store import models, queries
+from bot.store import models, queries, wait_queries
 
 log = logging.getLogger(__name__)
 
@@ -50,7 +50,7 @@ def recover(site: Site, *, now: datetime) -> timedelta | None:
         table = models.Offer
         open_offers = queries.columns(table).where(col(table.state) == OfferState.OPEN.value)
         for row in change.connection.execute(open_offers).all():
-            offer = queries.to_offer(row)
+            offer = wait_queries.to_offer(row)
             if offer.window.end > now:
                 entry = load_entry(change, offer.entry)
                 until = answer_until(entry, offer.window, change.now, expires)

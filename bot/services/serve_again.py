@@ -13,7 +13,7 @@ from bot.services.change import OPEN_END
 from bot.services.changing import changing, trying_on
 from bot.services.serve_waitlist import serve_waitlist, what_fits
 from bot.services.site import Site
-from bot.store import models, queries
+from bot.store import models, wait_queries
 
 
 def serve_again(site: Site, *, now: datetime) -> int:
@@ -32,7 +32,9 @@ def quotas_may_have_room(site: Site, connection: Connection, now: datetime) -> b
         return False
     for_a_window = col(table.kind) == EntryKind.WINDOW.value
     in_time = col(table.last_start_at) >= now - GRACE
-    waiting = [queries.to_entry(r) for r in queries.waiting(connection, for_a_window, in_time)]
+    waiting = [
+        wait_queries.to_entry(r) for r in wait_queries.waiting(connection, for_a_window, in_time)
+    ]
     if not waiting:
         return False
     tried = trying_on(site, connection, now)

@@ -28,7 +28,7 @@ from bot.services.wait_rows import (
     tell_entry,
     update_entry,
 )
-from bot.store import models, queries
+from bot.store import models, wait_queries
 
 #: A gap is offered for a queue run when it leaves at least this long for the answer.
 SHORTEST_ANSWER = timedelta(minutes=5)
@@ -50,7 +50,7 @@ def serve_waitlist(change: Change, start_s: int, end_s: int) -> int:
         )
         if wish in in_vain:
             continue
-        entry = queries.to_entry(row)
+        entry = wait_queries.to_entry(row)
         if entry.is_past(change.now):
             continue
         if serve(change, entry):
@@ -66,7 +66,7 @@ def _could_be_served(change: Change, start_s: int, end_s: int) -> Sequence[Row[A
     table = models.WaitlistEntry
     # What an open end gives up lies beyond every wish, and beyond some databases' calendars.
     end = change.now + timedelta(days=400) if end_s >= OPEN_END else _instant(end_s)
-    return queries.waiting(
+    return wait_queries.waiting(
         change.connection,
         col(table.last_start_at) >= change.now - GRACE,
         col(table.earliest_at) < end,

@@ -27,7 +27,7 @@ from bot.domain.waitlist import Offer, OfferState
 from bot.domain.window import Window
 from bot.services.changes import last_seq
 from bot.services.site import Site
-from bot.store import models, queries
+from bot.store import models, queries, wait_queries
 
 #: A claim is looked for no further back than it can reach into the window. Policy may have
 #: allowed longer bookings once, so that is at least this long; rounding and overrun add the rest.
@@ -212,7 +212,7 @@ def _offers(connection: Connection, ids: Collection[int]) -> dict[int, Offer]:
     statement = queries.columns(table).where(
         col(table.id).in_(ids), col(table.state) == OfferState.OPEN.value
     )
-    return {row.id: queries.to_offer(row) for row in connection.execute(statement)}
+    return {row.id: wait_queries.to_offer(row) for row in connection.execute(statement)}
 
 
 def _drains(connection: Connection, window: Window) -> dict[str, Drain]:

@@ -29,7 +29,7 @@ from bot.domain.waitlist import (
 from bot.services.change import Change
 from bot.services.record import announce, mark_homes_stale, post, record
 from bot.services.rows import shares_json
-from bot.store import models, queries
+from bot.store import models, wait_queries
 
 
 def insert_entry(
@@ -85,7 +85,7 @@ def _wish(
 
 def load_entry(change: Change, entry_id: int) -> WaitlistEntry:
     """The entry with that id; raise NotFound when there is none."""
-    entry = queries.find_entry(change.connection, entry_id)
+    entry = wait_queries.find_entry(change.connection, entry_id)
     if entry is None:
         raise no_such_entry(entry_id)
     return entry
@@ -211,7 +211,7 @@ def insert_offer(change: Change, entry: WaitlistEntry, placement: Placement) -> 
 
 def load_offer(change: Change, offer_id: int) -> Offer:
     """The offer with that id; raise NotFound when there is none."""
-    offer = queries.find_offer(change.connection, offer_id)
+    offer = wait_queries.find_offer(change.connection, offer_id)
     if offer is None:
         raise no_such_offer()
     return offer

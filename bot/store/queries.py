@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import cache, lru_cache
 from typing import Any, TypeVar
 
@@ -34,7 +34,6 @@ from bot.domain.drain import Drain, DrainState
 from bot.domain.job_json import order_from_json
 from bot.domain.preemption_notice import Preemption, PreemptionState
 from bot.domain.transfer import Transfer, TransferState
-from bot.domain.waitlist import EntryKind, EntryState, Offer, OfferState, WaitlistEntry
 from bot.domain.window import Window
 from bot.store import models
 from bot.store.prepared import Reading
@@ -43,7 +42,6 @@ from bot.store.tables import table_of
 T = TypeVar("T")
 
 LIVE = (BookingState.RESERVED.value, BookingState.ACTIVE.value)
-OPEN_ENTRY = (EntryState.WAITING.value, EntryState.OFFERED.value)
 
 
 #: How many ids one statement may name; older SQLites take 999.
@@ -212,43 +210,6 @@ def _open_transfer() -> Reading[Transfer]:
     return Reading(of_booking, to_transfer)
 
 
-def waiting(connection: Connection, *conditions: ColumnElement[bool]) -> Sequence[Row[Any]]:
-    """Rows of the wishes without an offer, in the order in which they are served."""
-    return connection.execute(_waiting(*conditions)).all()
-
-
-def _waiting(*conditions: ColumnElement[bool]) -> Select[Any]:
-    table = models.WaitlistEntry
-    return (
-        columns(table)
-        .where(col(table.state) == EntryState.WAITING.value, *conditions)
-        .order_by(col(table.priority), col(table.created_at), col(table.id))
-    )
-
-
-def waiting_for_a_gap(connection: Connection) -> list[WaitlistEntry]:
-    """Those of them that wait for a gap."""
-    return [to_entry(row) for row in connection.execute(_waiting_for_a_gap())]
-
-
-@cache
-def _waiting_for_a_gap() -> Select[Any]:
-    return _waiting(col(models.WaitlistEntry.kind) == EntryKind.QUEUE.value)
-
-
-def waiting_in_vain(connection: Connection, now: datetime) -> list[WaitlistEntry]:
-    """Those of them whose time has passed."""
-    found = [to_entry(row) for row in connection.execute(_waiting_in_vain(), {"now": now})]
-    return [entry for entry in found if entry.is_past(now)]
-
-
-@cache
-def _waiting_in_vain() -> Select[Any]:
-    table = models.WaitlistEntry
-    late = col(table.last_start_at) < instant("now")
-    return _waiting(or_(late, col(table.not_before) > col(table.last_start_at)))
-
-
 def warned(connection: Connection) -> set[int]:
     """The bookings that give way already, and have been told so."""
     return set(connection.execute(_WARNED).scalars())
@@ -276,39 +237,6 @@ _HOLDING = (
     )
     .order_by(_BOOKING.c.id)
 )
-
-
-def open_entries(connection: Connection, owner: str | None = None) -> list[WaitlistEntry]:
-    """The wishes that wait for GPUs or for an answer, in the order in which they are served."""
-    table = models.WaitlistEntry
-    statement = (
-        columns(table)
-        .where(col(table.state).in_(OPEN_ENTRY))
-        .order_by(col(table.priority), col(table.created_at), col(table.id))
-    )
-    if owner is not None:
-        statement = statement.where(col(table.owner) == owner)
-    return [to_entry(row) for row in connection.execute(statement)]
-
-
-def find_entry(connection: Connection, entry_id: int) -> WaitlistEntry | None:
-    """The waitlist entry with that id; None when there is none."""
-    return find(connection, models.WaitlistEntry, to_entry, entry_id)
-
-
-def find_offer(connection: Connection, offer_id: int) -> Offer | None:
-    """The offer with that id; None when there is none."""
-    return find(connection, models.Offer, to_offer, offer_id)
-
-
-def open_offer(connection: Connection, entry_id: int) -> Offer | None:
-    """The offer of that entry which still holds GPUs; None when there is none."""
-    table = models.Offer
-    statement = columns(table).where(
-        col(table.entry) == entry_id, col(table.state) == OfferState.OPEN.value
-    )
-    row = connection.execute(statement).first()
-    return None if row is None else to_offer(row)
 
 
 def find_preemption(connection: Connection, preemption_id: int) -> Preemption | None:
@@ -452,45 +380,4 @@ def to_preemption(row: Row[Any]) -> Preemption:
         extended=row.extended,
         kept=row.kept,
         again=row.again,
-    )
-
-
-def to_entry(row: Row[Any]) -> WaitlistEntry:
-    """A waitlist entry's row as the domain's value."""
-    return WaitlistEntry(
-        id=row.id,
-        owner=row.owner,
-        team=row.team,
-        kind=EntryKind(row.kind),
-        shape=Shape(row.gpus, row.asked_node, row.asked_model, row.spread),
-        length=timedelta(seconds=row.length_s),
-        earliest=row.earliest_at,
-        latest=row.latest_at,
-        not_before=row.not_before,
-        priority=Priority(row.priority),
-        preemptible=row.preemptible,
-        purpose=row.purpose,
-        state=EntryState(row.state),
-        created_at=row.created_at,
-        unanswered=row.unanswered,
-        booking=row.booking,
-        job=order_from_json(row.job),
-        continues=row.continues,
-    )
-
-
-def to_offer(row: Row[Any]) -> Offer:
-    """An offer's row as the domain's value."""
-    return Offer(
-        id=row.id,
-        entry=row.entry,
-        owner=row.owner,
-        team=row.team,
-        window=Window(row.start_at, row.end_at),
-        shares=to_shares(row.shares),
-        created_at=row.created_at,
-        expires_at=row.expires_at,
-        state=OfferState(row.state),
-        booking=row.booking,
-        answered_by=row.answered_by,
     )

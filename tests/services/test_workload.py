@@ -20,7 +20,7 @@ from bot.services.keep_time import keep_time
 from bot.services.look import bookings_of
 from bot.services.record import describe
 from bot.services.site import Site
-from bot.store import queries
+from bot.store import queries, wait_queries
 
 LIVE, ENDED = 400, 200
 
@@ -110,7 +110,7 @@ def test_those_who_wait_are_served_when_something_is_given_up(site):
     assert soonest.window.start < datetime(2026, 12, 1, tzinfo=UTC)
     cancel(site, actor(soonest.owner), soonest.id, now=NOW)
     with site.database.snapshot() as connection:
-        waiting = [queries.to_entry(row) for row in queries.waiting(connection)]
+        waiting = [wait_queries.to_entry(row) for row in wait_queries.waiting(connection)]
         offers = connection.execute(text("SELECT count(*) FROM offer")).scalar_one()
     assert (len(waiting), offers) == (30 - offers, offers)
     assert offers

@@ -16,7 +16,7 @@ from bot.domain.calendar import Calendar, Claim
 from bot.domain.waitlist import WaitlistEntry, find_room
 from bot.services.change import claims_of
 from bot.services.site import Site
-from bot.store import models, queries
+from bot.store import models, queries, wait_queries
 from bot.store.calendars import CalendarCache
 
 #: Somebody who has to be there gets at least so long to answer; runs with a command need none.
@@ -92,7 +92,7 @@ def _turn(entry: WaitlistEntry) -> tuple[Priority, datetime, int]:
 
 
 def _waiting(connection: Connection) -> list[WaitlistEntry]:
-    return [queries.to_entry(row) for row in queries.waiting(connection)]
+    return [wait_queries.to_entry(row) for row in wait_queries.waiting(connection)]
 
 
 def _served(
@@ -101,15 +101,15 @@ def _served(
     """The wishes that these records serve, and what holds their GPUs."""
     for row in records:
         if row["action"] == "offered":
-            entry = queries.find_entry(connection, json.loads(row["after"])["entry"])
-            offer = queries.open_offer(connection, entry.id)
+            entry = wait_queries.find_entry(connection, json.loads(row["after"])["entry"])
+            offer = wait_queries.open_offer(connection, entry.id)
             if offer is not None:
                 yield entry, "offer", offer.id
         elif row["action"] == "queued_run":
             table = models.WaitlistEntry
             statement = queries.columns(table).where(col(table.booking) == row["booking"])
             for found in connection.execute(statement):
-                yield queries.to_entry(found), "booking", row["booking"]
+                yield wait_queries.to_entry(found), "booking", row["booking"]
 
 
 def _room(calendar: Calendar, entry: WaitlistEntry, now: datetime) -> Placement | None:
