@@ -37,6 +37,12 @@ def _nobody(_user: str) -> None:
     """Nobody wants to know who signed in."""
 
 
+def _at_once(site: Site) -> int:
+    """How many of Slack's requests are worked at; a server of a database is waited for."""
+    # SQLite works in this process: requests at once gain nothing.
+    return 1 if site.database.is_of_one_process else THREADS
+
+
 def build_web(
     slack: Slack | None,
     problems: Callable[[], Sequence[str]],
@@ -68,9 +74,7 @@ def build_web(
     access = Access(site, now)
     metrics = metrics or Metrics(site, now, Sources())
     web.add_middleware(Timed, decided=metrics.decided)
-    # SQLite works in this process: requests at once gain nothing. A server is waited for.
-    at_once = 1 if site.database.is_of_one_process else THREADS
-    web.add_middleware(SlackRequests, slack=slack, at_once=at_once)
+    web.add_middleware(SlackRequests, slack=slack, at_once=_at_once(site))
     # FastAPI makes a route when a request first comes past it: health does not wait for others.
     web.include_router(health_routes(problems, of_replica or problems))
     web.include_router(notice_routes(site, access, now))
