@@ -42,8 +42,8 @@ class Threads:
         """Whoever gets a turn next."""
         return self.got.get(timeout=PATIENCE_S)
 
-    def nobody_has(self) -> bool:
-        """Whether no turn is left to take, and nobody has got one unseen."""
+    def nobody_else(self) -> bool:
+        """Whether nobody has got a turn that was not seen here."""
         return self.got.empty()
 
 
@@ -82,7 +82,7 @@ def test_only_so_many_begin_as_there_are_turns() -> None:
     for _ in range(4):
         Worker(threads)
     first, second = threads.next(), threads.next()
-    assert threads.nobody_has()
+    assert threads.nobody_else()
     first.ends()
     assert threads.next() is first, "it kept its turn"
     assert second is not first
@@ -97,7 +97,7 @@ def test_who_passes_a_turn_on_goes_on_and_waits_for_the_next_one() -> None:
     assert {one, two} == {first, other}
     one.does(lambda _turn: turns.pass_on())
     one.ends()
-    assert threads.nobody_has()
+    assert threads.nobody_else()
     two.does(lambda turn: turn.pass_on())
     assert threads.next() is one
 
@@ -108,12 +108,12 @@ def test_the_turns_of_those_who_take_long_are_passed_on() -> None:
     one = threads.next()
     threads.clock.at = 1.0
     threads.turns.pass_on_older(1.0)
-    assert threads.nobody_has()
+    assert threads.nobody_else()
     threads.clock.at = 1.5
     threads.turns.pass_on_older(1.0)
     assert {one, threads.next()} == workers
     threads.turns.pass_on_older(1.0)
-    assert threads.nobody_has()
+    assert threads.nobody_else()
 
 
 def test_a_thread_without_a_turn_passes_none_on() -> None:
