@@ -264,13 +264,16 @@ def ask_ahead(
 ) -> None:
     """Ask what will be asked next, and take numbers for rows that will be inserted next.
 
-    PostgreSQL tells it all in one message. An answer holds until something is written.
+    PostgreSQL tells it all in one message. An answer holds until something is written, a number
+    until it is used, be it in a later transaction: what was refused should leave no gaps.
     """
     if connection.dialect.name == "sqlite":
         return
     write_pending(connection)
     dialect, questions = connection.dialect, list(questions)
-    asked = [*questions, *((inserting.drawing, _NOTHING) for inserting in numbering)]
+    drawn = connection.info.setdefault(_DRAWN, {})
+    lacking = [inserting for inserting in numbering if inserting not in drawn]
+    asked = [*questions, *((inserting.drawing, _NOTHING) for inserting in lacking)]
     sql = _asked_as_one(dialect, tuple(one for one, _ in asked))
     (row,) = _run(connection, sql, _values_of_all(dialect, asked)).fetchall()
     answers = [[tuple(one.values()) for one in found or ()] for found in row]
@@ -278,8 +281,8 @@ def ask_ahead(
         (statement, tuple(statement.compiled(dialect).written(values))): answer
         for (statement, values), answer in zip(questions, answers, strict=False)
     }
-    drawn = [number for ((number,),) in answers[len(questions) :]]
-    connection.info[_DRAWN] = dict(zip(numbering, drawn, strict=True))
+    for inserting, ((number,),) in zip(lacking, answers[len(questions) :], strict=True):
+        drawn[inserting] = number
 
 
 def _values_of_all(dialect: Dialect, statements: Iterable[Question]) -> dict[str, Any]:
@@ -308,8 +311,8 @@ def _parts(pending: Iterable[Question]) -> Iterator[list[Question]]:
 
 def forget_pending(connection: Connection) -> None:
     """Do not run what was to be run later: the transaction was rolled back."""
-    for kept in (_PENDING, _TOLD, _DRAWN):
-        connection.info.pop(kept, None)
+    connection.info.pop(_PENDING, None)
+    connection.info.pop(_TOLD, None)
 
 
 @lru_cache(maxsize=256)
