@@ -326,7 +326,7 @@ def _as_one(dialect: Dialect, statements: tuple[Prepared, ...]) -> str:
 def _asked_as_one(dialect: Dialect, statements: tuple[Prepared, ...]) -> str:
     """SQL whose one row has, for each of them, all its rows as a list of objects."""
     parts = (
-        f"(SELECT json_agg(_{number}) FROM ({sql}) AS _{number})"  # noqa: S608  # nosec B608 - all of it ours
+        f"(SELECT json_agg(_{number}) FROM ({sql}) AS _{number})"  # noqa: S608 - all of it ours  # nosec B608
         for number, sql in _numbered(dialect, statements)
     )
     return f"SELECT {', '.join(parts)}"
