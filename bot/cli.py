@@ -187,7 +187,9 @@ def _audit_acknowledge(parsed: argparse.Namespace) -> int:
     from bot.services import audit_fault
 
     with _site() as site:
-        found = audit_fault.acknowledge(site, " ".join(parsed.said), now=datetime.now(UTC))
+        found = audit_fault.acknowledge(
+            site, " ".join(parsed.said), now=datetime.now(UTC), by=_operator()
+        )
     if found is None:
         print("gpubot: nothing is known to be wrong with the audit log", file=sys.stderr)
         return 1
@@ -195,9 +197,20 @@ def _audit_acknowledge(parsed: argparse.Namespace) -> int:
     return 0
 
 
+def _operator() -> str:
+    """Who has logged in at this terminal, also behind `sudo`; empty: nobody, as in a container."""
+    try:
+        return os.getlogin()
+    except OSError:
+        return ""
+
+
 def _tell_verdict(verdict: Verdict) -> int:
+    for seq, said in verdict.acknowledged:
+        print(f"! record {seq} does not hold, but was looked into: {said}")
     if verdict.ok:
-        print(f"✓ the audit log is whole: {verdict.records} records")
+        rest = " but for that" if verdict.acknowledged else ""
+        print(f"✓ the audit log is whole{rest}: {verdict.records} records")
         return 0
     print(f"✗ the audit log was tampered with: record {verdict.first_bad}: {verdict.why}")
     return 1
@@ -314,7 +327,12 @@ def _add_audit(commands: Commands) -> None:
     export.add_argument("--format", choices=("csv", "jsonl"), default="jsonl")
     export.add_argument("--since", type=_instant, metavar="INSTANT", help="ISO 8601")
     export.add_argument("--output", type=Path, metavar="FILE", help="standard output by default")
-    _add(kinds, "verify", "find any later edit; exit code 1 when there is one", _audit_verify)
+    _add(
+        kinds,
+        "verify",
+        "find any later edit; exit code 1 when there is one that was not looked into",
+        _audit_verify,
+    )
     summary = "end the alert about a fault that was looked into, with what it was"
     known = _add(kinds, "acknowledge", summary, _audit_acknowledge)
     known.add_argument("said", nargs="+", metavar="REASON", help="kept in the audit log")

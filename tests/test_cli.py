@@ -23,6 +23,7 @@ from bot import cli
 from bot.config.example import EXAMPLE
 from bot.config.problems import load_cluster
 from bot.services import audit_fault
+from bot.services.audit_watch import AuditWatch
 from bot.services.nodes import sync_nodes
 from bot.services.reserve import reserve
 from bot.services.site import Site
@@ -109,15 +110,32 @@ def test_an_edited_audit_log_ends_with_1(audited: Site, capsys: pytest.CaptureFi
 
 
 def test_a_fault_of_the_audit_log_is_acknowledged_with_what_it_was(
-    audited: Site, capsys: pytest.CaptureFixture[str]
+    audited: Site, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(os, "getlogin", lambda: "carol")
     audit_fault.keep_fault(audited, audit_fault.Fault(1, "it is gone", "2026-11-25T02:37:00+00:00"))
     audited.database.close()
     assert cli.main(["audit", "acknowledge", "the", "standby took over"]) == 0
     assert "acknowledged: record 1: it is gone" in capsys.readouterr().out
     assert cli.main(["audit", "acknowledge", "again"]) == 1
     assert cli.main(["audit", "export"]) == 0
-    assert '"said": "the standby took over"' in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert '"said": "the standby took over"' in said
+    assert '"by": "carol"' in said
+
+
+def test_what_was_looked_into_is_passed_by_and_named(
+    audited: Site, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with audited.database.transaction() as connection:
+        connection.execute(text("UPDATE audit SET actor = 'U0MALLORY'"))
+    AuditWatch(audited).look(now=builders.NOW)
+    audited.database.close()
+    assert cli.main(["audit", "acknowledge", "a disk"]) == 0
+    assert cli.main(["audit", "verify"]) == 0
+    said = capsys.readouterr().out
+    assert "! record 1 does not hold, but was looked into: a disk" in said
+    assert "✓ the audit log is whole but for that: 2 records" in said
 
 
 def test_the_audit_log_is_exported_as_json_lines_by_default(

@@ -12,6 +12,7 @@ from typing import Any, Literal, TextIO
 from sqlalchemy import Row
 from sqlmodel import col
 
+from bot.services.audit_fault import acknowledged, said_about
 from bot.services.record import FIRST_HASH, record_hash
 from bot.services.site import Site
 from bot.store import models, queries
@@ -26,34 +27,45 @@ FIELDS = (
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """Whether the chain is whole; if not, the first record that does not hold and why."""
+    """Whether the chain is whole; if not, the first record that does not hold and why.
+
+    `acknowledged`: the records that do not hold either, but that an operator has looked into, and
+    what they said.
+    """
 
     ok: bool
     records: int
     first_bad: int | None = None
     why: str = ""
+    acknowledged: tuple[tuple[int, str], ...] = ()
 
 
 def verify(site: Site) -> Verdict:
     """Walk the chain from its beginning and check every record's number and hash.
 
     A changed, removed, inserted or reordered record shows. Records cut off at the very end
-    cannot be seen from within; compare the last hash with an export kept elsewhere.
+    cannot be seen from within; compare the last hash with an export kept elsewhere. A record that
+    an operator has looked into is passed by, as long as it and all before it stay as they were.
     """
     return verify_in(site.database)
 
 
 def verify_in(database: Database) -> Verdict:
     """The same for a database whose cluster does not matter."""
-    previous = FIRST_HASH
-    count = 0
+    noted = acknowledged(database)
+    passed: list[tuple[int, str]] = []
+    seq, previous, count = 0, FIRST_HASH, 0
     for row in _rows(database, None):
         count += 1
-        why = fault(row, count, previous)
-        if why:
-            return Verdict(ok=False, records=count, first_bad=row.seq, why=why)
-        previous = row.hash
-    return Verdict(ok=True, records=count)
+        if why := fault(row, seq + 1, previous):
+            said = said_about(noted, row, previous)
+            if said is None:
+                return Verdict(
+                    ok=False, records=count, first_bad=row.seq, why=why, acknowledged=tuple(passed)
+                )
+            passed.append((row.seq, said))
+        seq, previous = row.seq, row.hash
+    return Verdict(ok=True, records=count, acknowledged=tuple(passed))
 
 
 def export(

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import logging
 from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import bindparam
+from sqlalchemy import Row, bindparam
 from sqlmodel import col
 
 from bot.services.audit import fault
-from bot.services.audit_fault import Fault, is_acknowledged, keep_fault, known_fault
+from bot.services.audit_fault import Fault, acknowledged, keep_fault, known_fault, said_about
 from bot.services.record import FIRST_HASH
 from bot.services.site import Site
 from bot.store import models, queries
@@ -77,8 +78,8 @@ class AuditWatch:
             return
         for row in rows[1:] if self._seq else rows:
             why = fault(row, self._seq + 1, self._hash)
-            if why and not is_acknowledged(self._site, row):
-                self._found(row.seq, why, now)
+            if why and not self._is_acknowledged(row):
+                self._found(row.seq, why, now, self._hash)
                 return
             self._seq, self._hash = row.seq, row.hash
         if self._began_at and len(rows) < AT_ONCE and now - self._began_at >= AGAIN_AFTER:
@@ -87,9 +88,12 @@ class AuditWatch:
     def _begin(self, at: datetime | None) -> None:
         self._seq, self._hash, self._began_at = 0, FIRST_HASH, at
 
-    def _found(self, seq: int, why: str, now: datetime) -> None:
+    def _is_acknowledged(self, row: Row[Any]) -> bool:
+        return said_about(acknowledged(self._site.database), row, self._hash) is not None
+
+    def _found(self, seq: int, why: str, now: datetime, before: str = "") -> None:
         log.error("the audit log was tampered with: record %d: %s", seq, why, extra={"audit": seq})
-        self._keep(Fault(seq, why, now.isoformat()))
+        self._keep(Fault(seq, why, now.isoformat(), before))
 
     def _keep(self, found: Fault) -> None:
         self._unkept = found

@@ -6,15 +6,21 @@ from datetime import timedelta
 
 import pytest
 from builders import BOB, NOW, TONIGHT, actor, request
-from sqlalchemy import text
+from sqlalchemy import bindparam, text, update
+from sqlmodel import col
 
 from bot.services import audit_watch
 from bot.services.audit import verify
-from bot.services.audit_fault import acknowledge
+from bot.services.audit_fault import Fault, acknowledge, keep_fault
 from bot.services.audit_watch import AuditWatch
+from bot.services.record import FIRST_HASH, record_hash
 from bot.services.reserve import reserve
 from bot.services.site import Site
+from bot.store import queries
 from bot.store.database import Busy
+from bot.store.models import Audit
+
+_RECORDS = queries.columns(Audit).where(col(Audit.seq) <= bindparam("to")).order_by(col(Audit.seq))
 
 
 @pytest.fixture
@@ -38,6 +44,24 @@ def look(watch: AuditWatch, times: int = 8) -> bool:
 def edit(site: Site, statement: str) -> None:
     with site.database.transaction() as connection:
         connection.execute(text(statement))
+
+
+def is_whole(site: Site) -> bool:
+    """What a walk from the beginning says, and so does `gpubot audit verify`."""
+    whole = look(AuditWatch(site))
+    assert verify(site).ok == whole
+    return whole
+
+
+def write_anew(site: Site, name: str, *, to: int) -> None:
+    """Give the records up to the number `to` another actor, with hashes that hold."""
+    previous = FIRST_HASH
+    with site.database.transaction() as connection:
+        rows = connection.execute(_RECORDS, {"to": to}).all()
+        for row in rows:
+            values = {**row._asdict(), "actor": name, "previous_hash": previous}
+            values["hash"] = previous = record_hash(values)
+            connection.execute(update(Audit).where(col(Audit.seq) == row.seq).values(values))
 
 
 def test_a_chain_that_nobody_touched_is_whole(watch: AuditWatch, site: Site) -> None:
@@ -146,14 +170,69 @@ def test_a_record_that_was_looked_into_hides_no_other(
     assert not look(watch)
     acknowledge(site, "a disk", now=NOW)
     assert look(watch)
-    assert look(AuditWatch(site))
-    assert not verify(site).ok
+    assert is_whole(site)
     edit(site, "UPDATE audit SET actor = 'U0MALLORY' WHERE seq = 5")
-    assert not look(AuditWatch(site))
+    assert not is_whole(site)
     acknowledge(site, "the same disk", now=NOW)
-    assert look(AuditWatch(site))
+    assert is_whole(site)
+    assert [said for _seq, said in verify(site).acknowledged] == ["a disk", "the same disk"]
     edit(site, "UPDATE audit SET actor = 'U0EVE' WHERE seq = 5")
-    assert not look(AuditWatch(site))
+    assert not is_whole(site)
+
+
+def test_a_record_that_was_looked_into_hides_none_that_went_before_it(
+    watch: AuditWatch, site: Site
+) -> None:
+    edit(site, "DELETE FROM audit WHERE seq = 6")
+    assert not look(watch)
+    acknowledge(site, "a disk", now=NOW)
+    assert is_whole(site)
+    edit(site, "DELETE FROM audit WHERE seq IN (3, 4, 5)")
+    assert not is_whole(site)
+
+
+def test_a_record_that_was_looked_into_hides_no_chain_written_anew_before_it(
+    watch: AuditWatch, site: Site
+) -> None:
+    write_anew(site, "U0MALLORY", to=5)
+    assert not look(watch)
+    acknowledge(site, "a disk", now=NOW)
+    assert is_whole(site)
+    write_anew(site, "U0EVE", to=5)
+    assert not is_whole(site)
+
+
+def test_a_fault_that_an_older_version_kept_is_told_once_more(
+    watch: AuditWatch, site: Site
+) -> None:
+    edit(site, "UPDATE audit SET actor = 'U0MALLORY' WHERE seq = 6")
+    keep_fault(site, Fault(6, "its content was changed after it was written", NOW.isoformat()))
+    acknowledge(site, "a disk", now=NOW)
+    assert not is_whole(site)
+    acknowledge(site, "the same disk", now=NOW)
+    assert is_whole(site)
+
+
+def test_a_note_that_stands_where_nobody_walks_counts_for_nothing(
+    watch: AuditWatch, site: Site
+) -> None:
+    edit(site, "UPDATE audit SET actor = 'U0MALLORY' WHERE seq = 6")
+    assert not look(watch)
+    acknowledge(site, "a disk", now=NOW)
+    assert is_whole(site)
+    edit(site, "UPDATE audit SET seq = -1 WHERE action = 'audit_acknowledged'")
+    assert not is_whole(site)
+
+
+def test_a_note_that_was_spoilt_hides_nothing(watch: AuditWatch, site: Site) -> None:
+    edit(site, "UPDATE audit SET actor = 'U0MALLORY' WHERE seq = 3")
+    assert not look(watch)
+    acknowledge(site, "a disk", now=NOW)
+    for after in ("{", "[1]", '{"seq": {}}', "[" * 100_000):
+        with site.database.transaction() as connection:
+            spoil = text("UPDATE audit SET after = :after WHERE action = 'audit_acknowledged'")
+            connection.execute(spoil, {"after": after})
+        assert not is_whole(site)
 
 
 def test_an_empty_chain_is_whole(site: Site) -> None:

@@ -12,6 +12,7 @@ from told import last
 
 from bot.domain.booking import BookingState
 from bot.sandbox.blocks import checked_view
+from bot.services.audit_fault import Fault, acknowledge, keep_fault
 from bot.services.look import get_booking, history, open_transfer
 from bot.services.site import Site
 from bot.slack.blocks.history import SENTENCES
@@ -276,6 +277,15 @@ def test_every_audit_action_has_a_sentence(alice: Talk, bob: Talk, admin: Talk, 
     actions = {record.action for record in history(site, None, limit=100)}
     assert actions <= set(SENTENCES)
     assert "None" not in words(alice.types("audit"))
+
+
+def test_the_history_says_who_looked_into_the_audit_log(alice: Talk, site: Site) -> None:
+    for said, by in (("a <disk>", "carol"), ("a standby took over", "")):
+        keep_fault(site, Fault(6, "it is gone", builders.NOW.isoformat()))
+        acknowledge(site, said, now=builders.NOW, by=by)
+    told = words(alice.types("audit"))
+    assert "carol, on the server, looked into the audit log at record 6: a &lt;disk&gt;" in told
+    assert "An operator looked into the audit log at record 6: a standby took over" in told
 
 
 def test_the_home_has_my_bookings_what_is_free_and_my_team(

@@ -272,11 +272,13 @@ def _other(reader: Reader, record: AuditRecord, actor: object) -> Mrkdwn:
 
 def _audit_acknowledged(reader: Reader, record: AuditRecord, _actor: object) -> Mrkdwn:
     after = record.after or {}
-    return reader.text(
-        N_("An operator looked into record {number}, which was not as written: {said}"),
-        number=after["seq"],
-        said=after["said"],
+    by = after.get("by")
+    said = (
+        N_("{by}, on the server, looked into the audit log at record {number}: {said}")
+        if by
+        else N_("An operator looked into the audit log at record {number}: {said}")
     )
+    return reader.text(said, by=by, number=after["seq"], said=after["said"])
 
 
 SENTENCES: Mapping[str, Callable[[Reader, AuditRecord, object], Mrkdwn]] = {
