@@ -180,8 +180,9 @@ def build_app(settings: Settings, listeners: Listeners) -> App:
             client=WebClient(base_url=settings.slack_api_url, retry_handlers=[]),
             authorize=_Anybody(),  # type: ignore[no-untyped-call]
             signing_secret=settings.signing_secret,
-            # Nothing here depends on these.
+            # `Incoming` answers that.
             ssl_check_enabled=False,
+            # Nothing here depends on these.
             ignoring_self_events_enabled=False,
             attaching_function_token_enabled=False,
             attaching_conversation_kwargs_enabled=False,

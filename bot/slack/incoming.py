@@ -1,7 +1,8 @@
 """What comes over HTTP and says that it is from Slack: proved first, then read, then answered.
 
-Bolt reads a body before it looks at the signature, and fails where it cannot be read. So anybody
-could have had it write a traceback; here nothing is read that Slack has not signed just now.
+The look at the signature here is the only one: Bolt's own is switched off (`app.build_app`), as it
+comes after the body was read, which fails where it cannot be. So anybody could have had it write a
+traceback; here nothing is read that Slack has not signed just now.
 """
 
 from __future__ import annotations
@@ -77,6 +78,9 @@ class Incoming:
             request = self.read(body, query, headers)
         except Refused as refused:
             return refused.response
+        if "ssl_check" in request.body and "command" not in request.body:
+            # Slack looks now and then whether an address has a good certificate.
+            return BoltResponse(status=200, body="")
         if waited_s > TOO_LATE_S:
             request.context["is_late"] = True
             self._tell_late(waited_s)
@@ -103,8 +107,8 @@ class Incoming:
             is_signed = self._verifier.is_valid_request(body, lower)
             if not is_signed:
                 self._tell_stale(body, lower)
-        except (ValueError, TypeError):
-            # The time is no number, or the signature is not ASCII.
+        except (ValueError, TypeError, OverflowError):
+            # The time is no number or too large a one, or the signature is not ASCII.
             return False
         return is_signed
 

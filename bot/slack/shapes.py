@@ -115,7 +115,7 @@ class _Typed(BaseModel):
 
 
 class _SslCheck(BaseModel):
-    """Slack looks now and then whether an address has a good certificate; Bolt answers that."""
+    """Slack looks now and then whether an address has a good certificate."""
 
     ssl_check: Literal["1"]
 

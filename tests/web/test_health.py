@@ -19,11 +19,16 @@ from slack_bolt import Ack, App
 from slack_bolt.authorization import AuthorizeResult
 from slack_sdk import WebClient
 
+from bot.clock import SystemClock
 from bot.config.settings import Settings
 from bot.main import Bot
 from bot.sandbox import Sandbox, SandboxChannel, SandboxUser
 from bot.services.site import Site
+from bot.slack.answers import Answers
+from bot.slack.app import Listeners, build_app
 from bot.slack.incoming import Incoming
+from bot.slack.profiles import Profiles
+from bot.slack.workers import Workers
 from bot.store.database import Database
 from bot.web.app import build_web
 from bot.web.headers import LARGEST_BODY
@@ -56,6 +61,7 @@ def bolt_app() -> App:
         client=WebClient(),
         authorize=lambda: AuthorizeResult(enterprise_id=None, team_id=None),
         signing_secret=SECRET,
+        ssl_check_enabled=False,
         process_before_response=True,
     )
 
@@ -88,6 +94,15 @@ def web() -> Iterator[httpx.Client]:
         yield client
 
 
+def our_app() -> App:
+    """The Bolt app as gpubot has it, of which nobody types a command."""
+    site, slack = Site.open(Database("sqlite:///never-opened.db"), builders.cluster()), WebClient()
+    profiles = Profiles(site, slack, SystemClock())
+    answers = Answers(slack, Workers("replies", threads=0, capacity=1))
+    listeners = Listeners(site, SystemClock(), profiles, answers, lambda _user: None)
+    return build_app(Settings(signing_secret=SECRET), listeners)
+
+
 def test_a_signed_command_is_answered_in_the_response(web: httpx.Client) -> None:
     answer = web.post("/slack/events", content=BODY, headers=signed(BODY))
     assert (answer.status_code, answer.text) == (200, "help")
@@ -95,8 +110,20 @@ def test_a_signed_command_is_answered_in_the_response(web: httpx.Client) -> None
 
 @pytest.mark.parametrize(
     "headers",
-    [{}, signed(BODY, age=301), signed(BODY, secret="other"), signed(BODY + "&text=reserve")],
-    ids=["unsigned", "stale", "signed with another secret", "signed for another body"],
+    [
+        {},
+        signed(BODY, age=301),
+        signed(BODY, secret="other"),
+        signed(BODY + "&text=reserve"),
+        {**signed(BODY), "X-Slack-Request-Timestamp": "9" * 400},
+    ],
+    ids=[
+        "unsigned",
+        "stale",
+        "signed with another secret",
+        "signed for another body",
+        "at no instant",
+    ],
 )
 def test_what_slack_did_not_sign_just_now_is_refused(
     web: httpx.Client, headers: dict[str, str]
@@ -126,17 +153,24 @@ def test_a_body_that_is_no_text_is_refused(web: httpx.Client) -> None:
     assert web.post("/slack/events", content=b"\xff\xfe").status_code == 400
 
 
-def test_slacks_look_at_the_certificate_is_answered(web: httpx.Client) -> None:
+def test_slacks_look_at_the_certificate_is_answered() -> None:
     body = urlencode({"ssl_check": "1", "token": "x"})
-    assert web.post("/slack/events", content=body).status_code == 401
-    answer = web.post("/slack/events", content=body, headers=signed(body))
+    with served(our_app()) as web:
+        assert web.post("/slack/events", content=body).status_code == 401
+        answer = web.post("/slack/events", content=body, headers=signed(body))
     assert (answer.status_code, answer.text) == (200, "")
 
 
-def test_slacks_challenge_is_answered(web: httpx.Client) -> None:
+def test_a_command_that_says_ssl_check_is_a_command(web: httpx.Client) -> None:
+    body = f"{BODY}&ssl_check=1"
+    assert web.post("/slack/events", content=body, headers=signed(body)).text == "help"
+
+
+def test_slacks_challenge_is_answered() -> None:
     body = '{"type": "url_verification", "challenge": "abc"}'
     headers = {**signed(body), "Content-Type": "application/json"}
-    answer = web.post("/slack/events", content=body, headers=headers)
+    with served(our_app()) as web:
+        answer = web.post("/slack/events", content=body, headers=headers)
     assert answer.json() == {"challenge": "abc"}
 
 
