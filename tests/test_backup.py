@@ -213,9 +213,23 @@ def test_a_password_is_no_argument_of_a_program(url: str, notes: Path, tmp_path:
         assert part in shown
 
 
-@pytest.mark.parametrize("url", URLS)
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        *((url, "s:cr@t%") for url in URLS),
+        (
+            "postgresql://gpubot:a\\nb\\\\c%5Cx41@db.lab:5433/gpubot?sslmode=require",
+            "a\\nb\\\\c\\x41",
+        ),
+        (
+            "postgresql://gpubot@db.lab:5433/gpubot?password=s%26cr%40t\\n&sslmode=require",
+            "s&cr@t\\n",
+        ),
+    ],
+    ids=["libpq", "psycopg", "backslashes", "query"],
+)
 def test_the_job_in_kubernetes_shows_no_password_either(
-    url: str, notes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    url: str, expected: str, notes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     manifest = yaml.safe_load_all((ROOT / "deploy/kubernetes/postgresql/backup.yaml").read_text())
     job = next(one for one in manifest if one["kind"] == "CronJob")["spec"]["jobTemplate"]["spec"]
@@ -226,7 +240,7 @@ def test_the_job_in_kubernetes_shows_no_password_either(
     subprocess.run([*shell, script], check=True)
     password, *arguments = notes.read_text().splitlines()
     arguments = arguments[: arguments.index("--list") - 1]
-    assert password == "s:cr@t%"
+    assert password == expected
     assert "postgresql://gpubot@db.lab:5433/gpubot?sslmode=require" in arguments
     assert not any("cr%40t" in one or password in one for one in arguments)
 
