@@ -30,7 +30,11 @@ CANCELLED = re.compile(r"B(\d+) is cancelled\.")
 WAITS = re.compile(r"You are on the waitlist\.\n\*W(\d+)\*")
 
 #: What an answer says when nothing was done though it could have been.
-NOT_DONE = {"busy": "I am very busy", "away": "I cannot reach my database"}
+NOT_DONE = {
+    "busy": "I am very busy",
+    "late": "I was too busy to begin this",
+    "away": "I cannot reach my database",
+}
 #: Nobody knows whether it was done.
 UNSURE = "I lost my database just while I was saving this"
 BROKEN = "Something went wrong on my side"

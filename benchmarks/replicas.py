@@ -52,7 +52,7 @@ def measure(sites: Sites, *, quick: bool) -> list[Figure]:
     for trouble in crowd.troubles[:3]:
         print(f"replicas: not answered in words: {trouble}")
     times = Times(tuple(1000 * took_s for took_s, _, _ in crowd.answers))
-    not_done = sum(crowd.outcomes[kind] for kind in ("busy", "away", "unsure"))
+    not_done = sum(crowd.outcomes[kind] for kind in ("busy", "late", "away", "unsure"))
     return [
         Figure(GROUP, "bookings, 3 replicas, 24 clients", rate, "/s", 800, more=True),
         Figure(GROUP, "booking, processor time of the replicas", processor_ms, "ms"),

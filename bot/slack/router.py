@@ -20,7 +20,7 @@ from dataclasses import replace
 
 from bot import logs
 from bot.domain.booking import parse_booking_id
-from bot.domain.errors import BookingError
+from bot.domain.errors import N_, BookingError
 from bot.domain.waitlist import parse_entry_id
 from bot.slack import commands, phrases, refusals
 from bot.slack.blocks import modal
@@ -37,6 +37,16 @@ from bot.store.database import Busy
 __all__ = ["ReturnAddress", "return_address", "run_action", "run_command", "run_submission"]
 
 log = logging.getLogger(__name__)
+
+
+class TooLate(Busy):
+    """It has waited for too long to be begun. It may be a second copy of what was carried out."""
+
+    template = N_(
+        "I was too busy to begin this. If you sent it before, please look with `/gpu mine` first;"
+        " otherwise please try again in a moment."
+    )
+
 
 commands.load()
 
@@ -93,9 +103,13 @@ def run_submission(form: Form) -> FormAnswer:
 
 
 def _refuse_late(call: Call) -> None:
-    """Raise Busy for what nobody hears the outcome of: who asked would ask again, and get two."""
+    """Raise TooLate for what nobody hears the outcome of: who asked would ask again, and get two.
+
+    Whether it was carried out before is not looked up: that would take the database's time just
+    when there is too little of it.
+    """
     if call.is_late:
-        raise Busy
+        raise TooLate
 
 
 def _dispatch(call: Call, text: str) -> Reply | None:

@@ -12,7 +12,7 @@ from flows.people import button
 
 from bot.slack import incoming
 
-BUSY = "I am very busy right now and changed nothing."
+BUSY = "I was too busy to begin this. If you sent it before, please look with `/gpu mine` first"
 
 
 @pytest.fixture
