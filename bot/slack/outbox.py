@@ -8,9 +8,9 @@
 - Before sending, a row is rendered anew; None means that it no longer holds, and it is skipped.
 
 A request that times out may have reached Slack all the same, and so may one after which the
-process died or the database stayed away. It is sent again, so such a message
-can appear twice; the Web API offers no key by which a second copy could be refused. Living
-messages heal at their next edit, which goes to the last copy.
+process died or the database stayed away. It is sent again, so such a message can appear twice; the
+Web API offers no key by which a second copy could be refused. Of two copies of a living message
+later edits go to the one whose place was noted first.
 """
 
 from __future__ import annotations

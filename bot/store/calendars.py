@@ -22,14 +22,14 @@ from bot.domain.cluster import Cluster
 from bot.domain.lattice import Lattice
 from bot.store import models
 from bot.store.database import Database
-from bot.store.group import follows_others, left_by_others
+from bot.store.group import follows_others, leave_to_others, left_by_others
 from bot.store.prepared import Prepared, Question
 from bot.store.tables import table_of
 
 #: How far behind `now` the calendar begins; it is loaded anew when it lags by a day more.
 PAST = timedelta(days=1)
 
-#: So many calendars are kept besides the last; each shares with it what has not changed.
+#: So many calendars are kept, the last one among them; they share what has not changed.
 RECENT = 16
 
 #: What tells a cache whether it is behind; read at the beginning of everything. Revisions only
@@ -91,7 +91,7 @@ class _Seen(NamedTuple):
 
     revisions: Mapping[str, int]
     version: Version
-    #: Whether the books go on from where the cache stood; False where there is none.
+    #: Whether the books go on from where the cache stood.
     goes_on: bool
 
 
@@ -116,7 +116,7 @@ class CalendarCache:
         # First, because it may be replaced by a later one than what the next statement sees.
         cached = self._cached if self._cached and self._cached.covers(now) else None
         version = Version(*_VERSION.rows(connection)[0])
-        known = left_by_others(connection).get(self) or self._recent.get(version)
+        known: CachedCalendar | None = left_by_others(connection, self) or self._recent.get(version)
         for shown in (cached, known):
             if shown is not None and shown.version == version and shown.covers(now):
                 return shown
@@ -139,7 +139,7 @@ class CalendarCache:
 
     def leave(self, connection: Connection, candidate: CachedCalendar) -> None:
         """Leave `candidate` to those who write after this in the same transaction."""
-        left_by_others(connection)[self] = candidate
+        leave_to_others(connection, self, candidate)
 
     def current(self, database: Database, now: datetime) -> Calendar:
         """The calendar as it is at the call, for whoever asks the database nothing else.
@@ -172,6 +172,7 @@ class CalendarCache:
                 or _is_ahead(candidate.revisions, current.revisions)
             ):
                 self._cached = candidate
+                self._recent.pop(candidate.version, None)
                 self._recent[candidate.version] = candidate
                 if len(self._recent) > RECENT:
                     del self._recent[next(iter(self._recent))]

@@ -65,6 +65,9 @@ class Kind(Protocol):
     ) -> str:
         """The statement that begins a writing transaction."""
 
+    def is_under_way(self, connection: Connection) -> bool:
+        """Whether a commit would keep what has been written in the transaction."""
+
     def make_durable(self, connection: Connection) -> None:
         """Return when what `connection` has just committed outlives a crash."""
 
@@ -170,7 +173,7 @@ class Database:
             else:
                 with ExitStack() as stack:
                     yield (connection := self._begun(stack, deadline, begin))
-                    write_pending(connection)
+                    self._write_all(connection)
                     self._commit(connection)
         self._health.works(wrote=True)
         self._tell_listeners()
@@ -230,10 +233,14 @@ class Database:
         try:
             group.begin_part()
             yield group.connection
+            self._before_waiting()
+            self._write_all(group.connection)
             group.keep_part()
         except BaseException as error:
             if (failure := group.undo_part(error)) is None:
                 self._go_on(group)
+                # What it was refused for may be of this group, and is looked at next.
+                group.wait_for_its_end()
             else:
                 self._give_up(group, failure)
             raise
@@ -258,7 +265,6 @@ class Database:
 
     def _go_on(self, group: Group) -> None:
         """Let the next write, or commit what all have written."""
-        self._before_waiting()
         if group.may_grow and self._writers.hand_on(group):
             return
         failure: BaseException | None = None
@@ -276,10 +282,17 @@ class Database:
 
     def _give_up(self, group: Group, failure: BaseException) -> None:
         """Roll back what all have written."""
+        if not (isinstance(failure, DBAPIError) and self._says_why(failure)):
+            # Why one of them failed is nothing to the others, of whom nothing was kept either.
+            failure = Busy()
         try:
             group.end(failure)
         finally:
             self._writers.release()
+
+    def _says_why(self, error: DBAPIError) -> bool:
+        kind = self._kind
+        return kind.is_busy(error) or kind.is_full(error) or kind.is_lost(error)
 
     def _begun(self, stack: ExitStack, deadline: float, begin: Begin) -> Connection:
         """A connection in a transaction that `stack` rolls back, unless it was committed.
@@ -314,6 +327,16 @@ class Database:
             stack.push(tried.pop_all())
             return connection
 
+    def _write_all(self, connection: Connection) -> None:
+        """Write what was to be written later. Raises RuntimeError when nothing would be kept.
+
+        A statement has failed then, and whoever ran it went on: the commit would do nothing, and
+        say so to nobody.
+        """
+        write_pending(connection)
+        if not self._kind.is_under_way(connection):
+            raise RuntimeError("a statement failed in this transaction, and that was passed over")
+
     def _commit(self, connection: Connection) -> None:
         try:
             connection.commit()
@@ -333,6 +356,8 @@ class Database:
         except DBAPIError as error:
             connection.invalidate()
             log.warning("the database did not say that a commit is on disk: %s", error.orig)
+            if self._kind.is_lost(error):
+                self._health.failed(Trouble.AWAY, error.orig)
             raise Uncertain from error
 
     @contextmanager

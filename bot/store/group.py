@@ -2,11 +2,16 @@
 
 What beginning and committing cost, above all the wait for the disk, is paid once for all of them.
 They write one after the other, each behind a savepoint, so that one that fails undoes only its
-own; and none is told that something was done before the commit that keeps it.
+own; and none is told that something was done before the commit that keeps it, or refused before
+the commit of what stands in its way.
+
+So whoever writes waits for those that write after it in the group: what is done in a transaction
+has to be short, and must not wait for a lock that somebody holds around one.
 """
 
 from __future__ import annotations
 
+import copy
 import threading
 import time
 from contextlib import ExitStack
@@ -15,14 +20,14 @@ from typing import Any
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
-from bot.store.prepared import forget_pending, run_plain, write_pending
+from bot.domain.errors import BookingError
+from bot.store.prepared import forget_pending, run_plain
 
 #: So many share a transaction at most, and none joins one that is older: the first waits for the
 #: last, and at PostgreSQL other processes wait for all of them.
 MOST = 8
 OLDEST_S = 0.05
 
-_PART = "gpubot_part"
 #: Under what a connection keeps what members leave for those after them.
 _LEFT = "gpubot_left"
 _FOLLOWS = "gpubot_follows"
@@ -39,18 +44,21 @@ class Group:
         self._members = self._kept = 0
         self._failure: BaseException | None = None
         self._over = threading.Event()
-        connection.info[_LEFT] = {}
 
     def begin_part(self) -> None:
         """The next member begins. It need not release its savepoint: the commit does."""
         self.connection.info[_FOLLOWS] = self._members > 0
         self._members += 1
         if self._members > 1:
-            run_plain(self.connection, f"SAVEPOINT {_PART}")
+            run_plain(self.connection, f"SAVEPOINT {self._part}")
+
+    @property
+    def _part(self) -> str:
+        """The name of the member's savepoint: going back to it must not go back further."""
+        return f"gpubot_part_{self._members}"
 
     def keep_part(self) -> None:
         """What the member has written is to be committed."""
-        write_pending(self.connection)
         self._kept += 1
 
     def undo_part(self, why: BaseException) -> BaseException | None:
@@ -63,8 +71,8 @@ class Group:
             return why
         try:
             forget_pending(self.connection)
-            run_plain(self.connection, f"ROLLBACK TO SAVEPOINT {_PART}")
-        except Exception as error:  # noqa: BLE001 - others wait to know how it ended
+            run_plain(self.connection, f"ROLLBACK TO SAVEPOINT {self._part}")
+        except BaseException as error:  # noqa: BLE001 - others wait to know how it ended
             # The connection is lost, or the database has rolled everything back by itself.
             return why if isinstance(why, DBAPIError) else error
         return None
@@ -82,17 +90,34 @@ class Group:
         finally:
             self._over.set()
 
+    def wait_for_its_end(self) -> None:
+        """Return when it is over, however it ended."""
+        self._over.wait()
+
     def wait(self) -> None:
         """Return when it is committed and durable; raise why it is not."""
         self._over.wait()
         if self._failure is not None:
-            raise self._failure
+            raise _of_ones_own(self._failure)
 
 
-def left_by_others(connection: Connection) -> dict[Any, Any]:
-    """What members of the group leave for those after them; it is gone with the transaction."""
-    found: dict[Any, Any] = connection.info.setdefault(_LEFT, {})
-    return found
+def _of_ones_own(failure: BaseException) -> BaseException:
+    """The same failure for another thread: an exception keeps the lines it was raised through."""
+    if isinstance(failure, BookingError):
+        own = type(failure)()
+        own.fields = failure.fields
+        return own
+    return copy.copy(failure) if isinstance(failure, DBAPIError) else failure
+
+
+def leave_to_others(connection: Connection, name: object, what: object) -> None:
+    """Leave something to the members of the group who come after; it goes with the transaction."""
+    connection.info.setdefault(_LEFT, {})[name] = what
+
+
+def left_by_others(connection: Connection, name: object) -> Any:
+    """What a member who came before has left by that name; None: nothing."""
+    return connection.info.get(_LEFT, {}).get(name)
 
 
 def follows_others(connection: Connection) -> bool:

@@ -125,6 +125,12 @@ def begin_writing(_connection: Connection, wait_ms: int, *, exclusive: bool, pat
 _TO_DISK = Prepared(text("SELECT pg_logical_emit_message(true, 'gpubot', '')"))
 
 
+def is_under_way(connection: Connection) -> bool:
+    """Whether a commit would keep what has been written; after a failed statement none does."""
+    driver: psycopg.Connection = connection.connection.driver_connection  # type: ignore[assignment]
+    return driver.info.transaction_status.name == "INTRANS"
+
+
 def make_durable(connection: Connection) -> None:
     """Return when what `connection` has just committed outlives a crash."""
     _TO_DISK.run(connection)

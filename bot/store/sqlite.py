@@ -112,6 +112,12 @@ def begin_writing(connection: Connection, wait_ms: int, *, exclusive: bool, pati
     return "BEGIN IMMEDIATE"
 
 
+def is_under_way(connection: Connection) -> bool:
+    """Whether a commit would keep what has been written; after "disk full" SQLite rolls it back."""
+    found: bool = connection.connection.driver_connection.in_transaction  # type: ignore[union-attr]
+    return found
+
+
 def make_durable(_connection: Connection) -> None:
     """Do nothing: with synchronous=FULL a commit has waited for the disk."""
 

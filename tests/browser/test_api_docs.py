@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from builders import BOB
+from databases import new_database
 from playwright.sync_api import Browser, Page, expect
 from web.api_lab import ApiLab, api_lab
 
@@ -18,7 +19,7 @@ from bot.web.vendored import missing_files
 def lab(tmp_path: Path) -> Iterator[ApiLab]:
     if missing_files():
         pytest.skip("installed without npm")
-    with api_lab(tmp_path) as lab:
+    with api_lab(new_database(tmp_path)) as lab:
         yield lab
 
 

@@ -64,6 +64,8 @@ class Crowd:
     answers: int = 0
     odd: list[str] = field(default_factory=list)
     over: bool = False
+    #: How often each has begun anew.
+    turns: Counter[int] = field(default_factory=Counter)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def live(self, number: int) -> None:
@@ -73,6 +75,7 @@ class Crowd:
         try:
             while not self.over:
                 turn += 1
+                self.turns[number] = turn
                 self._book(user, channel, f"reserve 1 in {24 + 2 * turn}h 2h", turn)
                 self._types(user, channel, "mine")
                 self._opens_home(user)
@@ -84,6 +87,14 @@ class Crowd:
         """Wait for so many more answers."""
         wanted, deadline = self.answers + more, time.monotonic() + 60
         while self.answers < wanted:
+            assert time.monotonic() < deadline, self
+            assert not self.odd, self.odd
+            time.sleep(0.02)
+
+    def until_all_began_anew(self) -> None:
+        """Wait until nothing is under way that had begun before."""
+        before, deadline = dict(self.turns), time.monotonic() + 60
+        while any(self.turns[number] == turn for number, turn in before.items()):
             assert time.monotonic() < deadline, self
             assert not self.odd, self.odd
             time.sleep(0.02)
@@ -196,6 +207,8 @@ def lived(url: str, slack: Sandbox, group: list[Replica]) -> Story:
         crowd.until(2 * BETWEEN)
         group[0].start()
         group[0].wait_until_ready()
+        # What went to the one that was dead is known to be lost only now.
+        crowd.until_all_began_anew()
         known = len(crowd.lost)
         crowd.until(BETWEEN)
         back = decisions(group[0])

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import closing, contextmanager, suppress
+from datetime import datetime, timedelta
 
 import builders
 import pytest
 from sqlalchemy import Connection, event, text
+from sqlalchemy.exc import DBAPIError
 
 from bot.domain.actor import Actor
 from bot.domain.conflict import Conflict
 from bot.services import audit
+from bot.services.extend import ExtendConflict, extend
 from bot.services.nodes import sync_nodes
 from bot.services.reserve import reserve
 from bot.services.site import Site
@@ -52,6 +55,12 @@ class Crowd:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._pool = ThreadPoolExecutor(16)
+
+    def come_alone(self, write: Callable[[], object]) -> Future[object]:
+        """One comes who finds nobody there, and lets others come; ends when they have."""
+        future = self._pool.submit(write)
+        future.exception(LONG)
+        return future
 
     def come(self, write: Callable[[], object]) -> Future[object]:
         """One more comes, and waits."""
@@ -192,6 +201,31 @@ def test_nothing_is_kept_of_anybody_when_the_connection_breaks(database: Databas
     assert "b" not in names(database)
 
 
+def test_who_is_told_that_it_was_done_has_it_done_even_after_an_error_that_was_passed_over(
+    database: Database,
+) -> None:
+    def pass_over_an_error() -> None:
+        with database.transaction() as connection:
+            connection.execute(WRITE, {"name": "b"})
+            with suppress(DBAPIError):
+                if database.backend == "sqlite":
+                    connection.exec_driver_sql("PRAGMA max_page_count = 1")
+                connection.execute(WRITE, {"name": "x" * 10_000_000})
+
+    def come_first() -> None:
+        with database.transaction() as connection:
+            connection.execute(WRITE, {"name": "a"})
+            waiting["b"] = others.come(pass_over_an_error)
+            waiting["c"] = others.come(lambda: write(database, "c"))
+
+    waiting: dict[str, Future[object]] = {}
+    with crowd(database) as others:
+        waiting["a"] = others.come_alone(come_first)
+        told = {name for name in "abc" if waiting[name].exception(LONG) is None}
+    assert isinstance(waiting["b"].exception(), RuntimeError)
+    assert set(names(database)) == told
+
+
 @pytest.fixture
 def site(database: Database) -> Site:
     made = Site.open(database, builders.cluster())
@@ -199,10 +233,9 @@ def site(database: Database) -> Site:
     return made
 
 
-def book(site: Site, gpus: int) -> int:
-    return reserve(
-        site, Actor(builders.BOB), builders.request(gpus, node="gpu-03"), now=builders.NOW
-    ).id
+def book(site: Site, gpus: int, *, start: datetime = builders.TONIGHT, hours: float = 8) -> int:
+    request = builders.request(gpus, start, hours, node="gpu-03")
+    return reserve(site, Actor(builders.BOB), request, now=builders.NOW).id
 
 
 def test_members_see_what_those_before_them_have_taken(site: Site, database: Database) -> None:
@@ -218,6 +251,31 @@ def test_members_see_what_those_before_them_have_taken(site: Site, database: Dat
     assert audit.verify(site).ok
     with pytest.raises(Conflict):
         book(site, 1)
+
+
+def test_who_is_refused_is_told_what_stands_in_the_way(site: Site, database: Database) -> None:
+    held = book(site, 4, hours=4)
+
+    def take_the_next_hours() -> int:
+        return book(site, 8, start=builders.TONIGHT + timedelta(hours=4))
+
+    def extend_it() -> None:
+        extend(site, Actor(builders.BOB), held, timedelta(hours=4), now=builders.NOW)
+
+    def take_a_while() -> None:
+        with database.transaction():
+            # Until the one before has been told, unless it is told when all have.
+            wait([refused], timeout=0.2)
+
+    with crowd(database) as others:
+        with database.transaction():
+            taken = others.come(take_the_next_hours)
+            refused = others.come(extend_it)
+            last = others.come(take_a_while)
+        last.result(LONG)
+        error = refused.exception(LONG)
+    assert isinstance(error, ExtendConflict)
+    assert [blocker.booking for blocker in error.blockers] == [taken.result(LONG)]
 
 
 def test_readers_see_nothing_of_it_before_the_commit(site: Site, database: Database) -> None:

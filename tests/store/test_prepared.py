@@ -105,7 +105,7 @@ def test_what_the_database_refuses_is_told_without_the_values(database: Database
     secret = {"name": "a", "value": "5ecret"}
     with database.transaction() as connection:
         KEEP.run(connection, secret)
-    with database.transaction() as connection, pytest.raises(IntegrityError) as told:
+    with pytest.raises(IntegrityError) as told, database.transaction() as connection:
         KEEP.run(connection, secret)
     assert "5ecret" not in str(told.value)
 
