@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
 from slack_sdk import WebClient
@@ -66,9 +66,13 @@ class Probe:
 
 
 def date_of(headers: Mapping[str, str]) -> datetime | None:
-    """When an answer was made, by the clock of who made it, in whole seconds; None: not said."""
+    """When an answer was made, by the clock of who made it: whole seconds, aware UTC.
+
+    None: it does not say, or not in which zone.
+    """
     said = next((value for name, value in headers.items() if name.casefold() == "date"), "")
     try:
-        return parsedate_to_datetime(said)
-    except ValueError:
+        date = parsedate_to_datetime(said)
+        return None if date.tzinfo is None else date.astimezone(UTC)
+    except (ValueError, OverflowError):
         return None

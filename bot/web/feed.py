@@ -73,5 +73,5 @@ def _has_it(tag: str, modified: str, none_match: str, since: str) -> bool:
         return False
     try:
         return parsedate_to_datetime(modified) <= parsedate_to_datetime(since)
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, OverflowError):
         return False
