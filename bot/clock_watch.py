@@ -4,7 +4,10 @@ A machine's clock is set by hand, by a server of time that errs, or by a host th
 gpubot does by the clock it cannot take back: GPUs that were given to the next are gone. So after
 a jump it goes on by its own count of the time that passes, and rests with all that is done by the
 clock, until that is back, or has stayed where it is for a while. Whoever else knows the time
-(Slack, by the date of each answer) settles it sooner.
+(Slack, by the date of each answer) settles it sooner: a clock that Slack contradicts is not
+believed however long it stays, also when Slack says nothing more. Where Slack went with gpubot's
+own count, things begin and end by that from then on: it can only be late, as it may stand still
+while a virtual machine is paused, and who is late gives away nothing that is in use.
 """
 
 from __future__ import annotations
@@ -25,9 +28,6 @@ JUMP = timedelta(minutes=1)
 #: A clock that stays where it jumped to is believed after this time. Slack's requests, which are
 #: refused when they are not signed within five minutes, are the measure.
 BELIEVED_AFTER = timedelta(minutes=5)
-#: How long it counts that Slack's clock goes with gpubot's own count: its date is seen twice a
-#: minute.
-DENIED_FOR = timedelta(seconds=90)
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _JUMP_S = JUMP.total_seconds()
@@ -46,8 +46,9 @@ class _Doubt:
     #: By how much the clock is ahead of the steady one, in seconds.
     ahead_s: float
     since: float
-    #: When Slack's clock last went with the time from before the jump.
-    denied_at: float = float("-inf")
+    #: Slack's clock went with the own count of the time (True) or with neither (False), when it was
+    #: heard last; None: it has not contradicted the jump.
+    is_count_right: bool | None = None
 
 
 class ClockWatch:
@@ -76,16 +77,13 @@ class ClockWatch:
             at, wall = self._look()
             if self._doubt is None:
                 return None
-            waits = "waiting whether it stays so"
-            if self._is_denied(at):
-                waits = "Slack's has not, and gpubot goes on by its own count of the time"
-            return f"clock: it has jumped by {self._jumped(_ahead(wall, at))}; {waits}"
+            return f"clock: it has jumped by {self._jumped(_ahead(wall, at))}; {self._waits()}"
 
     def is_in_doubt(self) -> bool:
         """Whether nothing is to be begun or ended: nobody knows yet what time it is."""
         with self._lock:
-            at, _ = self._look()
-            return self._doubt is not None and not self._is_denied(at)
+            self._look()
+            return self._doubt is not None and not self._doubt.is_count_right
 
     def jump(self) -> timedelta:
         """By how much the clock has jumped that is not believed; zero: it is."""
@@ -93,6 +91,11 @@ class ClockWatch:
             at, wall = self._look()
             jumped = 0.0 if self._doubt is None else _ahead(wall, at) - self._believed
             return timedelta(seconds=round(jumped))
+
+    def jumped(self) -> str | None:
+        """The same as operators read it, such as `-2:00:00`; None: the clock is believed."""
+        jump = self.jump()
+        return _signed(jump) if jump else None
 
     def off_s(self) -> float | None:
         """By how many seconds the clock was last ahead of Slack's; None: that is not known."""
@@ -108,9 +111,8 @@ class ClockWatch:
                 return
             if abs(wall - instant) < JUMP:
                 self._believe(_ahead(wall, at), "the clock is believed: Slack's has jumped with it")
-            elif abs(self._counted(at) - instant) < JUMP:
-                # It waits anew each time, so it is not believed while Slack contradicts it.
-                self._doubt = replace(self._doubt, since=at, denied_at=at)
+            else:
+                self._deny(is_count_right=abs(self._counted(at) - instant) < JUMP)
 
     def _look(self) -> tuple[float, datetime]:
         """Look at both clocks, and judge the one that can jump."""
@@ -121,12 +123,34 @@ class ClockWatch:
             return at, wall
         doubt = self._doubt
         if doubt is None or _is_jump(ahead, doubt.ahead_s):
-            self._doubt = doubt = _Doubt(ahead, at)
-            log.warning("the clock has jumped by %s: nothing is begun or ended by it until it has"
-                        " stayed so for %s", self._jumped(ahead), BELIEVED_AFTER)  # fmt: skip
-        if at - doubt.since >= BELIEVED_AFTER.total_seconds():
+            doubt = self._begin_doubt(ahead, at)
+        is_old = at - doubt.since >= BELIEVED_AFTER.total_seconds()
+        if is_old and doubt.is_count_right is None:
             self._believe(ahead, "the clock has stayed where it jumped to, and is believed")
         return at, wall
+
+    def _begin_doubt(self, ahead: float, at: float) -> _Doubt:
+        # Where Slack went with the own count, that holds however the clock jumps from where it is
+        # wrong: one that is put right by and by makes many jumps.
+        counts_on = self._doubt is not None and self._doubt.is_count_right
+        self._doubt = doubt = _Doubt(ahead, at, counts_on or None)
+        log.warning("the clock has jumped by %s: %s", self._jumped(ahead), self._waits())
+        return doubt
+
+    def _deny(self, *, is_count_right: bool) -> None:
+        if self._doubt is None or self._doubt.is_count_right is is_count_right:
+            return
+        self._doubt = replace(self._doubt, is_count_right=is_count_right)
+        log.warning("the clock that has jumped is not believed: %s", self._waits())
+
+    def _waits(self) -> str:
+        """What gpubot does while it is in doubt."""
+        right = None if self._doubt is None else self._doubt.is_count_right
+        if right is None:
+            return f"nothing is begun or ended by it until it has stayed so for {BELIEVED_AFTER}"
+        if right:
+            return "Slack's has not, and gpubot goes on by its own count of the time"
+        return "Slack's goes neither with it nor with gpubot's own count; nothing is begun or ended"
 
     def _believe(self, ahead: float, why: str) -> None:
         self._believed = ahead
@@ -138,16 +162,11 @@ class ClockWatch:
         """The time from before the jump, and what passed since."""
         return _EPOCH + timedelta(seconds=at + self._believed)
 
-    def _is_denied(self, at: float) -> bool:
-        doubt = self._doubt
-        return doubt is not None and at - doubt.denied_at < DENIED_FOR.total_seconds()
-
     def _jumped(self, ahead: float) -> str:
-        return signed(timedelta(seconds=round(ahead - self._believed)))
+        return _signed(timedelta(seconds=round(ahead - self._believed)))
 
 
-def signed(length: timedelta) -> str:
-    """A length that may be negative, such as `-2:00:00`."""
+def _signed(length: timedelta) -> str:
     return f"{'+' if length > timedelta(0) else '-'}{abs(length)}"
 
 

@@ -268,7 +268,8 @@ class Bot:
 
     def _told_of_the_clock(self) -> Iterator[Tick]:
         if (watch := self._watch) is not None:
-            yield _tick("clock", 20, ClockNotes(self.site, watch.jump, self._now).look)
+            notes = ClockNotes(self.site, watch.jumped, self._now, self._wall)
+            yield from (_tick("clock", 20, notes.look), _tick("clocks", 3600, notes.look_at_others))
 
     def _look_at_audit(self) -> None:
         """All processes tell what was found, and one looks."""

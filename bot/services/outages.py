@@ -69,14 +69,14 @@ def note_outage(site: Site, server: str, why: str | None, *, now: datetime) -> N
 
 def unwatched(connection: Connection, servers: Collection[str]) -> list[Outage]:
     """What is noted of other servers than those; clocks are watched by their own machines."""
-    memory = models.Memory
-    noted = connection.execute(
-        select(col(memory.value)).where(col(memory.name).startswith(_name("")))
-    )
-    outages = [Outage(**json.loads(value)) for value in noted.scalars()]
-    return [
-        one for one in outages if one.server not in servers and not one.server.startswith(CLOCK)
-    ]
+    noted = _noted(connection, _name(""))
+    return [one for one in noted if one.server not in servers and not one.server.startswith(CLOCK)]
+
+
+def clocks_elsewhere(connection: Connection, hosts: Collection[str]) -> list[Outage]:
+    """What is noted of clocks of other machines than those."""
+    noted = _noted(connection, _name(CLOCK))
+    return [one for one in noted if one.server.removeprefix(CLOCK) not in hosts]
 
 
 def give_up(change: Change, outage: Outage) -> None:
@@ -113,6 +113,12 @@ def _tell(change: Change, outage: Outage, state: str, *, until: datetime | None)
         server=outage.server, since=outage.since, why=outage.why,
         until=None if until is None else until.isoformat(), unwatched=state == "unwatched",
     )  # fmt: skip
+
+
+def _noted(connection: Connection, prefix: str) -> list[Outage]:
+    memory = models.Memory
+    statement = select(col(memory.value)).where(col(memory.name).startswith(prefix))
+    return [Outage(**json.loads(value)) for value in connection.execute(statement).scalars()]
 
 
 def _known(connection: Connection, server: str) -> Outage | None:

@@ -68,6 +68,11 @@ def _other(replica: Replica, own: Replica) -> list[str]:
     return [part for part, is_other in parts.items() if is_other]
 
 
+def hosts_at_work(connection: Connection, *, wall: datetime) -> set[str]:
+    """The machines on which processes are at work."""
+    return {replica.host for replica in _at_work(connection, wall)}
+
+
 def look_at_clock(connection: Connection, *, wall: datetime) -> tuple[bool | None, str]:
     """Whether the clock of the database's server goes with the machine's; gpubot never asks it."""
     off = wall - connection.execute(sql("SELECT clock_timestamp()")).scalar_one()

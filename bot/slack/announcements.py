@@ -236,7 +236,8 @@ def _outage(row: Row, _site: Site, _now: datetime, reader: Reader) -> Message:
     fields = {"server": server, "since": since, "why": row.data["why"]}
     if until is None:
         return _living(message(reader.text(begun, **fields)))
-    over = _NO_LONGER_WATCHED if row.data.get("unwatched") else over
+    if row.data.get("unwatched"):
+        over = _NO_LONGER_THERE if is_clock else _NO_LONGER_WATCHED
     return _living(message(reader.text(over, **fields, until=datetime.fromisoformat(until))))
 
 
@@ -255,12 +256,17 @@ _CLOCK_WORDS = (
     N_(
         ":warning: The clock of *{server}* has jumped by {why}. gpubot there goes by its own count "
         "of the time; it begins and ends nothing until the clock is back, Slack's clock settles "
-        "it, or it has stayed so for five minutes. Please set it right."
+        "it, or it has stayed so for five minutes and Slack's does not contradict it. Please set "
+        "it right."
     ),
     N_(
         ":white_check_mark: gpubot believes the clock of *{server}* again. It did not "
         "{since} – {until}."
     ),
+)
+_NO_LONGER_THERE = N_(
+    ":heavy_minus_sign: gpubot no longer runs on *{server}*, so nobody watches the clock there. It "
+    "was not believed from {since} on."
 )
 
 

@@ -29,7 +29,11 @@ from bot.domain.booking import BookingState
 from bot.sandbox import Sandbox
 from bot.sandbox.signedhttp import signature
 from bot.services import look
+from bot.services.outages import CLOCK, TOLD_AFTER, is_noted, note_outage
+from bot.services.replicas import Replica
 from bot.services.site import Site
+from bot.services.tick_claims import take_tick
+from bot.slack.probe import date_of
 from bot.store.database import Database
 from bot.ticks import scheduler
 from bot.ticks.scheduler import Tick, Ticks
@@ -126,21 +130,90 @@ def test_a_jump_that_slack_contradicts_is_never_believed_and_holds_up_nothing() 
         assert not watch.is_in_doubt()
         assert watch.now() == machine.at - 2 * HOUR
     assert watch.off_s() == 7200
-    # Slack cannot be reached any more.
-    machine.lives(2 * MINUTE)
-    assert watch.is_in_doubt()
-    machine.lives(BELIEVED_AFTER)
-    assert watch.now() == machine.at
 
 
-def test_what_slack_says_settles_nothing_when_it_goes_with_neither() -> None:
+@pytest.mark.parametrize("further", [timedelta(0), -5 * MINUTE, HOUR])
+def test_a_jump_that_slack_contradicted_is_not_believed_when_slack_is_away(
+    further: timedelta,
+) -> None:
     machine = Machine()
     watch = ClockWatch(machine, lambda: machine.steady)
     machine.jumps(2 * HOUR)
-    watch.hear(NOW + 5 * HOUR)
+    watch.hear(NOW)
+    machine.jumps(further)
+    for _ in range(12 * 60):
+        machine.lives(MINUTE)
+        # Slack went with the count, by which bookings go on beginning and ending.
+        assert not watch.is_in_doubt()
+        assert watch.now() == machine.at - 2 * HOUR - further
+        assert "by its own count" in (watch.problem() or "")
+    machine.jumps(-2 * HOUR - further)
+    assert watch.problem() is None
+
+
+def paused_and_set_wrong() -> tuple[Machine, ClockWatch]:
+    """A virtual machine stood still for half an hour, and its clock was set two hours too far."""
+    machine = Machine()
+    watch = ClockWatch(machine, lambda: machine.steady)
+    machine.jumps(30 * MINUTE + 2 * HOUR)
+    return machine, watch
+
+
+def test_a_clock_is_not_believed_when_slack_goes_neither_with_it_nor_with_the_count() -> None:
+    machine, watch = paused_and_set_wrong()
+    for _ in range(30):
+        watch.hear(machine.at - 2 * HOUR)
+        assert watch.is_in_doubt()
+        machine.lives(MINUTE)
+    assert "goes neither with it" in (watch.problem() or "")
+    # Slack is away.
+    machine.lives(2 * BELIEVED_AFTER)
+    assert watch.is_in_doubt()
+    # Slack is back, and the clock is set right.
+    watch.hear(machine.at - 2 * HOUR)
+    assert watch.is_in_doubt()
+    machine.jumps(-2 * HOUR)
+    watch.hear(machine.at)
+    assert (watch.problem(), watch.now()) == (None, machine.at)
+
+
+def test_a_clock_that_is_set_anew_without_slack_is_believed_when_it_has_stayed_so() -> None:
+    machine, watch = paused_and_set_wrong()
+    watch.hear(machine.at - 2 * HOUR)
+    machine.jumps(-2 * HOUR)
     assert watch.is_in_doubt()
     machine.lives(BELIEVED_AFTER)
-    assert watch.problem() is None
+    assert (watch.problem(), watch.now()) == (None, machine.at)
+
+
+def test_a_count_that_slack_no_longer_goes_with_is_not_gone_by() -> None:
+    machine = Machine()
+    watch = ClockWatch(machine, lambda: machine.steady)
+    machine.jumps(2 * HOUR)
+    watch.hear(NOW)
+    assert not watch.is_in_doubt()
+    watch.hear(NOW + 30 * MINUTE)
+    assert watch.is_in_doubt()
+    watch.hear(NOW)
+    assert not watch.is_in_doubt()
+
+
+@pytest.mark.parametrize("date", ["Sun, 29 Nov 2026 08:00:00 GMT", "29 Nov 2026 16:00:00 +0800"])
+def test_slacks_date_is_read_as_utc(date: str) -> None:
+    found = date_of({"date": date})
+    assert (found, found and found.tzinfo) == (datetime(2026, 11, 29, 8, tzinfo=UTC), UTC)
+
+
+@pytest.mark.parametrize(
+    "date",
+    [
+        "", "soon", "Sun, 29 Nov 2026 08:00:00", "Sun, 29 Nov 2026 08:00:00 -0000",
+        "Sun, 29 Nov 2026 08:00:00 +9999", "Sun, 29 Nov 2026 08:00:00 +99999999999999999",
+        "Fri, 31 Dec 9999 23:59:59 -0100",
+    ],
+)  # fmt: skip
+def test_a_date_that_says_no_instant_is_none(date: str) -> None:
+    assert date_of({"Date": date}) is None
 
 
 @pytest.fixture
@@ -224,6 +297,38 @@ def test_operators_are_told_of_a_clock_that_has_jumped(
     assert any(warning.startswith("clock: ") for warning in said.json()["warnings"])
     machine.jumps(-3 * HOUR)
     assert "believes the clock" in clock()
+
+
+def test_what_was_told_of_a_clock_ends_when_gpubot_runs_there_no_more(
+    lab: Lab, machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(socket, "gethostname", lambda: "host-7")
+    (tick,) = (tick for tick in lab.bot._table() if tick.name == "clocks")
+    clocks = [f"{CLOCK}{host}" for host in ("gone-1", "there-2", "host-7")]
+    for instant in (machine.at, machine.at + TOLD_AFTER):
+        for clock in clocks:
+            note_outage(lab.site, clock, "+2:00:00", now=instant)
+    there = Replica("there-2", "c", "s").claim
+    take_tick(lab.site, there, "another process", wall=lab.bot._wall())
+
+    def noted() -> list[bool]:
+        return [is_noted(lab.site, clock) for clock in clocks]
+
+    def posts(host: str) -> list[str]:
+        assert lab.bot.deliver(30)
+        return [post.text for post in lab.slack.messages(OPS, ADMIN) if host in post.text]
+
+    # Whoever is starting just now has no claim yet.
+    tick.run()
+    assert noted() == [True, True, True]
+    tick.run()
+    assert noted() == [False, True, True]
+    (said,) = posts("gone-1")
+    assert said.startswith(":heavy_minus_sign: gpubot no longer runs on *gone-1*")
+    (said,) = posts("there-2")
+    assert "has jumped by +2:00:00" in said
+    tick.run()
+    assert len(posts("gone-1")) == 1
 
 
 def test_after_a_jump_that_stays_people_get_their_time_again(lab: Lab, machine: Machine) -> None:
