@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from benchmarks import load
 from benchmarks.figures import Figure
 from benchmarks.laboratory import TEAMS, lab, people
-from benchmarks.process import processor_s, quiet_instant
+from benchmarks.process import processor_s, quiet_instant, wait_until_settled
 from benchmarks.served import SECRET, beside, served
 from benchmarks.sites import Sites
 
@@ -26,6 +26,7 @@ def measure(sites: Sites, *, quick: bool) -> list[Figure]:
     reserve, mine = reserving(now), _looking()
     with served(path, lab()) as program:
         load.run(program.port, SECRET, CLIENTS, 100, reserve, BOOKED)
+        wait_until_settled(program)
         alone = load.run(program.port, SECRET, 1, few, reserve, BOOKED)
         before = processor_s(program)
         crowd = load.run(program.port, SECRET, CLIENTS, many, reserve, BOOKED)

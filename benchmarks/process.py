@@ -20,6 +20,8 @@ GROUP = "process"
 LIBRARIES = "fastapi, uvicorn, slack_bolt, sqlmodel, apscheduler.schedulers.background"
 #: Seconds for things to settle after the start, and in which nothing is asked for.
 SETTLE_S, IDLE_S = 8, 20
+#: Messages that are still to be sent take less of a processor than this.
+SETTLED_PERCENT = 10.0
 
 
 def measure(sites: Sites, *, quick: bool) -> list[Figure]:
@@ -71,6 +73,13 @@ def _busy_percent(program: Served, seconds: float) -> float:
     before = processor_s(program)
     time.sleep(seconds)
     return (processor_s(program) - before) / seconds * 100
+
+
+def wait_until_settled(program: Served) -> None:
+    """Wait until it has made ready what it makes ready after its start."""
+    for _ in range(SETTLE_S):
+        if _busy_percent(program, 1.0) < SETTLED_PERCENT:
+            return
 
 
 def processor_s(program: Served | Replica) -> float:
