@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
@@ -141,6 +142,7 @@ class Demo:
         lab: Cluster | None = None,
         edges: Edges | None = None,
         database_url: str = "",
+        ack_timeout: float = 3.0,
     ) -> None:
         """`lab`: another one than the sample, without its bookings; `edges`: what is around it.
 
@@ -149,6 +151,8 @@ class Demo:
         `history`: weeks of bookings lie behind, for the reports to tell of.
 
         `database_url`: another database than a file in `folder`.
+
+        `ack_timeout`: seconds that Slack waits for an answer.
         """
         self.clock = SandboxClock()
         self.sandbox = Sandbox(
@@ -158,7 +162,10 @@ class Demo:
             clock=self.clock,
             workspace_name="Sample Lab",
             team_id="T0LAB",
+            ack_timeout=ack_timeout,
         )
+        #: Set when all is made ready that the first to ask would wait for.
+        self.warm = threading.Event()
         self.folder, self._over_http, self._pace = folder, over_http, pace
         self._database_url = database_url or f"sqlite:///{folder / 'gpubot.db'}"
         self._open_id, self._history = open_id, history
@@ -185,7 +192,7 @@ class Demo:
             remember_everybody(self.bot.site, self.clock)
         if self._lab is None:
             book_samples(self.bot.site, self.clock)
-        self.bot.start()
+        self.bot.start(when_warm=self.warm.set)
         self.sandbox.allow_redirect(f"{self.bot.address}/sign-in/callback")
         if self._over_http:
             self.sandbox.request_url = f"{self.bot.address}/slack/events"

@@ -32,6 +32,8 @@ from bot.runners.slurm.settings import SlurmSettings, SubmitAs
 
 #: Wednesday 25 November 2026, 10:37 in Shanghai.
 START = datetime(2026, 11, 25, 2, 37, tzinfo=UTC)
+#: Seconds that this machine may take for an answer, which also has to run all the rest.
+PATIENCE_S = 30.0
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
 NODES = (Node("n1", 4, "V100"), Node("n2", 4, "V100"))
 
@@ -88,12 +90,13 @@ def told(
             edges = Edges(runner=runner, logs=here.logs, monitoring=watched)
             demo = Demo(
                 tmp_path, over_http=True, pace=timedelta(0), database_url=url,
-                lab=lab_of(tmp_path, kind), edges=edges,
+                lab=lab_of(tmp_path, kind), edges=edges, ack_timeout=PATIENCE_S,
             )  # fmt: skip
             demo.clock.jump(START)
             demo.clock.set_speed(0)
             demo.start()
             try:
+                assert demo.warm.wait(PATIENCE_S)
                 yield Story(Lab(demo), gpus)
             finally:
                 demo.stop()
