@@ -21,9 +21,6 @@ log = logging.getLogger(__name__)
 #: For how many seconds a thread may keep Python to itself while others want it. By default it is
 #: five times as much, and an answer that needs it a few times waits for a report each time.
 SWITCH_S = 0.001
-#: After so many new objects the collector looks at them. Requests leave hardly any cycles behind,
-#: and by default it would look several times in each of them.
-NEW_OBJECTS = 20_000
 
 
 def serve(settings: Settings) -> None:
@@ -42,7 +39,6 @@ def serve(settings: Settings) -> None:
         # What is loaded by now stays; the collector need not look at it again and again.
         gc.collect()
         gc.freeze()
-        gc.set_threshold(NEW_OBJECTS, *gc.get_threshold()[1:])
         gc.enable()
 
     # Until then hardly anything is garbage; looking for it takes a tenth of the start.
