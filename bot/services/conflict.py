@@ -9,7 +9,7 @@ from functools import cache
 from operator import attrgetter
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, literal_column, select
+from sqlalchemy import Connection, Row, bindparam, select
 from sqlmodel import col
 
 from bot.domain.actor import Actor
@@ -27,6 +27,7 @@ from bot.services.change import OPEN_END, claims_of
 from bot.services.site import Site
 from bot.store import models, queries, wait_queries
 from bot.store.prepared import Prepared, Question
+from bot.store.tables import in_sql
 
 #: How many holders a reply names; more would hide the alternatives below them.
 NAMED_BLOCKERS = 3
@@ -114,7 +115,7 @@ def _near() -> Prepared:
             col(booking.end_at) <= queries.instant("until"),
             col(booking.start_at) <= end,
             # As they stand: SQLite plans anew for each value of what a partial index is for.
-            col(booking.state).in_(literal_column(f"'{state}'") for state in queries.LIVE),
+            col(booking.state).in_(map(in_sql, queries.LIVE)),
         )
         .order_by(col(booking.end_at))
         .limit(HINT_SAMPLE)

@@ -9,14 +9,14 @@ from collections.abc import Collection
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Select, bindparam, exists, func, literal_column, select, text
+from sqlalchemy import Connection, Select, bindparam, exists, func, select
 
 from bot.domain.booking import Booking
 from bot.domain.drain import DrainState
 from bot.domain.preemption_notice import Preemption, PreemptionState
 from bot.store import models, queries
 from bot.store.prepared import Prepared, Reading
-from bot.store.tables import table_of
+from bot.store.tables import in_sql, table_of
 
 _BOOKING = table_of(models.Booking)
 _DRAIN = table_of(models.Drain)
@@ -46,14 +46,14 @@ def _own(*columns: Any) -> Select[Any]:
         .where(
             _BOOKING.c.owner == bindparam("owner"),
             # Written out: a list that is bound would be spread out anew each time.
-            text("booking.state IN ({})".format(", ".join(f"'{s}'" for s in queries.LIVE))),
+            _BOOKING.c.state.in_(map(in_sql, queries.LIVE)),
             _BOOKING.c.end_at > bindparam("after"),
         )
     )
 
 
 def _any(table: Any, state: str) -> Any:
-    return exists().where(table.c.state == literal_column(f"'{state}'"))
+    return exists().where(table.c.state == in_sql(state))
 
 
 _COUNT = Prepared(_own(func.count()))

@@ -19,24 +19,14 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Generic, TypeVar
 
-from sqlalchemy import (
-    ClauseElement,
-    Column,
-    ColumnClause,
-    Connection,
-    Select,
-    insert,
-    literal,
-    literal_column,
-    text,
-)
+from sqlalchemy import ClauseElement, Column, Connection, Select, insert, text
 from sqlalchemy.engine.interfaces import DBAPICursor, Dialect
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.schema import ScalarElementColumnDefault
 from sqlmodel import SQLModel
 
-from bot.store.tables import table_of
+from bot.store.tables import in_sql, table_of
 
 T = TypeVar("T")
 
@@ -220,7 +210,7 @@ class Inserting(Prepared):
         table = table_of(model)
         given = [one for one in table.columns if one.name != number and one.name not in always]
         usual = {column.name: _usual_in(column) for column in given}
-        said = {name: _in_sql(value) for name, value in always.items() if value is not None}
+        said = {name: in_sql(value) for name, value in always.items() if value is not None}
         statement = insert(table).values({**dict.fromkeys(usual), **said}).inline()
         ending = f" ON CONFLICT ({unless}) DO NOTHING" if unless else ""
         super().__init__(statement, ending, usual)
@@ -356,11 +346,6 @@ def _run(
     except connection.dialect.loaded_dbapi.Error as error:
         raise _translated(connection, cursor, sql, error) from error
     return cursor
-
-
-def _in_sql(value: object) -> ColumnClause[Any]:
-    """`value` as SQL has it."""
-    return literal_column(str(literal(value).compile(compile_kwargs={"literal_binds": True})))
 
 
 def _usual_in(column: Column[Any]) -> Any:

@@ -22,7 +22,6 @@ from sqlalchemy import (
     bindparam,
     func,
     insert,
-    literal_column,
     or_,
     select,
 )
@@ -37,7 +36,7 @@ from bot.domain.transfer import Transfer, TransferState
 from bot.domain.window import Window
 from bot.store import models
 from bot.store.prepared import Reading
-from bot.store.tables import table_of
+from bot.store.tables import in_sql, table_of
 
 T = TypeVar("T")
 
@@ -180,9 +179,7 @@ def open_drains(connection: Connection) -> dict[str, Drain]:
 @cache
 def _open_drains() -> Reading[Drain]:
     drain = table_of(models.Drain).c
-    return Reading(
-        columns(models.Drain).where(drain.state == literal_column("'draining'")), to_drain
-    )
+    return Reading(columns(models.Drain).where(drain.state == in_sql("draining")), to_drain)
 
 
 def find_drain(connection: Connection, drain_id: int) -> Drain | None:
@@ -203,7 +200,7 @@ def open_transfer(connection: Connection, booking_id: int) -> Transfer | None:
 @cache
 def _open_transfer() -> Reading[Transfer]:
     transfer = table_of(models.Transfer).c
-    is_open: ColumnElement[str] = literal_column(f"'{TransferState.OPEN}'")
+    is_open: ColumnElement[str] = in_sql(TransferState.OPEN)
     of_booking = columns(models.Transfer).where(
         transfer.booking == bindparam("of"), transfer.state == is_open
     )
@@ -231,7 +228,7 @@ _HOLDING = (
     columns(models.Booking)
     .where(
         _BOOKING.c.id.in_(
-            select(_CLAIM.c.holder).where(_CLAIM.c.kind == literal_column("'booking'"), *_OVERLAP)
+            select(_CLAIM.c.holder).where(_CLAIM.c.kind == in_sql("booking"), *_OVERLAP)
         ),
         _BOOKING.c.id.not_in(_WARNED),
     )
