@@ -29,8 +29,8 @@ from bot.store.tables import table_of
 #: How far behind `now` the calendar begins; it is loaded anew when it lags by a day more.
 PAST = timedelta(days=1)
 
-#: So many calendars are kept, the last one among them; they share what has not changed.
-RECENT = 16
+#: So many calendars are kept, the last ones among them; they share what has not changed.
+RECENT = 32
 
 #: What tells a cache whether it is behind; read at the beginning of everything. Revisions only
 #: grow and rows of nodes are never deleted, so where both numbers are the same all revisions are.
@@ -138,8 +138,13 @@ class CalendarCache:
         return adopt(self._load(connection, seen, now), replaces=has_grown)
 
     def leave(self, connection: Connection, candidate: CachedCalendar) -> None:
-        """Leave `candidate` to those who write after this in the same transaction."""
+        """Leave `candidate` to those who write after this, in the same transaction or the next.
+
+        Nobody sees a version before it is committed, so nobody else finds this.
+        """
         leave_to_others(connection, self, candidate)
+        with self._lock:
+            self._remember(candidate)
 
     def current(self, database: Database, now: datetime) -> Calendar:
         """The calendar as it is at the call, for whoever asks the database nothing else.
@@ -172,11 +177,14 @@ class CalendarCache:
                 or _is_ahead(candidate.revisions, current.revisions)
             ):
                 self._cached = candidate
-                self._recent.pop(candidate.version, None)
-                self._recent[candidate.version] = candidate
-                if len(self._recent) > RECENT:
-                    del self._recent[next(iter(self._recent))]
+                self._remember(candidate)
         return candidate
+
+    def _remember(self, candidate: CachedCalendar) -> None:
+        self._recent.pop(candidate.version, None)
+        self._recent[candidate.version] = candidate
+        if len(self._recent) > RECENT:
+            del self._recent[next(iter(self._recent))]
 
     def _seen(
         self, connection: Connection, version: Version, cached: CachedCalendar | None
