@@ -74,6 +74,9 @@ class Kind(Protocol):
     def begin_reading(self, connection: Connection, wait_ms: int) -> str:
         """The statement that begins a snapshot."""
 
+    def roll_back(self, connection: Connection) -> None:
+        """Undo what was not committed, if there is something; nothing is raised."""
+
     def is_busy(self, error: DBAPIError) -> bool:
         """Whether a lock could not be had in time."""
 
@@ -322,6 +325,7 @@ class Database:
     def _begun_at_once(self, stack: ExitStack, begin: Begin, wait_ms: int) -> Connection:
         with ExitStack() as tried:
             connection = tried.enter_context(self.engine.connect())
+            tried.callback(self._kind.roll_back, connection)
             connection.info[_BEGIN] = begin(connection, wait_ms)
             connection.begin()
             stack.push(tried.pop_all())

@@ -19,6 +19,7 @@ the migration 0007_postgresql.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, create_engine, event, text
@@ -45,6 +46,8 @@ READ_STATEMENT_MS = 20_000
 #: A process that hangs in a transaction loses it, and with it the lock.
 IDLE_MS = 10_000
 CONNECT_S = 2
+#: So many statements are kept prepared on a connection; the bot has more than the driver expects.
+PREPARED = 400
 
 #: SQLSTATEs of what a lock, or another writer, has kept from happening.
 _BUSY = frozenset({
@@ -54,6 +57,9 @@ _BUSY = frozenset({
     "40001",  # serialization_failure
     "53300",  # too_many_connections
 })  # fmt: skip
+
+#: How a connection stands in a transaction, be it one in which something has failed.
+_OPEN = frozenset({"INTRANS", "INERROR"})
 
 #: SQLSTATE of disk_full.
 _FULL = "53100"
@@ -88,6 +94,7 @@ def create(url: URL, lock_wait_ms: int) -> Engine:
             f"SET timezone = 'UTC'; SET statement_timeout = {READ_STATEMENT_MS};"
             f" SET lock_timeout = {lock_wait_ms}"
         ).close()
+        connection.prepared_max = PREPARED
 
     @event.listens_for(engine, "before_cursor_execute")
     def write_first(
@@ -139,6 +146,19 @@ def make_durable(connection: Connection) -> None:
 def begin_reading(_connection: Connection, _wait_ms: int) -> str:
     """The statement that begins a snapshot."""
     return "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+
+
+def roll_back(connection: Connection) -> None:
+    """Undo what was not committed, if there is something; nothing is raised.
+
+    The driver's own rollback forgets the statements that it has prepared, in case that tables were
+    made in the transaction: with it, they would be planned anew after each snapshot.
+    """
+    if not (connection.closed or connection.invalidated):
+        driver: psycopg.Connection = connection.connection.driver_connection  # type: ignore[assignment]
+        if driver.info.transaction_status.name in _OPEN:
+            with suppress(connection.dialect.loaded_dbapi.Error):
+                driver.pgconn.exec_(b"ROLLBACK")
 
 
 def is_busy(error: DBAPIError) -> bool:

@@ -129,6 +129,10 @@ def begin_reading(connection: Connection, wait_ms: int) -> str:
     return "BEGIN"
 
 
+def roll_back(_connection: Connection) -> None:
+    """Leave it to the driver."""
+
+
 def is_busy(error: DBAPIError) -> bool:
     """Whether a lock could not be had in time."""
     return _code(error) in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)

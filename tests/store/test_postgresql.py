@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from datetime import timedelta
 from typing import Any
 
@@ -212,3 +212,18 @@ def test_a_snapshot_is_of_one_instant(database: Database) -> None:
         with database.transaction() as writer:
             claim(writer, 0, 1, 1)
         assert connection.execute(count).scalar_one() == 0
+
+
+def test_what_is_prepared_stays_so_after_what_was_rolled_back(database: Database) -> None:
+    prepared = text("SELECT count(*) FROM pg_prepared_statements")
+    for _ in range(10):
+        with database.snapshot() as connection:
+            before = connection.execute(prepared).scalar_one()
+    with suppress(ZeroDivisionError), database.transaction() as connection:
+        claim(connection, 0, 10, 4)
+        raise ZeroDivisionError
+    with suppress(DBAPIError), database.transaction() as connection:
+        connection.execute(text("SELECT 1 / 0"))
+    with database.snapshot() as connection:
+        assert connection.execute(prepared).scalar_one() == before > 0
+        assert not connection.execute(select(models.Claim)).all()
