@@ -1,8 +1,9 @@
-"""Requests that have no end are not read for ever."""
+"""Requests that have no end are not read for ever, with uvloop and without."""
 
 from __future__ import annotations
 
 import socket
+import sys
 from collections.abc import Iterator
 from itertools import repeat
 from urllib.parse import urlsplit
@@ -22,11 +23,17 @@ async def nowhere(*_parts: object) -> None:
     """There is nothing else."""
 
 
-@pytest.fixture(scope="module")
-def address() -> Iterator[tuple[str, int]]:
-    server = WebServer(SlackRequests(nowhere, None), "127.0.0.1", 0)
-    server.start()
-    parts = urlsplit(server.address)
+@pytest.fixture(scope="module", params=["uvloop", "asyncio"])
+def address(request: pytest.FixtureRequest) -> Iterator[tuple[str, int]]:
+    with pytest.MonkeyPatch.context() as patch:
+        if request.param == "asyncio":
+            patch.setitem(sys.modules, "uvloop", None)  # As where there is none.
+        server = WebServer(SlackRequests(nowhere, None), "127.0.0.1", 0)
+        server.start()
+        parts = urlsplit(server.address)
+        with socket.create_connection((str(parts.hostname), parts.port or 0), timeout=60) as first:
+            first.sendall(BEGIN + b"Connection: close\r\nContent-Length: 0\r\n\r\n")
+            assert first.recv(100).startswith(b"HTTP/1.1 401")
     assert parts.hostname is not None
     assert parts.port is not None
     yield parts.hostname, parts.port
