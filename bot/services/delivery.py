@@ -19,6 +19,7 @@ from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import (
+    ColumnElement,
     Connection,
     and_,
     bindparam,
@@ -33,7 +34,7 @@ from sqlmodel import col
 from bot.services.site import Site
 from bot.store import models, queries
 from bot.store.prepared import Prepared, Reading
-from bot.store.tables import table_of
+from bot.store.tables import in_sql, table_of
 
 #: Topics whose message shows the present state of their subject. Several pending rows of one
 #: subject say the same thing, so one message does for all of them.
@@ -257,8 +258,9 @@ def place_of(site: Site, subject: str, recipient: str) -> Place | None:
 # Made once, and run by the driver where each message takes one: making them takes longer than
 # running them.
 _BOX, _PLACES = table_of(models.Outbox).c, table_of(models.Posted).c
+_IS_PENDING: ColumnElement[bool] = _BOX.state == in_sql(PENDING)
 _NOW = bindparam("now", type_=_BOX.held_until.type)
-_IS_DUE = and_(_BOX.state == PENDING, or_(_BOX.held_until.is_(None), _BOX.held_until <= _NOW))
+_IS_DUE = and_(_IS_PENDING, or_(_BOX.held_until.is_(None), _BOX.held_until <= _NOW))
 _OLDEST = select(func.min(_BOX.id)).where(_IS_DUE).group_by(_BOX.recipient)
 _HEADS = select(_BOX.recipient, _BOX.retry_at).where(_BOX.id.in_(_OLDEST))
 _FIRST = Prepared(
@@ -273,7 +275,7 @@ _CALLED_AT = (
 _LOCKED = Reading(
     queries.columns(models.Outbox)
     .add_columns(_CALLED_AT)
-    .where(_BOX.state == PENDING, _BOX.id == bindparam("head"))
+    .where(_IS_PENDING, _BOX.id == bindparam("head"))
     .with_for_update(skip_locked=True, of=table_of(models.Outbox)),
     lambda row: row,
     # A row is claimed once, mostly.
@@ -282,7 +284,7 @@ _LOCKED = Reading(
 _SAME = Prepared(
     select(_BOX.id)
     .where(
-        _BOX.state == PENDING,
+        _IS_PENDING,
         _BOX.recipient == bindparam("whom"),
         _BOX.topic == bindparam("what"),
         _BOX.subject == bindparam("whose"),
@@ -295,20 +297,18 @@ _CLAIM = Prepared(
     .where(_BOX.id == bindparam("head"))
     .values(retry_at=bindparam("retry_at"), attempts=bindparam("attempts"), error=None)
 )
-_IS_OURS = and_(
-    _BOX.id == bindparam("head"), _BOX.state == PENDING, _BOX.attempts == bindparam("tries")
-)
+_IS_OURS = and_(_BOX.id == bindparam("head"), _IS_PENDING, _BOX.attempts == bindparam("tries"))
 _OURS = select(_BOX.id).where(_IS_OURS).with_for_update()
 _PROLONG = update(models.Outbox).where(_IS_OURS).values(retry_at=bindparam("retry_at"))
 _POSTPONE = _PROLONG.values(error=bindparam("error"))
 _RELEASE = (
     update(models.Outbox)
-    .where(_BOX.state == PENDING, _BOX.retry_at.is_not(None), _BOX.error.is_(None))
+    .where(_IS_PENDING, _BOX.retry_at.is_not(None), _BOX.error.is_(None))
     .values(retry_at=None)
 )
 _SETTLING = (
     update(models.Outbox)
-    .where(_BOX.state == PENDING)
+    .where(_IS_PENDING)
     .values(
         state=bindparam("state"),
         error=bindparam("error"),

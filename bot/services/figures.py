@@ -23,6 +23,7 @@ from bot.services.delivery import PENDING
 from bot.services.gpu_alert_rows import OPEN
 from bot.services.site import Site
 from bot.store import models
+from bot.store.tables import in_sql
 
 _DAY = timedelta(days=1)
 
@@ -117,7 +118,7 @@ def _runs(connection: Connection) -> dict[str, int]:
 def _outbox(connection: Connection, now: datetime) -> tuple[int, float]:
     """How many messages wait, and how long the oldest of those that are not held back has."""
     box = models.Outbox
-    pending = col(box.state) == PENDING
+    pending = col(box.state) == in_sql(PENDING)
     count = connection.execute(select(func.count()).where(pending)).scalar_one()
     held = or_(col(box.held_until).is_(None), col(box.held_until) <= now)
     first = select(col(box.created_at)).where(pending, held).order_by(col(box.created_at)).limit(1)

@@ -25,7 +25,7 @@ from bot.services.rows import load_booking
 from bot.services.run_rows import load_run, update_run
 from bot.services.site import Site
 from bot.services.withdraw import let_go
-from bot.store import models, run_queries
+from bot.store import models, queries, run_queries
 
 #: Checkpoints that come more often are not written down.
 CHECKPOINT_EVERY = timedelta(minutes=1)
@@ -360,7 +360,7 @@ def _record(change: Change, run: Run, action: str, **details: str) -> None:
 def _was_told(change: Change, run: Run) -> bool:
     """Whether the owner has a message about the run, which is to show the present."""
     box = models.Outbox
-    told = select(col(box.id)).where(col(box.subject) == f"run:{run.id}", col(box.topic) == "run")
+    told = select(col(box.id)).where(queries.told(f"run:{run.id}", topic="run"))
     return change.connection.execute(told.limit(1)).first() is not None
 
 

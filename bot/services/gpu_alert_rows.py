@@ -311,7 +311,7 @@ def _tell(change: Change, alert_id: int) -> None:
     """Bring its message up to date for the operators, those concerned, and all who were told."""
     row, box = _row(change, alert_id), models.Outbox
     subject = f"{TOPIC}:{row.id}"
-    told = select(col(box.recipient)).where(col(box.subject) == subject, col(box.topic) == TOPIC)
+    told = select(col(box.recipient)).where(queries.told(subject, topic=TOPIC))
     recipients = set(change.connection.execute(told).scalars())
     recipients.update(one for one in (change.cluster.ops_channel, row.user) if one is not None)
     if row.booking is not None and row.state == OPEN:

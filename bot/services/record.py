@@ -245,7 +245,7 @@ def announce(change: Change, topic: str, subject: str, state: str, team: str, us
     if notify is not Notify.DIRECT and found is not None:
         recipients.add(found.channel)
     box = models.Outbox
-    before = select(col(box.recipient)).where(col(box.subject) == subject, col(box.topic) == topic)
+    before = select(col(box.recipient)).where(queries.told(subject, topic=topic))
     recipients.update(change.connection.execute(before).scalars())
     for recipient in sorted(recipients):
         post(change, topic, recipient, subject, f"{topic}:{subject}:{state}:{recipient}")
@@ -286,7 +286,7 @@ def _refresh_private(change: Change, booking: Booking, seq: int) -> None:
     subjects = (f"reminder:{booking.id}", f"idle:{booking.id}")
     told = (
         select(col(box.topic), col(box.subject), col(box.recipient))
-        .where(col(box.subject).in_(subjects))
+        .where(queries.told(*subjects))
         .distinct()
     )
     for row in change.connection.execute(told).all():

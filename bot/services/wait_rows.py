@@ -29,7 +29,7 @@ from bot.domain.waitlist import (
 from bot.services.change import Change
 from bot.services.record import announce, mark_homes_stale, post, record
 from bot.services.rows import shares_json
-from bot.store import models, wait_queries
+from bot.store import models, queries, wait_queries
 
 
 def insert_entry(
@@ -144,9 +144,7 @@ def record_entry(
 def _refresh_pipeline(change: Change, entry: WaitlistEntry) -> None:
     """Have a channel that was told of a pipeline's wish see what becomes of it."""
     box, subject = models.Outbox, f"entry:{entry.id}"
-    told = select(col(box.recipient)).where(
-        col(box.subject) == subject, col(box.topic) == "pipeline_waits"
-    )
+    told = select(col(box.recipient)).where(queries.told(subject, topic="pipeline_waits"))
     shown = (entry.state.value, entry.booking, entry.shape.gpus, entry.length, entry.latest)
     key = f"pipeline_waits:{entry.id}:" + ":".join(map(str, shown))
     for recipient in change.connection.execute(told.distinct()).scalars().all():

@@ -108,7 +108,8 @@ class Books:
     def settled(self, topic: str, subject: str, since: str = "0001-01-01") -> datetime | None:
         """When a message about `subject`, written `since` then, was noted to have arrived first."""
         sql = (
-            "SELECT min(settled_at) FROM outbox WHERE topic = ? AND subject = ? AND created_at >= ?"
+            "SELECT min(settled_at) FROM outbox"
+            " WHERE topic = ? AND subject = ? AND topic != 'card' AND created_at >= ?"
         )
         return instant(self.one(sql, topic, subject, since))
 

@@ -61,6 +61,7 @@ DETAILS: dict[str, Callable[[Inspector, str], list[str]]] = {
     "indexes": lambda at, table: sorted(as_text(one) for one in at.get_indexes(table)),
     "unique": lambda at, table: sorted(as_text(one) for one in at.get_unique_constraints(table)),
     "primary key": lambda at, table: [as_text(at.get_pk_constraint(table))],
+    "options": lambda at, table: [as_text(at.get_table_options(table))],
 }
 
 

@@ -107,7 +107,14 @@ class Claim(SQLModel, table=True):
         CheckConstraint("end_s > start_s", name="claim_window"),
         CheckConstraint("gpus > 0", name="claim_has_gpus"),
         Index("claim_born", "node", "born"),
-        Index("claim_gone", "node", "gone"),
+        # Of the few that were given up, so that a new one is not in it.
+        Index(
+            "claim_gone",
+            "node",
+            "gone",
+            sqlite_where=text("gone IS NOT NULL"),
+            postgresql_where=text("gone IS NOT NULL"),
+        ),
         Index("claim_holder", "kind", "holder"),
         Index(
             "claim_counting",

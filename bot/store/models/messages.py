@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import Index, Text
+from sqlalchemy import Index, Text, text
 from sqlmodel import Field, SQLModel
 
 
@@ -35,8 +35,23 @@ class Outbox(SQLModel, table=True):
     error: str | None = Field(default=None, sa_type=Text)
 
     __table_args__ = (
-        Index("outbox_pending", "state", "recipient", "id"),
-        Index("outbox_subject", "subject", "topic"),
+        # Each holds few of the rows, so that most are written to neither, or only for a while. As
+        # with those of a booking, statements must say its condition as it stands here.
+        Index(
+            "outbox_pending",
+            "recipient",
+            "id",
+            sqlite_where=text("state = 'pending'"),
+            postgresql_where=text("state = 'pending'"),
+        ),
+        # Every change makes a card, and who was told by one is nowhere asked.
+        Index(
+            "outbox_subject",
+            "subject",
+            "topic",
+            sqlite_where=text("topic != 'card'"),
+            postgresql_where=text("topic != 'card'"),
+        ),
     )
 
 
@@ -57,3 +72,6 @@ class Posted(SQLModel, table=True):
     ts: str
     #: Hash of what it showed last; an edit that would change nothing is not sent.
     digest: str
+
+    # SQLite keeps the rows in the index of the key, and not a second time beside it.
+    __table_args__ = {"sqlite_with_rowid": False}

@@ -38,9 +38,12 @@ class Receipt(SQLModel, table=True):
     """What became of a request, so that its second arrival gets the same answer."""
 
     key: str = Field(primary_key=True)
-    at: datetime = Field(index=True)
+    at: datetime
     #: JSON: what the service returned, by id.
     result: str = Field(sa_type=Text)
+
+    # SQLite keeps the rows in the index of the key, and not a second time beside it.
+    __table_args__ = {"sqlite_with_rowid": False}
 
 
 class TickClaim(SQLModel, table=True):
