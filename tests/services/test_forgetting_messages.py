@@ -1,4 +1,4 @@
-"""What was sent is forgotten when nothing that it told of can still be ahead."""
+"""What was sent is forgotten when nothing that it told of can still be ahead; receipts, too."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from builders import BOB, NOW, TONIGHT, actor, request
 from delivering import deliver
 from sqlalchemy import text
 
-from bot.services import delivery
+from bot.services import delivery, receipts
 from bot.services.forget_sent import forget_sent
 from bot.services.reserve import reserve
 
@@ -51,3 +51,14 @@ def test_more_than_one_batch_is_dropped_and_what_is_newer_stays(site, monkeypatc
     newer = rows(site) - old
     assert forget_sent(site, now=NOW + KEPT + SECOND) == old > 2
     assert rows(site) == newer > 0
+
+
+def test_a_receipt_is_dropped_after_thirty_days_and_no_day_sooner(site):
+    def booking(now):
+        return reserve(site, actor(BOB), request(1, TONIGHT, 2), now=now, key="the same").id
+
+    first = booking(NOW)
+    assert receipts.forget(site, now=NOW + timedelta(days=30)) == 0
+    assert booking(NOW) == first
+    assert receipts.forget(site, now=NOW + timedelta(days=30) + SECOND) == 1
+    assert booking(NOW) > first
