@@ -8,9 +8,13 @@ from pathlib import Path
 import pytest
 from databases import BOTH, database_of
 from hypothesis import HealthCheck, settings
+from patience import PATIENCE_S
 from slurm.cluster import SlurmCluster, slurm_cluster
 
+from bot import demo_clock
 from bot.logs import JsonLine, OneLine
+from bot.slack import clients, incoming
+from bot.store import database
 
 # A deadline in seconds, or a bound on the time to make an example, would fail on a slow machine;
 # speed is measured in benchmarks. The gate tries the same examples each time, people try new ones.
@@ -21,6 +25,14 @@ settings.register_profile(
     derandomize="CI" in os.environ,
 )
 settings.load_profile("gpubot")
+
+# The same goes for the seconds after which gpubot gives up on Slack, and on what Slack itself has
+# given up on, on a lock of the database, and on what is told while the demo's clock jumps. Tests of
+# these say how long they are.
+clients.INTERACTIVE_TIMEOUT_S = clients.BACKGROUND_TIMEOUT_S = int(PATIENCE_S)
+incoming.TOO_LATE_S = PATIENCE_S
+database.LOCK_WAIT_MS = int(PATIENCE_S * 1000)
+demo_clock.STOP_WAITS_S = demo_clock.JUMP_WAITS_S = PATIENCE_S
 
 
 @pytest.fixture(autouse=True)

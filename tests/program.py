@@ -16,12 +16,12 @@ from typing import Any, TypeVar
 import builders
 import httpx
 from clients import client
+from patience import PATIENCE_S
 
 from bot.sandbox import Sandbox, SandboxChannel, SandboxUser
 
 ROOT = Path(__file__).parents[1]
 MANIFEST = ROOT / "manifest.yml"
-PATIENCE_S = 60.0
 
 CONFIG = f"""
 [cluster]
@@ -91,7 +91,8 @@ def workspace() -> Iterator[Sandbox]:
     """A Slack with Alice and Bob in it."""
     people = [SandboxUser(user, user.lower(), user) for user in (builders.ALICE, builders.BOB)]
     channel = SandboxChannel("C0VISION", "vision", members=[one.id for one in people])
-    with Sandbox(manifest=MANIFEST, users=people, channels=[channel]) as slack:
+    made = Sandbox(manifest=MANIFEST, users=people, channels=[channel], ack_timeout=PATIENCE_S)
+    with made as slack:
         yield slack
 
 

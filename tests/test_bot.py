@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from patience import PATIENCE_S
 
 from bot.demo import Demo
 from bot.sandbox import Sandbox
@@ -19,7 +20,12 @@ VISION = "C0VISION"
 
 @pytest.fixture(params=["Socket Mode", "HTTP"])
 def demo(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Demo]:
-    running = Demo(tmp_path, over_http=request.param == "HTTP", pace=timedelta(0))
+    running = Demo(
+        tmp_path,
+        over_http=request.param == "HTTP",
+        pace=timedelta(0),
+        ack_timeout=PATIENCE_S,
+    )
     running.clock.jump(datetime(2026, 11, 25, 2, 37, tzinfo=UTC))
     running.clock.set_speed(0)
     running.start()

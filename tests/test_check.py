@@ -11,6 +11,7 @@ import builders
 import pytest
 import yaml
 from databases import new_database
+from patience import PATIENCE_S
 from postgres import give_back, new_postgres_database
 from sqlmodel import col, select
 
@@ -50,7 +51,8 @@ admins = ["U0ADMIN"]
 def slack() -> Iterator[Sandbox]:
     users = [SandboxUser(f"U0{name.upper()}", name, name) for name in ("alice", "bob", "admin")]
     channels = [SandboxChannel("C0VISION", "vision"), SandboxChannel("C0OPS", "ops")]
-    with Sandbox(manifest=MANIFEST, users=users, channels=channels).start() as workspace:
+    made = Sandbox(manifest=MANIFEST, users=users, channels=channels, ack_timeout=PATIENCE_S)
+    with made.start() as workspace:
         yield workspace
 
 

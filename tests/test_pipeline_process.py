@@ -12,6 +12,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from patience import PATIENCE_S
 
 from bot.demo import Demo
 from bot.domain.access import Scope, TokenKind
@@ -25,7 +26,7 @@ BOB, VISION = "U0BOB", "C0VISION"
 
 @pytest.fixture
 def demo(tmp_path: Path) -> Iterator[Demo]:
-    running = Demo(tmp_path, pace=timedelta(0))
+    running = Demo(tmp_path, pace=timedelta(0), ack_timeout=PATIENCE_S)
     running.clock.jump(datetime(2026, 11, 25, 2, 37, tzinfo=UTC))
     running.clock.set_speed(0)
     running.start()
@@ -68,13 +69,13 @@ def test_a_terminated_pipeline_gives_back_what_the_channel_saw_it_book(demo: Dem
         text=True,
     )
     try:
-        demo.sandbox.wait_for(lambda: pipelines(demo), timeout=60)
+        demo.sandbox.wait_for(lambda: pipelines(demo), timeout=PATIENCE_S)
         (booking,) = pipelines(demo)
         demo.sandbox.wait_for(
             lambda: any("nightly run" in str(m.blocks) for m in demo.sandbox.messages(VISION, BOB))
         )
         process.send_signal(signal.SIGTERM)
-        out, said = process.communicate(timeout=60)
+        out, said = process.communicate(timeout=PATIENCE_S)
     finally:
         process.kill()
     assert (process.returncode, out) == (143, "")

@@ -10,13 +10,12 @@ from concurrent.futures import ThreadPoolExecutor
 from queue import SimpleQueue
 
 import pytest
+from patience import PATIENCE_S
 from slack_bolt.response import BoltResponse
 
 from bot import turns
 from bot.turns import Turn, Turns
 from bot.web.answering import THREADS, Answering
-
-PATIENCE_S = 30.0
 
 
 class Steady:

@@ -140,7 +140,7 @@ class Acting:
         channel = self.workspace.direct(self.workspace.person(user).id)
         return self.workspace.messages.top_level(channel.id, user)
 
-    def wait_for(self, predicate: Callable[[], T], timeout: float = 5.0) -> T:
+    def wait_for(self, predicate: Callable[[], T], timeout: float = 60.0) -> T:
         """The first truthy value of `predicate`, looked at after each change here.
 
         Raises TimeoutError after `timeout` real seconds.

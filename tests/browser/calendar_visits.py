@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from patience import PATIENCE_S
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from bot.demo import Demo
@@ -24,6 +25,7 @@ class Visits:
             **{"viewport": {"width": 1280, "height": 900}, **options}
         )
         self._contexts.append(context)
+        context.set_default_timeout(PATIENCE_S * 1000)
         page = context.new_page()
         page.on("pageerror", lambda error: self.errors.append(str(error)))
         page.on("console", lambda m: self._heard(m.text) if m.type == "error" else None)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from demos import started_demo
+from patience import PATIENCE_S
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from bot.demo import Demo
@@ -19,7 +20,7 @@ FLAGS = [
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
 ]  # fmt: skip
 
-expect.set_options(timeout=15_000)
+expect.set_options(timeout=PATIENCE_S * 1000)
 
 
 @pytest.fixture(scope="session")
@@ -56,6 +57,7 @@ def visit(browser: Browser, demo: Demo) -> Iterator[Callable[..., Page]]:
     def opened(user: str, channel: str = "vision", **options: object) -> Page:
         context = browser.new_context(viewport={"width": 1280, "height": 900}, **options)
         contexts.append(context)
+        context.set_default_timeout(PATIENCE_S * 1000)
         page = context.new_page()
         page.on("pageerror", lambda error: errors.append(str(error)))
         page.on("console", lambda m: errors.append(m.text) if m.type == "error" else None)

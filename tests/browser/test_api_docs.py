@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from builders import BOB
 from databases import new_database
+from patience import PATIENCE_S
 from playwright.sync_api import Browser, Page, expect
 from web.api_lab import ApiLab, api_lab
 
@@ -27,6 +28,7 @@ def lab(tmp_path: Path) -> Iterator[ApiLab]:
 def page(lab: ApiLab, browser: Browser) -> Iterator[Page]:
     """The page as bob, who signed in; any error, and any request to another host, fails."""
     context = browser.new_context(viewport={"width": 1280, "height": 900})
+    context.set_default_timeout(PATIENCE_S * 1000)
     session = seal_session(lab.site, new_session(BOB, now=lab.now))
     context.add_cookies([{"name": COOKIE, "value": session, "url": lab.address}])
     page, wrong = context.new_page(), []

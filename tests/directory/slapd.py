@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 from ldap3 import NONE, Connection, Server
+from patience import PATIENCE_S
 from slapd_certificates import Certificates
 
 from bot.directory.settings import LdapServer
@@ -146,7 +147,7 @@ class Slapd:
             assert root.delete(name), root.result
 
     def _wait(self) -> None:
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + PATIENCE_S
         while True:
             try:
                 socket.create_connection(("127.0.0.1", self.tls_port), timeout=5).close()

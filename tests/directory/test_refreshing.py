@@ -13,6 +13,7 @@ import pytest
 from builders import NOW
 from databases import new_database
 from ldap3 import MODIFY_ADD, MODIFY_REPLACE
+from patience import PATIENCE_S
 from slack_sdk import WebClient
 from slapd import BASE, PASSWORD, Slapd, group, group_of, name_of, needs_slapd, person
 
@@ -87,7 +88,10 @@ def lab_cluster() -> Cluster:
 def slack() -> Iterator[Sandbox]:
     users = [SandboxUser(slack_id(n), n, n.title(), email=f"{n}@LAB.example") for n in NAMES]
     groups = [SandboxUsergroup("S0NLP", "nlp", "NLP", ["U0YAN"])]
-    with Sandbox(manifest=MANIFEST, users=users, channels=[], usergroups=groups) as workspace:
+    made = Sandbox(
+        manifest=MANIFEST, users=users, channels=[], usergroups=groups, ack_timeout=PATIENCE_S
+    )
+    with made as workspace:
         yield workspace
 
 

@@ -14,6 +14,7 @@ import pytest
 from builders import NOW
 from clients import client
 from ldap3 import MODIFY_REPLACE
+from patience import PATIENCE_S
 from slapd import PASSWORD, READER, Slapd, group, group_of, name_of, needs_slapd, person
 
 from bot.check import check
@@ -73,7 +74,7 @@ class Lab:
         return "\n".join([answer.text, *(str(block.get("text")) for block in answer.blocks)])
 
     def sees(self, what: Callable[[], Any]) -> Any:
-        return self.slack.wait_for(what, timeout=20)
+        return self.slack.wait_for(what, timeout=PATIENCE_S)
 
     def in_vision(self) -> set[str]:
         team = self.bot.site.cluster.team("vision")
@@ -116,6 +117,7 @@ def slack() -> Iterator[Sandbox]:
         ],
         usergroups=[SandboxUsergroup("S0VISION", "vision", "Vision", [YAN])],
         clock=SandboxClock(NOW, speed=0),
+        ack_timeout=PATIENCE_S,
     )
     with workspace:
         yield workspace
@@ -149,7 +151,7 @@ def lab(slapd: Slapd, slack: Sandbox, settings: Settings) -> Iterator[Lab]:
     slack.request_url = f"{bot.address}/slack/events"
     try:
         made = Lab(slapd, slack, settings, slack.clock, bot)
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + PATIENCE_S
         while made.in_vision() != {ALICE, ZOE, YAN}:
             assert time.monotonic() < deadline
             time.sleep(0.05)

@@ -13,6 +13,7 @@ from typing import Any
 import builders
 from builders import ADMIN, ALICE, BOB, CHEN, DANA
 from clients import client
+from patience import PATIENCE_S
 from services.promises import check_promises
 from sqlalchemy import text
 
@@ -28,8 +29,6 @@ MANIFEST = Path(__file__).parents[2] / "manifest.yml"
 ZONE = "Asia/Shanghai"
 PEOPLE = (ALICE, BOB, CHEN, DANA, ADMIN)
 VISION, NLP, OPS = "C0VISION", "C0NLP", "C0OPS"
-#: A machine that is busy takes its time; nobody waits so long on one that is not.
-PATIENCE_S = 30.0
 
 
 def workspace() -> Sandbox:

@@ -19,12 +19,12 @@ from builders import ALICE, BOB, NOW, TONIGHT
 from databases import new_database
 from faulty import OPS, Lab, deliverer, eventually, running, warnings
 from flows.people import button
+from patience import soon_given_up
 from postgres import PostgresServer, postgres_server
 
 from bot.domain.booking import BookingState
 from bot.sandbox import Sandbox, SandboxClock
 from bot.services import look
-from bot.store import database
 from bot.store.database import Unreachable
 from bot.store.migrate import upgrade
 
@@ -45,7 +45,8 @@ class Story:
     def away(self) -> Iterator[None]:
         self.take_away()
         try:
-            yield
+            with soon_given_up():
+                yield
         finally:
             self.bring_back()
 
@@ -61,10 +62,7 @@ def story(
     request: pytest.FixtureRequest,
     slack: Sandbox,
     tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[Story]:
-    # So that the tests do not take long; where it is about waiting a test waits as people do.
-    monkeypatch.setattr(database, "LOCK_WAIT_MS", 300)
     clock = SandboxClock(start=NOW, speed=0)
     if request.param == "SQLite":
         folder, elsewhere = tmp_path / "data", tmp_path / "elsewhere"
@@ -162,20 +160,20 @@ def test_what_was_promised_for_a_time_is_promised_anew_after_a_long_absence(stor
 
 
 def test_another_file_in_its_place_is_not_taken_for_the_database(
-    slack: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    slack: Sandbox, tmp_path: Path
 ) -> None:
     """Bookings written to the old file would be lost, and those in it could be had twice."""
-    monkeypatch.setattr(database, "LOCK_WAIT_MS", 300)
     folder = tmp_path / "data"
     folder.mkdir()
     with running(slack, new_database(folder)) as lab:
         kept = lab.books(ALICE, "4 in 4h 4h on gpu-01")
         (folder / "gpubot.db").rename(folder / "before.db")
-        # Whoever waits behind another hears at first that it is busy.
-        eventually(lambda: lab.types(BOB, "reserve 4 in 4h 4h on gpu-01").startswith(AWAY))
-        assert not (folder / "gpubot.db").exists()
-        new_database(folder)
-        assert lab.types(BOB, "reserve 4 in 4h 4h on gpu-01").startswith(AWAY)
-        assert lab.ready()[0] == 503
+        with soon_given_up():
+            # Whoever waits behind another hears at first that it is busy.
+            eventually(lambda: lab.types(BOB, "reserve 4 in 4h 4h on gpu-01").startswith(AWAY))
+            assert not (folder / "gpubot.db").exists()
+            new_database(folder)
+            assert lab.types(BOB, "reserve 4 in 4h 4h on gpu-01").startswith(AWAY)
+            assert lab.ready()[0] == 503
         (folder / "before.db").rename(folder / "gpubot.db")
         lab.check({kept})

@@ -17,6 +17,7 @@ import pytest
 from builders import ALICE, BOB, CHEN, DANA, NOW, TONIGHT
 from databases import new_database
 from faulty import Lab, label_in, running, warnings
+from patience import PATIENCE_S, soon_given_up
 
 from bot.domain.booking import BookingState
 from bot.sandbox import Sandbox, SandboxClock
@@ -39,18 +40,19 @@ def lab(slack: Sandbox, file: Path) -> Iterator[Lab]:
 
 
 @contextmanager
-def locked(file: Path, how: str = "BEGIN IMMEDIATE") -> Iterator[None]:
+def taken(file: Path, how: str = "BEGIN IMMEDIATE") -> Iterator[None]:
     """Another program has the file to itself."""
-    with closing(sqlite3.connect(file, isolation_level=None, timeout=30)) as other:
+    with closing(sqlite3.connect(file, isolation_level=None, timeout=PATIENCE_S)) as other:
         other.execute(how)
         yield
         other.execute("ROLLBACK")
 
 
-@pytest.fixture(autouse=True)
-def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Everything waits as briefly as possible, so that the tests do not take long."""
-    monkeypatch.setattr(database, "LOCK_WAIT_MS", 300)
+@contextmanager
+def locked(file: Path, how: str = "BEGIN IMMEDIATE") -> Iterator[None]:
+    """Another program has the file to itself, for longer than anybody waits."""
+    with taken(file, how), soon_given_up():
+        yield
 
 
 def test_whoever_books_is_told_that_nothing_was_changed(lab: Lab, file: Path) -> None:
@@ -113,14 +115,13 @@ def test_a_file_that_may_not_even_be_read_is_the_same_and_comes_back(lab: Lab, f
     lab.check({lab.books(BOB, "1 22:00 4h")})
 
 
-def test_a_short_lock_is_waited_for(lab: Lab, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(database, "LOCK_WAIT_MS", 30_000)
+def test_a_short_lock_is_waited_for(lab: Lab, file: Path) -> None:
     asked = threading.Event()
     with ThreadPoolExecutor(1) as somebody:
-        with locked(file):
+        with taken(file):
             label = somebody.submit(lambda: (asked.set(), lab.books(BOB, "1 22:00 4h"))[1])
-            assert asked.wait(30)
-        lab.check({label.result(timeout=60)})
+            assert asked.wait(PATIENCE_S)
+        lab.check({label.result(PATIENCE_S)})
 
 
 def test_offers_run_on_while_the_file_is_locked_and_start_anew_after_a_long_time(
@@ -128,9 +129,9 @@ def test_offers_run_on_while_the_file_is_locked_and_start_anew_after_a_long_time
 ) -> None:
     clock = lab.bot.clock
     assert isinstance(clock, SandboxClock)
-    taken = lab.books(ALICE, "4 now 24h on gpu-01")
+    held = lab.books(ALICE, "4 now 24h on gpu-01")
     lab.types(BOB, "wait 4 4h on gpu-01 by 22:00")
-    lab.types(ALICE, f"release B{taken}")
+    lab.types(ALICE, f"release B{held}")
     ((before,),) = lab.rows("SELECT expires_at FROM offer")
     with locked(file):
         clock.shift(timedelta(minutes=30))

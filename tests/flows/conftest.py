@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from databases import database_of, new_database
+from patience import PATIENCE_S
 from people import BOB, Lab
 
 from bot.demo import Demo
@@ -18,7 +19,10 @@ START = datetime(2026, 11, 25, 2, 37, tzinfo=UTC)
 
 def running(folder: Path, mode: str, url: str, hidden: str | None = None) -> Iterator[Lab]:
     """The demo's lab at START, with the clock standing still; `hidden` cannot be looked up."""
-    demo = Demo(folder, over_http=mode == "HTTP", pace=timedelta(0), database_url=url)
+    demo = Demo(
+        folder, over_http=mode == "HTTP", pace=timedelta(0), database_url=url,
+        ack_timeout=PATIENCE_S,
+    )  # fmt: skip
     demo.clock.jump(START)
     demo.clock.set_speed(0)
     if hidden is not None:

@@ -6,6 +6,8 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+from patience import PATIENCE_S
+
 from bot.demo import Demo
 
 ALICE, BOB, CHEN, GRACE = "U0ALICE", "U0BOB", "U0CHEN", "U0GRACE"
@@ -50,7 +52,7 @@ class Lab:
 
     def sees(self, what: Callable[[], Any]) -> Any:
         """Wait until something is so in the workspace."""
-        return self.slack.wait_for(what, timeout=20)
+        return self.slack.wait_for(what, timeout=PATIENCE_S)
 
     def answers(self, user: str, channel: str = VISION) -> list[Any]:
         """What only `user` sees in a channel, oldest first."""

@@ -17,6 +17,7 @@ from databases import database_of
 from monitoring.exporters import exposition, labels_of, saying, serving
 from monitoring.servers import prometheus
 from monitoring.servers import running as going
+from patience import PATIENCE_S
 from people import ALICE, BOB, Lab, button
 from runners.waiting import eventually
 from slurm.cluster import SlurmCluster
@@ -33,7 +34,6 @@ from bot.runners.slurm.settings import SlurmSettings, SubmitAs
 #: Wednesday 25 November 2026, 10:37 in Shanghai.
 START = datetime(2026, 11, 25, 2, 37, tzinfo=UTC)
 #: Seconds that this machine may take for an answer, which also has to run all the rest.
-PATIENCE_S = 30.0
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
 NODES = (Node("n1", 4, "V100"), Node("n2", 4, "V100"))
 

@@ -15,11 +15,11 @@ from typing import Any
 
 import pytest
 from clients import client
+from patience import PATIENCE_S
 
 ROOT = Path(__file__).parents[2]
 RULES = ROOT / "deploy" / "prometheus" / "gpubot-alerts.yml"
 ROUTES = ROOT / "deploy" / "prometheus" / "alertmanager.yml"
-PATIENCE_S = 40.0
 
 
 def needed(program: str, package: str) -> str:

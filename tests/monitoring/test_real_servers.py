@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from clients import client
 from exporters import Server, exposition, labels_of, saying, serving
+from patience import PATIENCE_S
 from prometheus_client.parser import text_string_to_metric_families
 from servers import Program, alertmanager, eventually, free_port, prometheus, running
 
@@ -97,7 +98,9 @@ def lab_in(folder: Path, *, queries: bool) -> Iterator[Lab]:
     """A lab whose bot asks Prometheus itself, or hears of it from Alertmanager alone."""
     exporter, port = Exporter(), free_port()
     clock = SandboxClock()
-    slack = Sandbox(manifest=MANIFEST, users=USERS, channels=CHANNELS, clock=clock)
+    slack = Sandbox(
+        manifest=MANIFEST, users=USERS, channels=CHANNELS, clock=clock, ack_timeout=PATIENCE_S
+    )
     with serving(exporter.answer) as gpus:
         alerts = alertmanager(folder, f"http://127.0.0.1:{port}/alerts", TOKEN)
         source = prometheus(folder, targets_of(gpus, port), alerts.address)

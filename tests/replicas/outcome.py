@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
+from patience import PATIENCE_S
 from psycopg.rows import dict_row
 
 from benchmarks.presses import Told
@@ -28,14 +29,14 @@ _CLAIMED = "SELECT id FROM outbox WHERE state = 'pending' AND retry_at > now()"
 Rows = dict[str, list[dict[str, Any]]]
 
 
-def slack_of(cluster: Cluster, everybody: list[str], **more: Any) -> Sandbox:
+def slack_of(cluster: Cluster, everybody: list[str], ack_timeout: float = PATIENCE_S) -> Sandbox:
     """A workspace with those people, and the channels of their teams."""
     users = [SandboxUser(user, user.lower(), user.title()) for user in everybody]
     channels = [
         SandboxChannel(team.channel, team.name, members=sorted(team.members | team.leads))
         for team in cluster.teams
     ]
-    return Sandbox(manifest=MANIFEST, users=users, channels=channels, **more)
+    return Sandbox(manifest=MANIFEST, users=users, channels=channels, ack_timeout=ack_timeout)
 
 
 def read(url: str) -> Rows:

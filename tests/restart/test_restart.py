@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 from builders import ADMIN, ALICE, BOB, CHEN, DANA
 from databases import empty_database
+from patience import PATIENCE_S
 from restart.ending import PROMISES, Ending
 from restart.killer import KINDS
 from restart.life import Diary
@@ -72,7 +73,8 @@ def slack() -> Iterator[Sandbox]:
     names = [team.channel for team in CLUSTER.teams] + [CLUSTER.ops_channel]
     channels = [SandboxChannel(name, name[2:].lower(), members=PEOPLE) for name in names]
     manifest = TESTS.parent / "manifest.yml"
-    with Sandbox(manifest=manifest, users=users, channels=channels) as workspace:
+    made = Sandbox(manifest=manifest, users=users, channels=channels, ack_timeout=PATIENCE_S)
+    with made as workspace:
         yield workspace
 
 

@@ -6,9 +6,10 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
+from patience import PATIENCE_S
+
 T = TypeVar("T")
-#: Seconds until a test gives up; a busy machine may take long.
-PATIENCE_S, LOOK_S = 40.0, 0.05
+LOOK_S = 0.05
 
 
 def eventually(look: Callable[[], T | None], why: Callable[[], str] = lambda: "") -> T:

@@ -10,6 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from patience import PATIENCE_S
 from slack_bolt import App, BoltRequest
 from slack_bolt.adapter.socket_mode import SocketModeHandler
 from slack_sdk import WebClient
@@ -66,7 +67,7 @@ def sandbox(watch: Watch) -> Iterator[Sandbox]:
         workspace_name="Vision Lab",
         team_id="T0LAB",
         monotonic=watch,
-        ack_timeout=2.0,
+        ack_timeout=PATIENCE_S,
         event_retries=(),
     )
     with workspace:
@@ -75,7 +76,7 @@ def sandbox(watch: Watch) -> Iterator[Sandbox]:
 
 @pytest.fixture
 def client(sandbox: Sandbox) -> WebClient:
-    return WebClient(token=sandbox.bot_token, base_url=sandbox.api_url, timeout=5)
+    return WebClient(token=sandbox.bot_token, base_url=sandbox.api_url, timeout=PATIENCE_S)
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ from datetime import timedelta
 
 import pytest
 from builders import ALICE, BOB, CHEN, DANA, NODES, NOW, TONIGHT, actor, cluster, request
+from patience import PATIENCE_S
 from sqlalchemy import text
 
 from bot.domain.conflict import Conflict
@@ -23,7 +24,6 @@ from bot.store.database import Busy, Database
 
 ONE_NODE = NODES[:1]
 WRITERS = 50
-PATIENCE_S = 60
 PEOPLE = (ALICE, BOB, CHEN, DANA)
 
 
@@ -125,11 +125,11 @@ def test_several_processes_on_one_database(open_site, database_url, processes):
     for worker in workers:
         worker.start()
     for _ in workers:
-        assert ready.acquire(timeout=60)
+        assert ready.acquire(timeout=PATIENCE_S)
     go.set()
-    found = Counter(name for _ in workers for name in outcomes.get(timeout=60))
+    found = Counter(name for _ in workers for name in outcomes.get(timeout=PATIENCE_S))
     for worker in workers:
-        worker.join(timeout=60)
+        worker.join(timeout=PATIENCE_S)
         assert worker.exitcode == 0
     assert found["Booking"] == 4
     assert found["Conflict"] == WRITERS - 4

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import builders
 import pytest
+from patience import PATIENCE_S
 
 from bot.config.settings import Settings
 from bot.sandbox import Sandbox, SandboxUser
@@ -38,7 +39,8 @@ def slack() -> Iterator[Sandbox]:
         SandboxUser(builders.ALICE, "alice", "Alice Martin", tz="Europe/Paris", locale="fr-FR"),
         SandboxUser(builders.BOB, "bob", "Bob Keller", tz="America/New_York"),
     ]
-    with Sandbox(manifest=MANIFEST, users=users, channels=[]).start() as workspace:
+    made = Sandbox(manifest=MANIFEST, users=users, channels=[], ack_timeout=PATIENCE_S)
+    with made.start() as workspace:
         yield workspace
 
 

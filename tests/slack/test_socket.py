@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from patience import PATIENCE_S
 from slack_bolt import App
 from slack_bolt.authorization import AuthorizeResult
 from slack_sdk import WebClient
@@ -20,7 +21,9 @@ MANIFEST = Path(__file__).parents[2] / "manifest.yml"
 
 @pytest.fixture
 def slack() -> Iterator[Sandbox]:
-    with Sandbox(manifest=MANIFEST, users=[], channels=[]).start() as workspace:
+    with Sandbox(
+        manifest=MANIFEST, users=[], channels=[], ack_timeout=PATIENCE_S
+    ).start() as workspace:
         yield workspace
 
 

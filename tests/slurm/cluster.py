@@ -21,6 +21,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
+from patience import PATIENCE_S
 
 NODES = ("n1", "n2")
 GPUS = 4
@@ -31,8 +32,6 @@ PROGRAMS = {
     "sbatch": "slurm-client",
     "munged": "munge",
 }
-#: Seconds in which the cluster has to be ready.
-READY_S = 30.0
 
 _CONF = """\
 ClusterName=gpubot
@@ -203,7 +202,7 @@ def find_program(name: str) -> str | None:
     return shutil.which(name, path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin")
 
 
-def wait_until(condition: Callable[[], bool], what: str, timeout: float = READY_S) -> None:
+def wait_until(condition: Callable[[], bool], what: str, timeout: float = PATIENCE_S) -> None:
     """Look again and again, until it is so; fails after `timeout` seconds."""
     deadline = time.monotonic() + timeout
     while not condition():

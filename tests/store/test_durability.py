@@ -9,6 +9,7 @@ from datetime import timedelta
 import builders
 import psycopg
 import pytest
+from patience import PATIENCE_S, soon_given_up
 from postgres import postgres_server
 
 from bot.domain.actor import Actor
@@ -54,7 +55,7 @@ class Guests:
 
 
 def test_no_acknowledged_booking_is_lost_when_the_server_crashes() -> None:
-    with postgres_server(durable=True) as server:
+    with soon_given_up(after_ms=5000), postgres_server(durable=True) as server:
         url = server.url("postgres")
         upgrade(url)
         with closing(Database(url)) as database:
@@ -66,7 +67,7 @@ def test_no_acknowledged_booking_is_lost_when_the_server_crashes() -> None:
             ]
             for writer in writers:
                 writer.start()
-            assert guests.enough.wait(60)
+            assert guests.enough.wait(PATIENCE_S)
             server.crash()
             promised = set(guests.promised)
             for writer in writers:

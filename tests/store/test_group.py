@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 
 import builders
 import pytest
+from patience import PATIENCE_S
 from sqlalchemy import Connection, event, text
 from sqlalchemy.exc import DBAPIError
 
@@ -24,7 +25,6 @@ from bot.store import group
 from bot.store.database import Busy, Database
 
 #: Seconds after which a test gives up.
-LONG = 60.0
 NAMES = text("SELECT name FROM memory ORDER BY name")
 WRITE = text("INSERT INTO memory (name, value) VALUES (:name, '')")
 
@@ -32,7 +32,7 @@ WRITE = text("INSERT INTO memory (name, value) VALUES (:name, '')")
 @pytest.fixture
 def database(database_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Database]:
     # Tests arrange who waits, which takes a while.
-    monkeypatch.setattr(group, "OLDEST_S", LONG)
+    monkeypatch.setattr(group, "OLDEST_S", PATIENCE_S)
     with closing(Database(database_url)) as opened:
         opened._writers = type(opened._writers)(1)
         yield opened
@@ -59,7 +59,7 @@ class Crowd:
     def come_alone(self, write: Callable[[], object]) -> Future[object]:
         """One comes who finds nobody there, and lets others come; ends when they have."""
         future = self._pool.submit(write)
-        future.exception(LONG)
+        future.exception(PATIENCE_S)
         return future
 
     def come(self, write: Callable[[], object]) -> Future[object]:
@@ -67,7 +67,7 @@ class Crowd:
         line = self._database._writers
         before = len(line._waiting)
         future = self._pool.submit(write)
-        deadline = time.monotonic() + LONG
+        deadline = time.monotonic() + PATIENCE_S
         while len(line._waiting) == before:
             assert time.monotonic() < deadline
             time.sleep(0.001)
@@ -108,7 +108,7 @@ def test_who_waits_is_committed_together(database: Database) -> None:
             connection.execute(WRITE, {"name": "a"})
             waiting = [others.come(lambda name=name: write(database, name)) for name in "bcd"]
         for future in waiting:
-            future.result(LONG)
+            future.result(PATIENCE_S)
     assert (names(database), commits.number) == (["a", "b", "c", "d"], 1)
 
 
@@ -118,7 +118,7 @@ def test_a_group_is_not_longer_than_others_can_wait(database: Database) -> None:
         with database.transaction():
             waiting = [others.come(lambda n=n: write(database, f"{n}")) for n in range(group.MOST)]
         for future in waiting:
-            future.result(LONG)
+            future.result(PATIENCE_S)
     assert (len(names(database)), commits.number) == (group.MOST, 2)
 
 
@@ -129,9 +129,9 @@ def test_one_that_fails_undoes_only_its_own(database: Database) -> None:
             failing = others.come(lambda: write_and_fail(database, "b"))
             last = others.come(lambda: write(database, "c"))
             failing_too = others.come(lambda: write_and_fail(database, "d"))
-        assert isinstance(failing.exception(LONG), Refused)
-        assert isinstance(failing_too.exception(LONG), Refused)
-        last.result(LONG)
+        assert isinstance(failing.exception(PATIENCE_S), Refused)
+        assert isinstance(failing_too.exception(PATIENCE_S), Refused)
+        last.result(PATIENCE_S)
     assert names(database) == ["a", "c"]
 
 
@@ -148,7 +148,7 @@ def test_when_the_first_fails_the_others_begin_anew(database: Database) -> None:
         with pytest.raises(Refused):
             come_then_fail()
         (next_one,) = waiting
-        next_one.result(LONG)
+        next_one.result(PATIENCE_S)
     assert names(database) == ["b"]
 
 
@@ -165,8 +165,8 @@ def test_nobody_is_told_before_all_is_committed(database: Database) -> None:
             second = others.come(lambda: write(database, "b"))
             third = others.come(look)
             connection.execute(WRITE, {"name": "a"})
-        second.result(LONG)
-        third.result(LONG)
+        second.result(PATIENCE_S)
+        third.result(PATIENCE_S)
     assert seen == [(False, [])]
     assert names(database) == ["a", "b", "c"]
 
@@ -194,9 +194,9 @@ def test_nothing_is_kept_of_anybody_when_the_connection_breaks(database: Databas
         with pytest.raises(Busy):
             come_first()
         breaking, third = waiting
-        assert isinstance(breaking.exception(LONG), Busy)
+        assert isinstance(breaking.exception(PATIENCE_S), Busy)
         # It may have come when all was over, and then began anew.
-        third.exception(LONG)
+        third.exception(PATIENCE_S)
     assert "a" not in names(database)
     assert "b" not in names(database)
 
@@ -221,7 +221,7 @@ def test_who_is_told_that_it_was_done_has_it_done_even_after_an_error_that_was_p
     waiting: dict[str, Future[object]] = {}
     with crowd(database) as others:
         waiting["a"] = others.come_alone(come_first)
-        told = {name for name in "abc" if waiting[name].exception(LONG) is None}
+        told = {name for name in "abc" if waiting[name].exception(PATIENCE_S) is None}
     assert isinstance(waiting["b"].exception(), RuntimeError)
     assert set(names(database)) == told
 
@@ -244,10 +244,10 @@ def test_members_see_what_those_before_them_have_taken(site: Site, database: Dat
             first, second, third, fourth = (
                 others.come(lambda n=n: book(site, n)) for n in (4, 5, 3, 1)
             )
-        first.result(LONG)
-        assert isinstance(second.exception(LONG), Conflict)
-        third.result(LONG)
-        fourth.result(LONG)
+        first.result(PATIENCE_S)
+        assert isinstance(second.exception(PATIENCE_S), Conflict)
+        third.result(PATIENCE_S)
+        fourth.result(PATIENCE_S)
     assert audit.verify(site).ok
     with pytest.raises(Conflict):
         book(site, 1)
@@ -272,10 +272,10 @@ def test_who_is_refused_is_told_what_stands_in_the_way(site: Site, database: Dat
             taken = others.come(take_the_next_hours)
             refused = others.come(extend_it)
             last = others.come(take_a_while)
-        last.result(LONG)
-        error = refused.exception(LONG)
+        last.result(PATIENCE_S)
+        error = refused.exception(PATIENCE_S)
     assert isinstance(error, ExtendConflict)
-    assert [blocker.booking for blocker in error.blockers] == [taken.result(LONG)]
+    assert [blocker.booking for blocker in error.blockers] == [taken.result(PATIENCE_S)]
 
 
 def test_readers_see_nothing_of_it_before_the_commit(site: Site, database: Database) -> None:
@@ -291,6 +291,6 @@ def test_readers_see_nothing_of_it_before_the_commit(site: Site, database: Datab
         with database.transaction():
             booking = others.come(lambda: book(site, 4))
             looking = others.come(look)
-        booking.result(LONG)
-        looking.result(LONG)
+        booking.result(PATIENCE_S)
+        looking.result(PATIENCE_S)
     assert seen == [8]

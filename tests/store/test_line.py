@@ -5,15 +5,16 @@ from __future__ import annotations
 import threading
 import time
 
+from patience import PATIENCE_S
+
 from bot.store.line import Line
 
 #: Seconds after which a test gives up.
-LONG = 60.0
 
 
 def wait_for(line: Line, waiting: int) -> None:
     """Until so many threads stand in line."""
-    deadline = time.monotonic() + LONG
+    deadline = time.monotonic() + PATIENCE_S
     while len(line._waiting) < waiting:
         assert time.monotonic() < deadline
         time.sleep(0.001)
@@ -21,10 +22,10 @@ def wait_for(line: Line, waiting: int) -> None:
 
 def test_whoever_waits_longest_is_next_and_nobody_jumps_the_queue() -> None:
     line, served = Line(1), []
-    assert line.acquire(LONG)
+    assert line.acquire(PATIENCE_S)
 
     def wait(name: int) -> None:
-        assert line.acquire(LONG)
+        assert line.acquire(PATIENCE_S)
         served.append(name)
         line.release()
 
@@ -34,10 +35,10 @@ def test_whoever_waits_longest_is_next_and_nobody_jumps_the_queue() -> None:
         wait_for(line, number)
     line.release()
     # Whoever had the place stands behind everybody who waited.
-    assert line.acquire(LONG)
+    assert line.acquire(PATIENCE_S)
     served.append("again")
     for thread in threads:
-        thread.join(LONG)
+        thread.join(PATIENCE_S)
     assert served == [0, 1, 2, 3, 4, "again"]
 
 
@@ -71,6 +72,6 @@ def test_no_place_is_lost_when_many_give_up_just_when_it_is_their_turn() -> None
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(LONG)
+        thread.join(PATIENCE_S)
     assert max(most) <= 2
     assert (line._free, len(line._waiting)) == (2, 0)

@@ -11,6 +11,7 @@ from typing import Any
 import builders
 import pytest
 from databases import database_of
+from patience import PATIENCE_S, soon_given_up
 from sqlalchemy import Connection, insert, select, text, update
 from sqlalchemy.exc import DBAPIError
 from sqlmodel import col
@@ -125,7 +126,7 @@ def test_of_two_commits_at_once_without_the_lock_one_is_refused(database: Databa
         try:
             with database.transaction(exclusive=False) as connection:
                 claim(connection, 0, 10, 3)
-                both_wrote.wait(timeout=20)
+                both_wrote.wait(timeout=PATIENCE_S)
             outcomes.append("committed")
         except Busy:
             outcomes.append("refused")
@@ -193,7 +194,8 @@ def test_what_is_held_follows_the_bookings(database: Database) -> None:
 def test_a_writer_that_hangs_keeps_others_waiting_no_longer_than_they_would(
     database: Database,
 ) -> None:
-    with closing(Database(database.engine.url.render_as_string(hide_password=False))) as other:
+    url = database.engine.url.render_as_string(hide_password=False)
+    with soon_given_up(), closing(Database(url)) as other:
         with database.transaction(), pytest.raises(Busy), other.transaction():
             pass
         with other.snapshot() as connection:

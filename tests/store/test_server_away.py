@@ -5,10 +5,11 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, contextmanager
 
 import builders
 import pytest
+from patience import PATIENCE_S, soon_given_up
 from postgres import PostgresServer, postgres_server
 from slack_sdk import WebClient
 from sqlalchemy import event, text
@@ -35,6 +36,17 @@ def server() -> Iterator[PostgresServer]:
 def database(server: PostgresServer) -> Iterator[Database]:
     with closing(Database(server.url("postgres"))) as opened:
         yield opened
+
+
+@contextmanager
+def away(server: PostgresServer) -> Iterator[None]:
+    """It is stopped, and nobody waits long for it."""
+    server.stop()
+    try:
+        with soon_given_up():
+            yield
+    finally:
+        server.start()
 
 
 def count(database: Database) -> int:
@@ -87,7 +99,7 @@ def test_a_short_restart_is_waited_for(server: PostgresServer, database: Databas
     server.stop()
     starting = threading.Thread(target=server.start)
     starting.start()
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + PATIENCE_S
     while True:
         try:
             write(database, "during")
@@ -101,14 +113,11 @@ def test_a_short_restart_is_waited_for(server: PostgresServer, database: Databas
 
 
 def test_while_it_is_away_people_are_told_so(server: PostgresServer, database: Database) -> None:
-    server.stop()
-    try:
+    with away(server):
         with pytest.raises(Unreachable):
             write(database, "away")
         with pytest.raises(Unreachable):
             count(database)
-    finally:
-        server.start()
     count(database)
 
 
@@ -118,12 +127,9 @@ def test_a_look_says_nothing_while_it_is_away_and_works_again_afterwards(
     look = "SELECT count(*) FROM memory"
     before = database.peek(look)
     assert before == (count(database),)
-    server.stop()
-    try:
+    with away(server):
         assert database.peek(look) is None
         assert database.peek(look) is None
-    finally:
-        server.start()
     assert database.peek(look) == before
 
 
@@ -132,8 +138,7 @@ def test_once_it_was_waited_for_in_vain_the_next_is_told_at_once(
 ) -> None:
     tries: list[object] = []
     event.listen(database.engine, "do_connect", lambda *_rest: tries.append(1))
-    server.stop()
-    try:
+    with away(server):
         with pytest.raises(Unreachable):
             count(database)
         waited = len(tries)
@@ -141,8 +146,6 @@ def test_once_it_was_waited_for_in_vain_the_next_is_told_at_once(
             write(database, "away")
         assert waited > 1
         assert len(tries) == waited + 1
-    finally:
-        server.start()
     count(database)
 
 
@@ -151,11 +154,8 @@ def test_who_asks_while_it_is_away_is_answered_though_nobody_knows_them(
 ) -> None:
     site = Site.open(database, builders.cluster())
     profiles = Profiles(site, WebClient(base_url="http://127.0.0.1:9/api/"), SystemClock())
-    server.stop()
-    try:
+    with away(server):
         assert not profiles.reader(builders.ALICE).known
-    finally:
-        server.start()
 
 
 def test_a_connection_lost_in_a_transaction_has_changed_nothing(

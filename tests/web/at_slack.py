@@ -14,6 +14,7 @@ from urllib.parse import parse_qsl, urlsplit
 import builders
 import httpx
 from clients import client
+from patience import PATIENCE_S
 
 from bot.domain.cluster import Cluster
 from bot.sandbox import Sandbox, SandboxChannel, SandboxClock, SandboxUser
@@ -75,6 +76,7 @@ def lab(url: str, cluster: Cluster | None = None, *, open_id: bool = True) -> It
         channels=[SandboxChannel("C0VISION", "vision", members=[builders.ALICE])],
         clock=SandboxClock(builders.NOW, speed=0),
         team_id=TEAM,
+        ack_timeout=PATIENCE_S,
     )
     with slack:
         site = Site.open(

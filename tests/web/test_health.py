@@ -15,6 +15,7 @@ import builders
 import httpx
 import pytest
 from clients import client
+from patience import PATIENCE_S
 from slack_bolt import Ack, App
 from slack_bolt.authorization import AuthorizeResult
 from slack_sdk import WebClient
@@ -219,7 +220,8 @@ def test_nothing_else_is_there(web: httpx.Client) -> None:
 def slack() -> Iterator[Sandbox]:
     users = [SandboxUser(builders.ALICE, "alice", "Alice Martin")]
     channels = [SandboxChannel("C0VISION", "vision", members=[builders.ALICE])]
-    with Sandbox(manifest=MANIFEST, users=users, channels=channels).start() as workspace:
+    made = Sandbox(manifest=MANIFEST, users=users, channels=channels, ack_timeout=PATIENCE_S)
+    with made.start() as workspace:
         yield workspace
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import builders
 import pytest
 from mailing import Post, Wall
+from patience import PATIENCE_S
 
 from bot.sandbox import Sandbox, SandboxChannel, SandboxUser
 from bot.services.site import Site
@@ -26,6 +27,7 @@ def slack() -> Iterator[Sandbox]:
             SandboxChannel("C0NLP", "nlp", members=people),
             SandboxChannel("C0SECRET", "secret", members=people, private=True, bot_member=False),
         ],
+        ack_timeout=PATIENCE_S,
     )
     with workspace.start():
         yield workspace
