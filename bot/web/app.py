@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING
 
 from fastapi import FastAPI
@@ -69,12 +70,14 @@ def build_web(
     usual ones do. `metrics` are those of the whole bot; None: of this part alone. `logs` of runs
     are shown to their teams; None: nothing is run.
     """
-    web = GuardedApp(site.address, title="gpubot", openapi_url=None, docs_url=None, redoc_url=None)
+    first = partial(SlackRequests, slack=slack, at_once=_at_once(site))
+    web = GuardedApp(
+        site.address, first, title="gpubot", openapi_url=None, docs_url=None, redoc_url=None
+    )
     problem_details.install(web)
     access = Access(site, now)
     metrics = metrics or Metrics(site, now, Sources())
     web.add_middleware(Timed, decided=metrics.decided)
-    web.add_middleware(SlackRequests, slack=slack, at_once=_at_once(site))
     # FastAPI makes a route when a request first comes past it: health does not wait for others.
     web.include_router(health_routes(problems, of_replica or problems))
     web.include_router(notice_routes(site, access, now))

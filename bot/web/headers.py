@@ -59,18 +59,21 @@ _HEADERS, _HSTS = _as_bytes(HEADERS), _as_bytes(HSTS)
 
 
 class GuardedApp(FastAPI):
-    """A FastAPI application whose every answer has the headers above; `address` is its own."""
+    """A FastAPI application whose every answer has the headers above, and every request an id."""
 
-    def __init__(self, address: Callable[[], str], **options: object) -> None:
+    def __init__(
+        self,
+        address: Callable[[], str],
+        first: Callable[[ASGIApp], ASGIApp] = lambda app: app,
+        **options: object,
+    ) -> None:
+        """`address` is its own. `first` wraps FastAPI, so that it can answer before that does."""
         super().__init__(telemetry=NO_TELEMETRY, **options)  # type: ignore[arg-type]
-        self._address = address
+        self._guarded = Named(_Guard(first(super().__call__), address))
 
-    def build_middleware_stack(self) -> ASGIApp:
-        """Starlette's stack, with the guard around it: even answers to a crash pass it.
-
-        Around that every request gets its id.
-        """
-        return Named(_Guard(super().build_middleware_stack(), self._address))
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on through all of that: even answers to a crash pass it."""
+        await self._guarded(scope, receive, send)
 
 
 class _Guard:

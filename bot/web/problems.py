@@ -102,6 +102,15 @@ def of_http(error: HTTPException) -> Problem:
     return Problem(error.status_code, code, str(error.detail), headers=headers)
 
 
+def incident(method: str, path: str, error: Exception) -> Problem:
+    """What is said of an error that nobody foresaw; the log has it under the same number."""
+    number = secrets.token_hex(4)
+    logs.note(incident=number)
+    log.error("incident %s: %s %s", number, method, path, exc_info=error)
+    detail = f"Something went wrong; the log has it under incident {number}."
+    return Problem(500, "incident", detail, incident=number)
+
+
 def install(web: FastAPI) -> None:
     """Have every error of `web` answered as a problem."""
 
@@ -131,11 +140,7 @@ def install(web: FastAPI) -> None:
 
     @web.exception_handler(Exception)
     def unknown(request: Request, error: Exception) -> Response:
-        number = secrets.token_hex(4)
-        logs.note(incident=number)
-        log.error("incident %s: %s %s", number, request.method, request.url.path, exc_info=error)
-        detail = f"Something went wrong; the log has it under incident {number}."
-        return Problem(500, "incident", detail, incident=number).response()
+        return incident(request.method, request.url.path, error).response()
 
 
 def _as_json(value: object) -> object:

@@ -1,6 +1,6 @@
 """`POST /slack/events`: what Slack sends over HTTP, answered elsewhere.
 
-It stands before FastAPI's routes: most of what gpubot is asked comes this way, and somebody waits
+It stands before all of FastAPI: most of what gpubot is asked comes this way, and somebody waits
 for each answer. Finding the route, solving its dependencies and handing over to a thread took
 longer than many an answer.
 """
@@ -11,11 +11,10 @@ from collections.abc import Mapping
 
 from slack_bolt.response import BoltResponse
 from starlette.exceptions import HTTPException
-from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from bot.web.answering import THREADS, Answering, Slack
-from bot.web.problems import of_http
+from bot.web.problems import incident, of_http
 
 PATH = "/slack/events"
 
@@ -43,16 +42,19 @@ class SlackRequests:
             await self._app(scope, receive, send)
             return
         try:
-            body = await _body(receive)
+            answer = await self._answered(scope, await _body(receive))
         except HTTPException as error:
             await of_http(error).response()(scope, receive, send)
-            return
+        except Exception as error:  # noqa: BLE001 - logged as an incident
+            await incident("POST", PATH, error).response()(scope, receive, send)
+        else:
+            await _send(answer, send)
+
+    async def _answered(self, scope: Scope, body: str) -> BoltResponse:
         if self._answering is None:
-            refused = JSONResponse({"error": "no signing secret is configured"}, 401)
-            await refused(scope, receive, send)
-            return
+            return BoltResponse(status=401, body={"error": "no signing secret is configured"})
         query = scope["query_string"].decode("latin-1")
-        await _send(await self._answering.answer(body, query, _headers(scope)), send)
+        return await self._answering.answer(body, query, _headers(scope))
 
 
 async def _body(receive: Receive) -> str:

@@ -18,6 +18,7 @@ from clients import client
 from patience import PATIENCE_S
 from slack_bolt import Ack, App
 from slack_bolt.authorization import AuthorizeResult
+from slack_bolt.response import BoltResponse
 from slack_sdk import WebClient
 
 from bot.clock import SystemClock
@@ -31,8 +32,9 @@ from bot.slack.incoming import Incoming
 from bot.slack.profiles import Profiles
 from bot.slack.workers import Workers
 from bot.store.database import Database
+from bot.web.answering import Slack
 from bot.web.app import build_web
-from bot.web.headers import LARGEST_BODY
+from bot.web.headers import HEADERS, LARGEST_BODY
 from bot.web.server import WebServer
 
 MANIFEST = Path(__file__).parents[2] / "manifest.yml"
@@ -78,8 +80,16 @@ def served(
     bolt: App | None, problems: Callable[[], Sequence[str]] = list
 ) -> Iterator[httpx.Client]:
     """A client of the web side, which listens on a free port."""
+    with answered(None if bolt is None else Incoming(bolt, SECRET).answer, problems) as made:
+        yield made
+
+
+@contextmanager
+def answered(
+    slack: Slack | None, problems: Callable[[], Sequence[str]] = list
+) -> Iterator[httpx.Client]:
+    """The same, of which `slack` answers what Slack sends."""
     site = Site.open(Database("sqlite:///never-opened.db"), builders.cluster())
-    slack = None if bolt is None else Incoming(bolt, SECRET).answer
     server = WebServer(build_web(slack, problems, site, lambda: builders.NOW), "127.0.0.1", 0)
     server.start()
     try:
@@ -152,6 +162,23 @@ def test_a_body_that_is_too_large_is_refused(web: httpx.Client) -> None:
 
 def test_a_body_that_is_no_text_is_refused(web: httpx.Client) -> None:
     assert web.post("/slack/events", content=b"\xff\xfe").status_code == 400
+
+
+def test_a_crash_is_answered_as_an_incident() -> None:
+    def crash(*_request: object) -> BoltResponse:
+        raise RuntimeError("a mistake")
+
+    with answered(crash) as web:
+        answer = web.post("/slack/events", content=BODY, headers=signed(BODY))
+    assert (answer.status_code, answer.json()["code"]) == (500, "incident")
+    assert "a mistake" not in answer.text
+
+
+def test_every_answer_has_the_security_headers_and_an_id(web: httpx.Client) -> None:
+    for content, headers in ((BODY, signed(BODY)), (BODY, {}), (b"\xff", {})):
+        answer = web.post("/slack/events", content=content, headers=headers)
+        assert {name: answer.headers[name] for name in HEADERS} == HEADERS
+        assert "X-Request-ID" in answer.headers
 
 
 def test_slacks_look_at_the_certificate_is_answered() -> None:
