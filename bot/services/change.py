@@ -19,17 +19,14 @@ from bot.domain.cluster import Cluster, Node
 from bot.domain.window import Window
 from bot.store import models
 from bot.store.calendars import CachedCalendar
-from bot.store.prepared import Inserting, Prepared
+from bot.store.prepared import Inserting, Updating
 from bot.store.tables import table_of
 
 #: End of a claim that lasts until further notice, in epoch seconds (31 December 9999).
 OPEN_END = 253_402_214_400
 
 
-_NODE = table_of(models.Node)
-_RAISE = Prepared(
-    update(_NODE).where(_NODE.c.name == bindparam("node")).values(revision=bindparam("to"))
-)
+_RAISE = Updating(models.Node, "revision", by="name")
 #: A new claim.
 CLAIM = Inserting(models.Claim, number="id", always={"gone": None})
 
@@ -144,7 +141,7 @@ class Change:
 
     def _write_revision(self, node: str, revision: int) -> None:
         self.version = self.version._replace(raised=self.version.raised + 1)
-        _RAISE.later(self.connection, {"node": node, "to": revision})
+        _RAISE.later(self.connection, {"of": node, "to": revision})
 
 
 _CLAIMS = table_of(models.Claim).c

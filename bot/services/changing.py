@@ -6,7 +6,6 @@ import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
-from itertools import chain
 from typing import Any
 
 from sqlalchemy import Connection
@@ -16,8 +15,9 @@ from bot.domain.window import check_aware
 from bot.services.change import Change
 from bot.services.serve_waitlist import serve_waitlist
 from bot.services.site import Site
+from bot.store.ahead import Ahead, Question
 from bot.store.calendars import WHICH_VERSION, CachedCalendar
-from bot.store.prepared import Inserting, Question, ask_ahead
+from bot.store.prepared import Inserting
 
 log = logging.getLogger(__name__)
 
@@ -40,10 +40,9 @@ def changing(
     """
     now = check_aware(now).replace(microsecond=0)
     site.calendars.prepare(site.database, now)
-    with site.database.transaction() as connection:
+    ahead = None if asking is None else Ahead((WHICH_VERSION, *asking), numbering)
+    with site.database.transaction(ahead=ahead) as connection:
         known = site.known
-        if asking is not None:
-            ask_ahead(connection, chain((WHICH_VERSION,), asking), numbering)
         cached = known.calendars.fresh(connection, now, latest=True)
         change = Change(known.cluster, connection, cached, now)
         yield change

@@ -26,8 +26,10 @@ from bot.domain.window import Window
 from bot.services.change import OPEN_END, claims_of
 from bot.services.site import Site
 from bot.store import models, queries, wait_queries
-from bot.store.prepared import Prepared, Question
+from bot.store.ahead import Question
+from bot.store.prepared import Prepared
 from bot.store.tables import in_sql
+from bot.store.told import RestsOn
 
 #: How many holders a reply names; more would hide the alternatives below them.
 NAMED_BLOCKERS = 3
@@ -118,7 +120,8 @@ def _near() -> Prepared:
             col(booking.state).in_(map(in_sql, queries.LIVE)),
         )
         .order_by(col(booking.end_at))
-        .limit(HINT_SAMPLE)
+        .limit(HINT_SAMPLE),
+        rests_on=RestsOn("booking", "team", "team"),
     )
 
 

@@ -16,15 +16,20 @@ from bot.domain.actor import Actor
 from bot.services.change import Change
 from bot.services.site import Site
 from bot.store import models, queries
-from bot.store.prepared import Inserting, Prepared, Question
+from bot.store.ahead import Question
+from bot.store.prepared import Inserting, Prepared
 from bot.store.tables import table_of
+from bot.store.told import RestsOn
 
 #: How long a receipt is kept. Slack's retries come within hours; buttons live on in old messages.
 KEPT = timedelta(days=30)
 
 
 _RECEIPT = table_of(models.Receipt)
-_RESULT = Prepared(select(_RECEIPT.c.result).where(_RECEIPT.c.key == bindparam("of")))
+_RESULT = Prepared(
+    select(_RECEIPT.c.result).where(_RECEIPT.c.key == bindparam("of")),
+    rests_on=RestsOn("receipt", "key", "of"),
+)
 _KEEP = Inserting(models.Receipt)
 
 

@@ -25,7 +25,7 @@ from bot.services.refusals import note_refusal
 from bot.services.rows import BOOKING, insert_booking
 from bot.services.site import Site
 from bot.store import queries
-from bot.store.prepared import Question
+from bot.store.ahead import Question
 
 
 def reserve(

@@ -21,9 +21,10 @@ from bot.domain.calendar import Calendar, Claim
 from bot.domain.cluster import Cluster
 from bot.domain.lattice import Lattice
 from bot.store import models
+from bot.store.ahead import Question
 from bot.store.database import Database
 from bot.store.group import follows_others, leave_to_others, left_by_others
-from bot.store.prepared import Prepared, Question
+from bot.store.prepared import Prepared
 from bot.store.tables import table_of
 
 #: How far behind `now` the calendar begins; it is loaded anew when it lags by a day more.
@@ -115,9 +116,11 @@ class CalendarCache:
         """
         # First, because it may be replaced by a later one than what the next statement sees.
         cached = self._cached if self._cached and self._cached.covers(now) else None
+        left: CachedCalendar | None = left_by_others(connection, self) if latest else None
+        if left is not None and left.covers(now):
+            return left
         version = Version(*_VERSION.rows(connection)[0])
-        known: CachedCalendar | None = left_by_others(connection, self) or self._recent.get(version)
-        for shown in (cached, known):
+        for shown in (cached, self._recent.get(version)):
             if shown is not None and shown.version == version and shown.covers(now):
                 return shown
         # What others wrote in this transaction nobody else may see before it is committed.

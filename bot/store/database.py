@@ -17,19 +17,21 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from functools import partial
-from typing import Any, Protocol
+from typing import Any
 
 from sqlalchemy import Connection, event
-from sqlalchemy.engine import URL, Engine, make_url
+from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as NoConnectionFree
 
 from bot.domain.errors import N_, BookingError
-from bot.store import postgresql, sqlite
+from bot.store import pending, postgresql, sqlite
+from bot.store.ahead import Ahead
+from bot.store.driver import run_sql
 from bot.store.group import Group, forget_others
 from bot.store.health import Health, Trouble
+from bot.store.kind import Kind
 from bot.store.line import Line
-from bot.store.prepared import forget_pending, run_plain, write_pending
 
 log = logging.getLogger(__name__)
 
@@ -49,45 +51,6 @@ _BEGIN = "gpubot_begin"
 
 #: What begins a transaction on a connection, with so many milliseconds to wait for locks.
 Begin = Callable[[Connection, int], str]
-
-
-class Kind(Protocol):
-    """What a module for one kind of database offers."""
-
-    #: How many writers of a process wait at the database; the others wait in the process.
-    WRITERS: int
-
-    def create(self, url: URL, lock_wait_ms: int) -> Engine:
-        """An engine whose "begin" event is the only thing that begins transactions."""
-
-    def begin_writing(
-        self, connection: Connection, wait_ms: int, *, exclusive: bool, patient: bool
-    ) -> str:
-        """The statement that begins a writing transaction."""
-
-    def is_under_way(self, connection: Connection) -> bool:
-        """Whether a commit would keep what has been written in the transaction."""
-
-    def make_durable(self, connection: Connection) -> None:
-        """Return when what `connection` has just committed outlives a crash."""
-
-    def begin_reading(self, connection: Connection, wait_ms: int) -> str:
-        """The statement that begins a snapshot."""
-
-    def roll_back(self, connection: Connection) -> None:
-        """Undo what was not committed, if there is something; nothing is raised."""
-
-    def is_busy(self, error: DBAPIError) -> bool:
-        """Whether a lock could not be had in time."""
-
-    def is_lost(self, error: DBAPIError) -> bool:
-        """Whether the server cannot be reached, or went away."""
-
-    def is_full(self, error: DBAPIError) -> bool:
-        """Whether there is no room left to write to."""
-
-    def is_overbooked(self, error: DBAPIError) -> bool:
-        """Whether a constraint that holds capacity has refused a commit."""
 
 
 _KINDS: dict[str, Kind] = {"sqlite": sqlite, "postgresql": postgresql}
@@ -159,9 +122,12 @@ class Database:
         return self._health.problem()
 
     @contextmanager
-    def transaction(self, *, exclusive: bool = True, patient: bool = False) -> Iterator[Connection]:
+    def transaction(
+        self, *, exclusive: bool = True, patient: bool = False, ahead: Ahead | None = None
+    ) -> Iterator[Connection]:
         """A writing transaction: commits on success, rolls back on any exception.
 
+        `ahead` is what is asked first, for those in a hurry.
         `patient`: for the command line, where nobody waits for an answer: it waits longer for the
         lock, and its statements may take as long as they need.
         Raises Busy when the write lock cannot be had in time.
@@ -171,12 +137,13 @@ class Database:
         begin = partial(self._kind.begin_writing, exclusive=exclusive, patient=patient)
         with self._our_own_errors():
             if exclusive or self._kind.WRITERS == 1:
-                with self._in_group(deadline, begin) as connection:
+                with self._in_group(deadline, begin, ahead) as connection:
                     yield connection
             else:
                 with ExitStack() as stack:
                     yield (connection := self._begun(stack, deadline, begin))
-                    self._write_all(connection)
+                    pending.write(connection)
+                    self._check(connection)
                     self._commit(connection)
         self._health.works(wrote=True)
         self._tell_listeners()
@@ -230,14 +197,14 @@ class Database:
         self.engine.dispose()
 
     @contextmanager
-    def _in_group(self, deadline: float, begin: Begin) -> Iterator[Connection]:
+    def _in_group(self, deadline: float, begin: Begin, ahead: Ahead | None) -> Iterator[Connection]:
         """A transaction that may have begun for others, and may go on for others."""
-        group = self._joined(deadline, begin)
+        group = self._joined(deadline, begin, ahead)
         try:
-            group.begin_part()
+            group.begin_part(ahead, self._writers.said())
             yield group.connection
             self._before_waiting()
-            self._write_all(group.connection)
+            self._check(group.connection)
             group.keep_part()
         except BaseException as error:
             if (failure := group.undo_part(error)) is None:
@@ -250,9 +217,9 @@ class Database:
         self._go_on(group)
         group.wait()
 
-    def _joined(self, deadline: float, begin: Begin) -> Group:
+    def _joined(self, deadline: float, begin: Begin, ahead: Ahead | None) -> Group:
         """A group in which it is the caller's turn to write."""
-        turn = self._writers.acquire(LOCK_WAIT_MS / 1000, self._before_waiting)
+        turn = self._writers.acquire(LOCK_WAIT_MS / 1000, self._before_waiting, ahead)
         if turn is None:
             # Those in front wait for a server, or a file, that is away.
             raise Unreachable if self._health.is_away() else Busy
@@ -273,6 +240,7 @@ class Database:
         failure: BaseException | None = None
         try:
             try:
+                self._write_all(group)
                 self._commit(group.connection)
             finally:
                 # Where waiting for the disk is a step of its own, the next write meanwhile.
@@ -282,6 +250,17 @@ class Database:
             failure = error
         finally:
             group.end(failure)
+
+    def _write_all(self, group: Group) -> None:
+        """Write what the members have left open."""
+        try:
+            pending.write(group.connection)
+        except DBAPIError as error:
+            if group.is_shared and not self._says_why(error):
+                # It is nothing to most of them; on a second try each is with others.
+                log.error("the database refused what several wrote together: %s", error.orig)
+                raise Busy from error
+            raise
 
     def _give_up(self, group: Group, failure: BaseException) -> None:
         """Roll back what all have written."""
@@ -331,13 +310,12 @@ class Database:
             stack.push(tried.pop_all())
             return connection
 
-    def _write_all(self, connection: Connection) -> None:
-        """Write what was to be written later. Raises RuntimeError when nothing would be kept.
+    def _check(self, connection: Connection) -> None:
+        """Raise RuntimeError when nothing would be kept.
 
         A statement has failed then, and whoever ran it went on: the commit would do nothing, and
         say so to nobody.
         """
-        write_pending(connection)
         if not self._kind.is_under_way(connection):
             raise RuntimeError("a statement failed in this transaction, and that was passed over")
 
@@ -396,6 +374,6 @@ def driver_says(error: BaseException) -> str:
 
 def _begin(connection: Connection) -> None:
     # What a transaction left that was rolled back.
-    forget_pending(connection)
+    pending.forget(connection)
     forget_others(connection)
-    run_plain(connection, connection.info[_BEGIN])
+    run_sql(connection, connection.info[_BEGIN])

@@ -13,9 +13,10 @@ T = TypeVar("T")
 class Turn(Generic[T]):
     """A place in the line; it has come when the lock is let go."""
 
-    __slots__ = ("handed", "lock")
+    __slots__ = ("handed", "lock", "said")
 
-    def __init__(self) -> None:
+    def __init__(self, said: object) -> None:
+        self.said = said
         self.lock = threading.Lock()
         #: What whoever had the place before has left to go on with.
         self.handed: T | None = None
@@ -34,10 +35,16 @@ class Line(Generic[T]):
         self._waiting: deque[Turn[T]] = deque()
 
     def acquire(
-        self, timeout: float, before_waiting: Callable[[], None] = lambda: None
+        self,
+        timeout: float,
+        before_waiting: Callable[[], None] = lambda: None,
+        said: object = None,
     ) -> Turn[T] | None:
-        """Take a place; None when there was none within `timeout` seconds."""
-        turn: Turn[T] = Turn()
+        """Take a place; None when there was none within `timeout` seconds.
+
+        `said` is for those in front to know.
+        """
+        turn: Turn[T] = Turn(said)
         with self._lock:
             if self._free:
                 self._free -= 1
@@ -74,6 +81,11 @@ class Line(Generic[T]):
             turn.handed = what
             turn.lock.release()
             return True
+
+    def said(self) -> list[object]:
+        """What those who wait have said, the next one first."""
+        with self._lock:
+            return [turn.said for turn in self._waiting]
 
     def _left(self, turn: Turn[T]) -> bool:
         """Stop waiting; False: the place was handed over just now."""

@@ -26,7 +26,8 @@ from sqlalchemy import Connection, create_engine, event, text
 from sqlalchemy.engine import URL, Engine
 from sqlalchemy.exc import DBAPIError
 
-from bot.store.prepared import Prepared, write_pending
+from bot.store import pending, told
+from bot.store.prepared import Prepared
 
 if TYPE_CHECKING:
     import psycopg
@@ -107,7 +108,8 @@ def create(url: URL, lock_wait_ms: int) -> Engine:
     ) -> None:
         # A statement of SQLAlchemy's: it may look at what is still to be written.
         if context is not None:
-            write_pending(connection)
+            pending.write(connection)
+            told.forget(connection)
 
     return engine
 

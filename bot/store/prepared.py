@@ -6,36 +6,34 @@ Values are written as SQLAlchemy's types write them; rows are as the driver give
 anything but text and numbers there is `Reading`, which reads them as SQLAlchemy's types do.
 
 What nothing is expected back from can be written `later`: PostgreSQL then gets several such
-statements as one, by the next look at the database or the commit, and is waited for once. What is
-going to be asked can be asked ahead, as one statement too, with the numbers of rows to come.
+statements as one, by the next look at the database or the commit, and is waited for once (see
+bot.store.pending). What is going to be asked can be asked ahead (bot.store.ahead).
 """
 
 from __future__ import annotations
 
-import re
 from collections import namedtuple
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Generic, TypeVar
 
-from sqlalchemy import ClauseElement, Column, Connection, Select, insert, text
+from sqlalchemy import ClauseElement, Column, Connection, Select, Table, bindparam, insert, update
 from sqlalchemy.engine.interfaces import DBAPICursor, Dialect
-from sqlalchemy.exc import DBAPIError
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.schema import ScalarElementColumnDefault
 from sqlmodel import SQLModel
 
+from bot.store import pending, told
+from bot.store.driver import run_sql
 from bot.store.tables import in_sql, table_of
+from bot.store.told import RestsOn
 
 T = TypeVar("T")
 
 _NOTHING: Mapping[str, Any] = {}
-#: Under what a connection keeps what it is to run later.
-_PENDING = "gpubot_pending"
-#: Under what it keeps what it was told ahead, and the numbers of rows that are to come.
-_TOLD, _DRAWN = "gpubot_told", "gpubot_drawn"
-_PARAMETER = re.compile(r"%\(")
+#: Under what a connection keeps the numbers of rows that are to come.
+_DRAWN = "gpubot_drawn"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,44 +72,62 @@ class _Compiled:
 class Prepared:
     """A statement that is given its values when it runs."""
 
+    #: The table that it writes; None: nobody knows.
+    table: str | None
+
     def __init__(
-        self, statement: ClauseElement, ending: str = "", usual: Mapping[str, Any] = _NOTHING
+        self,
+        statement: ClauseElement,
+        ending: str = "",
+        usual: Mapping[str, Any] = _NOTHING,
+        *,
+        rests_on: RestsOn | None = None,
     ) -> None:
         """`ending` is SQL that follows it, which both kinds of database understand.
 
-        `usual` are values that it has unless it is given others.
+        `usual` are values that it has unless it is given others. `rests_on` is what alone may
+        change the answer to a question; None: whatever is written.
         """
         self._statement = statement
         self._ending = ending
         self._usual = usual
         self._compiled: dict[str, _Compiled] = {}
+        self.rests_on = rests_on
+        self.table = getattr(getattr(statement, "table", None), "name", None)
 
     def run(self, connection: Connection, values: Mapping[str, Any] = _NOTHING) -> DBAPICursor:
         """Run it; return the driver's cursor. Raises DBAPIError, as SQLAlchemy does."""
-        write_pending(connection)
+        pending.write(connection)
+        if not isinstance(self._statement, Select):
+            told.forget(connection)
         compiled = self.compiled(connection.dialect)
-        return _run(connection, compiled.sql, compiled.parameters(values))
+        return run_sql(connection, compiled.sql, compiled.parameters(values))
 
     def later(self, connection: Connection, values: Mapping[str, Any] = _NOTHING) -> None:
         """Run it before anything else looks or is committed, by what time is left open.
 
-        Two different statements that run this way must not change the same row.
+        Two different statements that run this way must not change the same row, and of two that
+        are alike only one may run.
         """
         if connection.dialect.name == "sqlite":  # To which it is no way.
             self.run(connection, values)
         else:
-            connection.info.pop(_TOLD, None)
-            connection.info.setdefault(_PENDING, []).append((self, values))
+            pending.add(connection, self._write(connection.dialect, values))
+
+    def _write(self, dialect: Dialect, values: Mapping[str, Any]) -> pending.Write:
+        what = tuple(self.compiled(dialect).written(values))
+        return pending.Write(self, values, row=None, what=what)
+
+    def of_rows(self, _dialect: Dialect) -> str | None:
+        """SQL that runs it for each row of its parameter `rows`, a list in JSON; None: nothing."""
+        return None
 
     def rows(
         self, connection: Connection, values: Mapping[str, Any] = _NOTHING
     ) -> Sequence[tuple[Any, ...]]:
         """Run it, unless it was asked ahead; return what it found, as the driver's own tuples."""
-        if told := connection.info.get(_TOLD):
-            asked = self, tuple(self.compiled(connection.dialect).written(values))
-            if asked in told:
-                ahead: Sequence[tuple[Any, ...]] = told[asked]
-                return ahead
+        if (ahead := told.answer_to(connection, self, values)) is not None:
+            return ahead
         found: Sequence[tuple[Any, ...]] = self.run(connection, values).fetchall()
         return found
 
@@ -141,10 +157,6 @@ class Prepared:
         )
         self._compiled[dialect.name] = made
         return made
-
-
-#: A statement and its values.
-Question = tuple[Prepared, Mapping[str, Any]]
 
 
 class Reading(Prepared, Generic[T]):
@@ -190,7 +202,34 @@ class Reading(Prepared, Generic[T]):
         return self._makers.setdefault(dialect.name, lru_cache(self._remembered)(make))
 
 
-class Inserting(Prepared):
+class _Row(Prepared):
+    """Inserts one row; several that are written later go as one statement."""
+
+    def __init__(
+        self, table: Table, ending: str, usual: Mapping[str, Any], said: Mapping[str, object]
+    ) -> None:
+        """`said` is what stands in the statement, by column."""
+        self._said = {name: in_sql(value) for name, value in said.items() if value is not None}
+        statement = insert(table).values({**dict.fromkeys(usual), **self._said}).inline()
+        super().__init__(statement, ending, usual)
+
+    def _write(self, dialect: Dialect, values: Mapping[str, Any]) -> pending.Write:
+        row = pending.as_row(self.compiled(dialect).named(values))
+        return pending.Write(self, values, row, what=object())
+
+    def of_rows(self, dialect: Dialect) -> str:
+        """SQL that inserts each row of its parameter `rows`, a list in JSON."""
+        quote = dialect.identifier_preparer.quote
+        given = [quote(name) for name in self._usual]
+        columns = ", ".join([*given, *map(quote, self._said)])
+        values = ", ".join([*(f"r.{name}" for name in given), *map(str, self._said.values())])
+        return (
+            f"INSERT INTO {self.table} ({columns}) SELECT {values}"  # noqa: S608 - all of it ours  # nosec B608
+            f" FROM json_populate_recordset(NULL::{self.table}, %(rows)s::json) AS r{self._ending}"
+        )
+
+
+class Inserting(_Row):
     """Inserts one row, given some of its columns; the others get the table's defaults, or null."""
 
     def __init__(
@@ -210,163 +249,60 @@ class Inserting(Prepared):
         table = table_of(model)
         given = [one for one in table.columns if one.name != number and one.name not in always]
         usual = {column.name: _usual_in(column) for column in given}
-        said = {name: in_sql(value) for name, value in always.items() if value is not None}
-        statement = insert(table).values({**dict.fromkeys(usual), **said}).inline()
         ending = f" ON CONFLICT ({unless}) DO NOTHING" if unless else ""
-        super().__init__(statement, ending, usual)
-        self._number = number
-        self._numbering = Prepared(statement, f" RETURNING {number}", usual)
-        numbered = statement.values({number: None}) if number else statement
-        self._numbered = Prepared(numbered, ending, usual)
-        sequence = f"pg_get_serial_sequence('{table.name}', '{number}')"
-        #: Takes the number of a row to come, on PostgreSQL.
-        self.drawing = Prepared(text(f"SELECT nextval({sequence})"))
+        super().__init__(table, ending, usual, always)
+        self._numbering = Prepared(self._statement, f" RETURNING {number}", usual)
+        self._number = str(number)
+        self._numbered = _Row(table, ending, {self._number: None, **usual}, always)
+        #: What takes the number of a row to come, on PostgreSQL.
+        self.drawing = f"nextval(pg_get_serial_sequence('{table.name}', '{number}'))"
 
     def insert(self, connection: Connection, values: Mapping[str, Any]) -> int:
         """Insert a row; return the number it got."""
         if connection.dialect.name == "sqlite":  # Which cannot return rows in old versions.
             return int(self.run(connection, values).lastrowid)
-        if (drawn := connection.info.get(_DRAWN, {}).pop(self, None)) is not None:
-            self._numbered.later(connection, {**values, str(self._number): drawn})
-            return int(drawn)
+        if drawn := drawn_for(connection, self):
+            number = drawn.pop(0)
+            self._numbered.later(connection, {**values, self._number: number})
+            return number
         compiled = self._numbering.compiled(connection.dialect)
-        connection.info.pop(_TOLD, None)
         # What is pending may stay so: a new row depends on none of it.
-        cursor = _run(connection, compiled.sql, compiled.parameters(values))
+        pending.make_savepoint(connection)
+        told.row_written(connection, str(self.table), values)
+        cursor = run_sql(connection, compiled.sql, compiled.parameters(values))
         ((number,),) = cursor.fetchall()
         return int(number)
 
 
-def write_pending(connection: Connection) -> None:
-    """Run what was to be run later."""
-    kept = connection.info
-    kept.pop(_TOLD, None)
-    if (pending := kept.pop(_PENDING, None)) is None:
-        return
-    dialect = connection.dialect
-    for part in _parts(pending):
-        sql = _as_one(dialect, tuple(one for one, _ in part))
-        _run(connection, sql, _values_of_all(dialect, part))
-
-
-def ask_ahead(
-    connection: Connection, questions: Iterable[Question], numbering: Sequence[Inserting] = ()
-) -> None:
-    """Ask what will be asked next, and take numbers for rows that will be inserted next.
-
-    PostgreSQL tells it all in one message. An answer holds until something is written, a number
-    until it is used, be it in a later transaction: what was refused should leave no gaps.
-    """
-    if connection.dialect.name == "sqlite":
-        return
-    write_pending(connection)
-    dialect, questions = connection.dialect, list(questions)
-    drawn = connection.info.setdefault(_DRAWN, {})
-    lacking = [inserting for inserting in numbering if inserting not in drawn]
-    asked = [*questions, *((inserting.drawing, _NOTHING) for inserting in lacking)]
-    sql = _asked_as_one(dialect, tuple(one for one, _ in asked))
-    (row,) = _run(connection, sql, _values_of_all(dialect, asked)).fetchall()
-    answers = [[tuple(one.values()) for one in found or ()] for found in row]
-    connection.info[_TOLD] = {
-        (statement, tuple(statement.compiled(dialect).written(values))): answer
-        for (statement, values), answer in zip(questions, answers, strict=False)
-    }
-    for inserting, ((number,),) in zip(lacking, answers[len(questions) :], strict=True):
-        drawn[inserting] = number
-
-
-def _values_of_all(dialect: Dialect, statements: Iterable[Question]) -> dict[str, Any]:
-    """Their values; the statement's place stands before each name."""
-    found: dict[str, Any] = {}
-    for number, (statement, values) in enumerate(statements):
-        found |= statement.compiled(dialect).named(values, f"{number}_")
+def drawn_for(connection: Connection, inserting: Inserting) -> list[int]:
+    """The numbers that were taken for rows to come, until they are used."""
+    found: list[int] = connection.info.setdefault(_DRAWN, {}).setdefault(inserting, [])
     return found
 
 
-def _parts(pending: Iterable[Question]) -> Iterator[list[Question]]:
-    """What may run as one statement: none of them twice.
+class Updating(Prepared):
+    """Sets a column of one row; of several writers of a group the last one counts."""
 
-    PostgreSQL runs the parts of a statement in an order of its own, and rows of one table, such as
-    messages, are to be numbered in the order in which they were written.
-    """
-    part: list[Question] = []
-    for statement, values in pending:
-        if any(statement is one for one, _ in part):
-            yield part
-            part = []
-        part.append((statement, values))
-    if part:
-        yield part
+    def __init__(self, model: type[SQLModel], column: str, *, by: str) -> None:
+        """It takes `to`, what the column becomes, and `of`, the row's value in `by`, its key."""
+        table = table_of(model)
+        statement = update(table).where(table.c[by] == bindparam("of"))
+        super().__init__(statement.values({column: bindparam("to")}))
+        self._column, self._by = column, by
 
+    def _write(self, _dialect: Dialect, values: Mapping[str, Any]) -> pending.Write:
+        row = pending.as_row({self._by: values["of"], self._column: values["to"]})
+        return pending.Write(self, values, row, what=values["of"])
 
-def forget_pending(connection: Connection) -> None:
-    """Do not run what was to be run later: the transaction was rolled back."""
-    connection.info.pop(_PENDING, None)
-    connection.info.pop(_TOLD, None)
-
-
-@lru_cache(maxsize=256)
-def _as_one(dialect: Dialect, statements: tuple[Prepared, ...]) -> str:
-    """SQL that runs all of them; PostgreSQL runs what WITH names, even if it is not asked for."""
-    parts = (f"_{number} AS ({sql})" for number, sql in _numbered(dialect, statements))
-    return f"WITH {', '.join(parts)} SELECT"
-
-
-@lru_cache(maxsize=256)
-def _asked_as_one(dialect: Dialect, statements: tuple[Prepared, ...]) -> str:
-    """SQL whose one row has, for each of them, all its rows as a list of objects."""
-    parts = (
-        f"(SELECT json_agg(_{number}) FROM ({sql}) AS _{number})"  # noqa: S608 - all of it ours  # nosec B608
-        for number, sql in _numbered(dialect, statements)
-    )
-    return f"SELECT {', '.join(parts)}"
-
-
-def _numbered(dialect: Dialect, statements: Iterable[Prepared]) -> Iterator[tuple[int, str]]:
-    """Their SQL, with the statement's place before the name of each parameter."""
-    for number, statement in enumerate(statements):
-        yield number, _PARAMETER.sub(rf"%({number}_", statement.compiled(dialect).sql)
-
-
-def run_plain(connection: Connection, sql: str) -> None:
-    """Run SQL without values; on PostgreSQL it may be several statements."""
-    connection.info.pop(_TOLD, None)
-    _run(connection, sql)
-
-
-def _run(
-    connection: Connection, sql: str, *parameters: Mapping[str, Any] | Sequence[Any]
-) -> DBAPICursor:
-    cursor = connection.connection.cursor()
-    # Whoever watches statements sees these too.
-    for look in connection.dispatch.before_cursor_execute:
-        look(connection, cursor, sql, *(parameters or ((),)), None, False)  # noqa: FBT003
-    try:
-        cursor.execute(sql, *parameters)
-    except connection.dialect.loaded_dbapi.Error as error:
-        raise _translated(connection, cursor, sql, error) from error
-    return cursor
+    def of_rows(self, _dialect: Dialect) -> str:
+        """SQL that sets it as each row of its parameter `rows` says, a list in JSON."""
+        return (
+            f"UPDATE {self.table} SET {self._column} = r.{self._column}"  # noqa: S608 - all of it ours  # nosec B608
+            f" FROM json_populate_recordset(NULL::{self.table}, %(rows)s::json) AS r"
+            f" WHERE {self.table}.{self._by} = r.{self._by}"
+        )
 
 
 def _usual_in(column: Column[Any]) -> Any:
     """What stands in `column` unless something is said."""
     return column.default.arg if isinstance(column.default, ScalarElementColumnDefault) else None
-
-
-def _translated(
-    connection: Connection, cursor: DBAPICursor, sql: str, error: Exception
-) -> DBAPIError:
-    """The driver's error as SQLAlchemy's, without values: those may be secret."""
-    dialect = connection.dialect
-    is_lost = dialect.is_disconnect(error, connection.connection, cursor)  # type: ignore[arg-type]
-    if is_lost:
-        # As SQLAlchemy does it: whatever else the pool has from that time is lost as well, and
-        # nobody needs to try one after the other.
-        connection.engine.pool._invalidate(connection.connection, error)  # noqa: SLF001
-        connection.invalidate(error)
-    translated = DBAPIError.instance(
-        sql, None, error, dialect.loaded_dbapi.Error, connection_invalidated=is_lost,
-        dialect=dialect,
-    )  # fmt: skip
-    assert isinstance(translated, DBAPIError)
-    return translated

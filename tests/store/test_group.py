@@ -21,8 +21,9 @@ from bot.services.extend import ExtendConflict, extend
 from bot.services.nodes import sync_nodes
 from bot.services.reserve import reserve
 from bot.services.site import Site
-from bot.store import group
+from bot.store import group, models
 from bot.store.database import Busy, Database
+from bot.store.prepared import Inserting, Prepared
 
 #: Seconds after which a test gives up.
 NAMES = text("SELECT name FROM memory ORDER BY name")
@@ -133,6 +134,69 @@ def test_one_that_fails_undoes_only_its_own(database: Database) -> None:
         assert isinstance(failing_too.exception(PATIENCE_S), Refused)
         last.result(PATIENCE_S)
     assert names(database) == ["a", "c"]
+
+
+KEEP = Inserting(models.Memory)
+COUNT = Prepared(text("SELECT count(*) FROM memory"))
+
+
+def keep(database: Database, name: str, then: Callable[[Connection], object] = id) -> None:
+    """Write as bookings are written: later, when something else is looked at."""
+    with database.transaction() as connection:
+        KEEP.later(connection, {"name": name, "value": ""})
+        then(connection)
+        KEEP.later(connection, {"name": f"{name}2", "value": ""})
+
+
+def refuse(_connection: Connection) -> None:
+    raise Refused
+
+
+def look_and_refuse(connection: Connection) -> None:
+    COUNT.rows(connection)
+    raise Refused
+
+
+def fail(connection: Connection) -> None:
+    connection.execute(text("SELECT nothing FROM nowhere"))
+
+
+@pytest.mark.parametrize("why", [refuse, look_and_refuse, fail])
+def test_one_that_fails_takes_with_it_what_it_wanted_to_write_later(
+    database: Database, why: Callable[[Connection], object]
+) -> None:
+    with crowd(database) as others:
+        with database.transaction() as connection:
+            KEEP.later(connection, {"name": "a", "value": ""})
+            failing = others.come(lambda: keep(database, "b", why))
+            between = others.come(lambda: keep(database, "c", COUNT.rows))
+            failing_too = others.come(lambda: keep(database, "d", why))
+            last = others.come(lambda: keep(database, "e"))
+        for future in (failing, failing_too):
+            assert isinstance(future.exception(PATIENCE_S), Refused | DBAPIError)
+        between.result(PATIENCE_S)
+        last.result(PATIENCE_S)
+    assert names(database) == ["a", "c", "c2", "e", "e2"]
+
+
+def test_what_the_database_refuses_to_write_later_is_told_to_all_whom_it_concerns(
+    database: Database,
+) -> None:
+    with crowd(database) as others:
+        waiting: list[tuple[str, Future[object]]] = []
+
+        def come_first(_connection: Connection) -> None:
+            waiting.extend(
+                (name, others.come(lambda name=name: keep(database, name))) for name in "bbc"
+            )
+
+        first = others.come_alone(lambda: keep(database, "a", come_first))
+        done = {name for name, future in waiting if future.exception(PATIENCE_S) is None}
+    done |= {"a"} if first.exception() is None else set()
+    assert {name[0] for name in names(database)} == done
+    # One statement has written it for all of them, or each has written its own.
+    assert done == ({"a", "b", "c"} if database.backend == "sqlite" else set())
+    assert isinstance(waiting[-1][1].exception(), Busy | type(None))
 
 
 def test_when_the_first_fails_the_others_begin_anew(database: Database) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
 from datetime import datetime
@@ -14,16 +15,24 @@ from sqlalchemy import Connection, bindparam, event, select, text, update
 from sqlalchemy.exc import IntegrityError
 
 from bot.store import models, queries
+from bot.store.ahead import Ahead, ask_ahead
 from bot.store.database import Database
-from bot.store.prepared import Inserting, Prepared, Reading, ask_ahead
+from bot.store.pending import as_row
+from bot.store.prepared import Inserting, Prepared, Reading, Updating
 from bot.store.tables import table_of
+from bot.store.told import RestsOn
 
 POST = Inserting(models.Outbox, number="id", unless="dedupe_key")
 KEEP = Inserting(models.Memory)
 _MEMORY = table_of(models.Memory)
 SET = Prepared(update(_MEMORY).where(_MEMORY.c.name == bindparam("of")).values(value="new"))
+CHANGE = Updating(models.Memory, "value", by="name")
 OUTBOX = table_of(models.Outbox)
 VALUES = Prepared(select(_MEMORY.c.value))
+NAMED = Prepared(
+    select(_MEMORY.c.name).where(_MEMORY.c.value == bindparam("of")),
+    rests_on=RestsOn("memory", "value", "of"),
+)
 NAMES = Prepared(select(_MEMORY.c.name).where(_MEMORY.c.value == bindparam("of")))
 
 
@@ -150,8 +159,9 @@ def test_what_was_asked_ahead_is_answered_as_if_it_was_asked_at_its_time(
         for name in ("first", "second"):
             KEEP.later(connection, {"name": name, "value": "old"})
         KEEP.later(connection, {"name": "third", "value": 'with "quotes" and %'})
+    with database.transaction() as connection:
         asked = [(VALUES, {}), (NAMES, {"of": "old"}), (NAMES, {"of": "nothing"})]
-        ask_ahead(connection, asked)
+        ask_ahead(connection, Ahead(asked))
         run = statements(connection)
         assert sorted(VALUES.rows(connection)) == [("old",), ("old",), ('with "quotes" and %',)]
         assert sorted(NAMES.rows(connection, {"of": "old"})) == [("first",), ("second",)]
@@ -178,14 +188,15 @@ def test_what_was_asked_ahead_is_asked_again_when_something_was_written(
 ) -> None:
     with database.transaction() as connection:
         KEEP.later(connection, {"name": "first", "value": "old"})
-        ask_ahead(connection, [(VALUES, {})])
+    with database.transaction() as connection:
+        ask_ahead(connection, Ahead([(VALUES, {})]))
         write(connection)
         assert list(VALUES.rows(connection)) == [("new",)]
 
 
 def test_a_number_that_was_drawn_ahead_is_the_row_s(database: Database) -> None:
     with database.transaction() as connection:
-        ask_ahead(connection, [(VALUES, {})], [POST])
+        ask_ahead(connection, Ahead([(VALUES, {})], [POST]))
         numbers = [POST.insert(connection, message(key)) for key in ("drawn", "not drawn")]
         found = connection.execute(select(OUTBOX.c.id, OUTBOX.c.dedupe_key)).all()
         assert sorted(found) == sorted(zip(numbers, ("drawn", "not drawn"), strict=True))
@@ -195,9 +206,52 @@ def test_a_number_that_was_drawn_ahead_and_not_used_is_the_next_row_s(database: 
     with database.transaction() as connection:
         first = POST.insert(connection, message("first"))
     with suppress(ZeroDivisionError), database.transaction() as connection:
-        ask_ahead(connection, [(VALUES, {})], [POST])
+        ask_ahead(connection, Ahead([(VALUES, {})], [POST]))
         1 / 0  # noqa: B018 - rolls back
     with database.transaction() as connection:
-        ask_ahead(connection, [(VALUES, {})], [POST])
+        ask_ahead(connection, Ahead([(VALUES, {})], [POST]))
         numbers = [POST.insert(connection, message(key)) for key in ("second", "third")]
     assert numbers == [first + 1, first + 2]
+
+
+def kept(name: str, value: str) -> dict[str, str]:
+    return {"name": name, "value": value}
+
+
+def test_an_answer_holds_until_the_rows_it_rests_on_are_written(database: Database) -> None:
+    with database.transaction() as connection:
+        ask_ahead(connection, Ahead([(NAMED, {"of": "a"})]), [Ahead([(NAMED, {"of": "b"})])])
+        KEEP.later(connection, kept("first", "a"))
+        run = statements(connection)
+        assert NAMED.rows(connection, {"of": "b"}) == []
+        assert len(run) == (1 if database.backend == "sqlite" else 0)
+        assert NAMED.rows(connection, {"of": "a"}) == [("first",)]
+
+
+def test_what_is_asked_ahead_takes_in_what_is_still_to_be_written(database: Database) -> None:
+    with database.transaction() as connection:
+        KEEP.later(connection, kept("first", "a"))
+        ask_ahead(connection, Ahead([(NAMED, {"of": "a"})]), [Ahead([(NAMED, {"of": "b"})])])
+        assert NAMED.rows(connection, {"of": "a"}) == [("first",)]
+        KEEP.later(connection, kept("second", "b"))
+        ask_ahead(connection, Ahead([(NAMED, {"of": "c"})]), [Ahead([(NAMED, {"of": "b"})])])
+        assert NAMED.rows(connection, {"of": "b"}) == [("second",)]
+
+
+def test_of_several_updates_of_a_row_the_last_one_counts(database: Database) -> None:
+    with database.transaction() as connection:
+        for name in "ab":
+            KEEP.later(connection, kept(name, "old"))
+    with database.transaction() as connection:
+        for name, value in (("a", "new"), ("b", "new"), ("a", "newer")):
+            CHANGE.later(connection, {"of": name, "to": value})
+    with database.snapshot() as connection:
+        found = connection.execute(select(_MEMORY.c.name, _MEMORY.c.value)).all()
+        assert sorted(map(tuple, found)) == [("a", "newer"), ("b", "new")]
+
+
+@pytest.mark.parametrize("value", ["a\0b", "\ud800"])
+def test_text_that_the_server_would_refuse_never_gets_there(value: str) -> None:
+    with pytest.raises(ValueError, match=r"NUL|surrogate"):
+        as_row(kept("a", value))
+    assert json.loads(as_row(kept("a", r"\u0000"))) == kept("a", r"\u0000")
