@@ -147,6 +147,21 @@ def test_a_link_to_a_booking_opens_it_where_it_lies(changing: Visits, demo: Demo
     expect(bar(page, "far away")).to_be_in_viewport()
 
 
+def test_what_is_searched_far_away_is_opened_over_a_slow_line_too(
+    changing: Visits, demo: Demo
+) -> None:
+    book(demo, BOB, '2 V100 2026-12-20 08:00 1d "far away"')
+    page = changing.signed_in(ALICE)
+    # Longer than the page waits after a movement before it loads what is missing.
+    slow = {"offline": False, "latency": 500, "downloadThroughput": -1, "uploadThroughput": -1}
+    page.context.new_cdp_session(page).send("Network.emulateNetworkConditions", slow)
+    search = page.get_by_role("searchbox")
+    search.fill("far away")
+    search.press("Enter")
+    expect(card(page)).to_contain_text("far away")
+    expect(bar(page, "far away")).to_be_in_viewport()
+
+
 def test_a_link_to_no_booking_says_so(visits: Visits) -> None:
     page = visits.signed_in(ALICE, "/?booking=B99999")
     expect(page.locator("#state")).to_have_text("There is no booking B99999.")

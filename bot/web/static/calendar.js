@@ -23,7 +23,8 @@ const AROUND = 0.6;
 const SETTLED_AFTER_MS = 160;
 const state = read();
 store.now = page.now;
-let loading = null;
+/** What is being loaded, or was last: from, to, how to stop it, and what resolves when it is there. */
+let coming = null;
 
 function start() {
   startMotion($("board"), { onMove: drawSoon, onSettle: settle, mayDrag });
@@ -83,9 +84,10 @@ function rest() {
   remember(stepWanted);
   stepWanted = false;
   tell();
-  const isMissing = view.from < store.from || viewEnd() > store.to;
-  if (isMissing && store.to) refresh(view.from, viewEnd());
+  if (store.to && !covers(store) && !(coming && covers(coming))) refresh(view.from, viewEnd());
 }
+
+const covers = ({ from, to }) => from <= view.from && viewEnd() <= to;
 
 function remember(isStep) {
   write(state, isStep);
@@ -100,24 +102,43 @@ function tell() {
   if (state.show === "list") list();
 }
 
-/** Load what is in view; then, when there is time, what lies around it. */
-async function refresh(from, to) {
-  loading?.abort();
-  loading = new AbortController();
-  const { signal } = loading;
+/** Load what is in view, and resolve when it is there: to true, unless it could not be loaded. What
+ * lies around follows when there is time, unless it is `whole` already. */
+function refresh(from, to, whole = false) {
+  coming?.stop.abort();
+  coming = { from, to, whole, stop: new AbortController() };
+  coming.done = loadView(coming);
+  return coming.done;
+}
+
+async function loadView(mine) {
   try {
-    await load(from, to, signal);
-    drawLoaded();
-    await new Promise((done) => (globalThis.requestIdleCallback || setTimeout)(done));
-    if (signal.aborted) return;
-    const around = AROUND * (to - from);
-    const { seq } = store;
+    await load(mine.from, mine.to, mine.stop.signal);
+  } catch (error) {
+    // What took its place also shows what is in view by now.
+    if (error.name === "AbortError") return coming?.done;
+    coming = null;
+    failed(error);
+    return false;
+  }
+  drawLoaded();
+  if (!mine.whole) loadAround(mine);
+  return true;
+}
+
+async function loadAround({ from, to, stop: { signal } }) {
+  await new Promise((done) => (globalThis.requestIdleCallback || setTimeout)(done));
+  if (signal.aborted) return;
+  const around = AROUND * (to - from);
+  const { seq } = store;
+  try {
     await load(from - around, to + around, signal);
-    if (store.seq === seq) drawExtended();
-    else drawLoaded();
   } catch (error) {
     if (error.name !== "AbortError") failed(error);
+    return;
   }
+  if (store.seq === seq) drawExtended();
+  else drawLoaded();
 }
 
 function failed(error) {
@@ -143,15 +164,9 @@ function drawExtended() {
 
 /** Everything anew, where we are. */
 async function reload() {
-  // Nothing could be loaded yet: what is in view will do.
-  const [from, to] = store.to ? [store.from, store.to] : [view.from, viewEnd()];
-  try {
-    await load(from, to);
-    $("state").textContent = "";
-    drawLoaded();
-  } catch (error) {
-    failed(error);
-  }
+  const whole = covers(store);
+  const [from, to] = whole ? [store.from, store.to] : [view.from, viewEnd()];
+  if (await refresh(from, to, whole)) $("state").textContent = "";
 }
 
 /** Those nodes changed: only they are loaded and drawn. */

@@ -59,6 +59,8 @@ export function close() {
   opened = null;
   card().hidden = true;
   if (back?.isConnected) back.focus({ preventScroll: true });
+  // A bar that gets the focus back was looked at just now.
+  clearTimeout(timer);
   return true;
 }
 

@@ -36,9 +36,12 @@ export async function load(from, to, signal) {
   first = null;
   if (given && given.from <= from && to <= given.to) {
     take(given.from, given.to, await answer(given.url, signal));
-  } else {
-    take(from, to, await ask(from, to, "", signal));
+    return;
   }
+  let found = await ask(from, to, "", signal);
+  // A change came by since it was answered, and is drawn already.
+  if (found.seq < store.seq) found = await ask(from, to, "", signal);
+  take(from, to, found);
 }
 
 function take(from, to, found) {
@@ -58,14 +61,17 @@ function take(from, to, found) {
 
 /** Load only these nodes anew, within what is loaded. */
 export async function reloadNodes(names, signal) {
-  const found = await ask(store.from, store.to, names.join(","), signal);
+  const { from, to } = store;
+  const found = await ask(from, to, names.join(","), signal);
+  // Another time was loaded meanwhile.
+  if (store.from !== from || store.to !== to) return reloadNodes(names, signal);
   const fresh = new Map(found.nodes.map((node) => [node.name, node]));
   store.nodes = store.nodes.map((node) => fresh.get(node.name) || node);
   Object.assign(store.bookings, found.bookings);
   Object.assign(store.offers, found.offers);
   Object.assign(store.holds, found.holds);
   Object.assign(store.people, found.people);
-  hear(found);
+  return hear(found);
 }
 
 /** One booking that lies outside of what is loaded; null when there is none. */
