@@ -59,3 +59,12 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
     """A database that has every table and no row: once of each kind."""
     with database_of(request.param, tmp_path) as url:
         yield url
+
+
+@pytest.fixture(scope="module", params=BOTH)
+def module_database_url(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[str]:
+    """One database for all tests of a module: once of each kind."""
+    with database_of(request.param, tmp_path_factory.mktemp("module")) as url:
+        yield url

@@ -19,7 +19,7 @@ from rights import DEEDS
 from slack_bolt import App
 from slack_bolt.authorization import AuthorizeResult
 from slack_sdk import WebClient
-from town_of_roles import Pristine, build
+from town_of_roles import Town, build, site_of_town
 
 from bot.domain.access import Scope, TokenKind
 from bot.runners.archive import FolderArchive
@@ -46,13 +46,13 @@ class Lab:
     site: Site
     web: FastAPI
     address: str
-    pristine: Pristine
+    town: Town
     bearers: dict[Proof, str]
 
     def knocks(self, route: str, proof: Proof) -> tuple[int, str]:
         """The status and the beginning of what is answered."""
         method, path = route.split()
-        things = self.pristine.bob
+        things = self.town.bob
         place = path.format(
             booking=things.reserved, wish=things.wish, offer=things.offer, key="gpubot-b1-1"
         )
@@ -108,7 +108,7 @@ def _web(site: Site, logs: FolderArchive) -> FastAPI:
     )  # fmt: skip
 
 
-def _bearers(site: Site, pristine: Pristine) -> dict[Proof, str]:
+def _bearers(site: Site, town: Town) -> dict[Proof, str]:
     """The secret of each proof that is a token."""
 
     def token(*scopes: Scope, user: str = BOB, team: str | None = None) -> str:
@@ -130,23 +130,23 @@ def _bearers(site: Site, pristine: Pristine) -> dict[Proof, str]:
         Proof.FEED: made.url.partition("token=")[2],
         Proof.PIPELINE: token(*working, team="vision"),
         Proof.OTHER_PIPELINE: token(*working, user=ADMIN, team="nlp"),
-        Proof.BOOKING: notice_token(site, pristine.bob.reserved),
+        Proof.BOOKING: notice_token(site, town.bob.reserved),
         Proof.ALERTS: ALERTS,
     }
 
 
 @pytest.fixture(scope="module")
-def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+def lab(module_database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     folder = tmp_path_factory.mktemp("doors")
-    pristine = build(folder)
-    site = pristine.open(folder)
+    town = build(module_database_url)
+    site = site_of_town(module_database_url)
     logs = FolderArchive(folder / "logs", lambda: "http://lab")
     (folder / "worker-0.log").write_bytes(b"epoch 1\n")
     logs.keep("gpubot-b1-1", [folder / "worker-0.log"])
     web = _web(site, logs)
     server = WebServer(web, "127.0.0.1", 0)
     server.start()
-    yield Lab(site, web, server.address, pristine, _bearers(site, pristine))
+    yield Lab(site, web, server.address, town, _bearers(site, town))
     server.stop(5)
     site.database.close()
 

@@ -15,7 +15,6 @@ import httpx
 import pytest
 from builders import ADMIN, ALICE, BOB, NOW, actor, cluster
 from clients import client
-from databases import new_database
 from icalendar import Calendar
 from talk import Talk, words
 
@@ -56,10 +55,10 @@ ACTIVE = re.compile(
 )
 
 
-@pytest.fixture
-def site(tmp_path: Path) -> Iterator[Site]:
+@pytest.fixture(scope="module")
+def site(module_database_url: str) -> Iterator[Site]:
     """A site in which everything that can be said was said in hostile words."""
-    site = Site.open(Database(new_database(tmp_path)), cluster(), lambda: ADDRESS)
+    site = Site.open(Database(module_database_url), cluster(), lambda: ADDRESS)
     sync_nodes(site, now=NOW)
     typed = HOSTILE.replace('"', "'")
     bob, admin, alice = (Talk(site, user) for user in (BOB, ADMIN, ALICE))
@@ -124,7 +123,7 @@ def test_no_answer_does_either(site: Site, text: str) -> None:
     assert words(reply)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def web(site: Site) -> Iterator[httpx.Client]:
     """Bob, signed in on the page."""
     server = WebServer(build_web(None, list, site, lambda: NOW), "127.0.0.1", 0)

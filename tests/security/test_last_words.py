@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 from builders import ADMIN, ALICE, BOB, CHEN, DANA, NOW, STRANGER, actor, cluster, request
 from clients import client
-from databases import new_database
 from talk import Talk, words
 
 from bot.domain.job import Job, JobOrder, JobTemplate
@@ -34,10 +32,10 @@ def exit_code(request: pytest.FixtureRequest) -> int | None:
 
 
 @pytest.fixture
-def site(tmp_path: Path, exit_code: int | None) -> Iterator[Site]:
+def site(database_url: str, exit_code: int | None) -> Iterator[Site]:
     """Bob's run has failed, and the last line that it wrote was LINE."""
     lab = replace(cluster(), jobs=(JobTemplate("train", Job(command=("train",))),))
-    site = Site.open(Database(new_database(tmp_path)), lab, lambda: "http://lab")
+    site = Site.open(Database(database_url), lab, lambda: "http://lab")
     sync_nodes(site, now=NOW)
     wanted = replace(request(4, NOW, 23 / 60 + 3, node="gpu-01"), job=JobOrder("train"))
     booking = reserve(site, actor(BOB), wanted, now=NOW)

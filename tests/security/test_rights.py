@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import httpx
 import pytest
 from clients import client
+from put_back import keep
 from rights import DEEDS, RIGHTS, Attempt, Deed, Effect
 from talk import Talk
-from town_of_roles import NOW, ROLES, Pristine, Watch, build
+from town_of_roles import NOW, ROLES, build, site_of_town
 
 from bot.domain.errors import BookingError, NotAllowed
 from bot.runners.archive import FolderArchive
@@ -34,11 +34,11 @@ HIDDEN = {"not_found": "no"}
 class Lab:
     """The town as it was, for as long as nobody changes anything; then anew."""
 
-    def __init__(self, pristine: Pristine, folder: Path, logs: FolderArchive) -> None:
-        self.pristine, self._folder = pristine, folder
-        self.site = pristine.open(folder)
-        self._watch = Watch(self.site)
-        self.things = pristine.bob
+    def __init__(self, url: str, logs: FolderArchive) -> None:
+        self.town = build(url)
+        self._kept = keep(url)
+        self.site = site_of_town(self._kept.put_back())
+        self.things = self.town.bob
         shown = ShownLogs(
             RunLogs(None, logs), booking_of=lambda _: self.things.reserved,
             latest_of=lambda _: "gpubot-b1-1",
@@ -58,32 +58,33 @@ class Lab:
         return self._clients[user]
 
     def attempt(self, role: str) -> Attempt:
-        self.things = self.pristine.things(role)
+        self.things = self.town.things(role)
         return Attempt(Talk(self.site, ROLES[role]), self.things, self.page)
 
     def changed(self) -> bool:
-        return self._watch.changed()
+        return self._kept.has_changed()
 
     def begin_anew(self) -> None:
-        self._watch.close()
-        self.pristine.open(self._folder, self.site)
-        self._watch = Watch(self.site)
+        self.site.database.close()
+        new = site_of_town(self._kept.put_back())
+        # The one that the handlers and the web side know goes on with it.
+        self.site.__init__(new.database, new.cluster, new.address)  # type: ignore[misc]
 
     def close(self) -> None:
         for one in self._clients.values():
             one.close()
         self._server.stop(5)
-        self._watch.close()
         self.site.database.close()
+        self._kept.close()
 
 
 @pytest.fixture(scope="module")
-def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+def lab(module_database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     folder = tmp_path_factory.mktemp("rights")
     logs = FolderArchive(folder / "logs", lambda: "http://lab")
     (folder / "worker-0.log").write_bytes(b"epoch 1\n")
     logs.keep("gpubot-b1-1", [folder / "worker-0.log"])
-    made = Lab(build(folder), folder, logs)
+    made = Lab(module_database_url, logs)
     yield made
     made.close()
 

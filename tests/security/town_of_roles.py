@@ -5,16 +5,11 @@ Bob has one of everything; so has Lena, who was in his team and has left it.
 
 from __future__ import annotations
 
-import itertools
-import shutil
-import sqlite3
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from pathlib import Path
 
 import builders
 from builders import ALICE, BOB, CHEN, DANA, NOW, STRANGER, TONIGHT, actor, request
-from databases import new_database
 
 from bot.domain.access import Scope, TokenKind
 from bot.domain.booking import Priority, Shape
@@ -62,8 +57,6 @@ HOURS = timedelta(hours=1)
 NODES = tuple(Node(f"{whose}-{n}", 8, "A100") for whose in ("bob", "lena") for n in range(1, 6))
 FREE = tuple(Node(f"free-{n}", 8, "V100") for n in range(1, 4))
 JOB = JobOrder("train")
-#: A file that was replaced would be read with what its write-ahead log still has.
-_numbers = itertools.count(1)
 
 
 def town(*, lena: bool) -> Cluster:
@@ -103,10 +96,9 @@ class Things:
 
 
 @dataclass(frozen=True, slots=True)
-class Pristine:
-    """The database as it is before anybody tries anything."""
+class Town:
+    """What Bob and Lena have."""
 
-    path: Path
     bob: Things
     lena: Things
 
@@ -114,35 +106,26 @@ class Pristine:
         """What somebody of that role tries to touch."""
         return self.lena if role.startswith("who has left") else self.bob
 
-    def open(self, folder: Path, site: Site | None = None) -> Site:
-        """A site over a new copy in `folder`; `site`: that one, which goes on with the copy."""
-        path = folder / f"tried-{next(_numbers)}.db"
-        shutil.copy(self.path, path)
-        database = Database(f"sqlite:///{path}")
-        if site is None:
-            return Site.open(database, town(lena=False), lambda: "http://lab")
-        site.database.close()
-        site.__init__(database, town(lena=False), site.address)  # type: ignore[misc]
-        return site
+
+def site_of_town(url: str) -> Site:
+    """A site over the database at `url` in which a town was made."""
+    return Site.open(Database(url), town(lena=False), lambda: "http://lab")
 
 
-def build(folder: Path) -> Pristine:
-    """Make the town in `folder`."""
-    url = new_database(folder, "pristine.db")
+def build(url: str) -> Town:
+    """Make the town in the new database at `url`."""
     site = Site.open(Database(url), town(lena=True), lambda: "http://lab")
     sync_nodes(site, now=BEFORE)
     over = {who: _over(site, who, node) for who, node in ((BOB, "bob-1"), (LENA, "lena-1"))}
     keep_time(site, now=NOW)
-    bob = _things(site, BOB, "bob", over[BOB])
-    lena = _things(site, LENA, "lena", over[LENA])
+    made = Town(
+        bob=_things(site, BOB, "bob", over[BOB]), lena=_things(site, LENA, "lena", over[LENA])
+    )
     drain(site, actor(ADMIN), "free-3", until=None, reason="broken", now=NOW)
     keep_time(site, now=NOW)
     site_secret(site, SECRET)
     site.database.close()
-    path = Path(url.removeprefix("sqlite:///"))
-    with sqlite3.connect(path) as whole:
-        whole.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    return Pristine(path, bob, lena)
+    return made
 
 
 def _over(site: Site, owner: str, node: str) -> int:
@@ -213,37 +196,3 @@ def _wish(node: str) -> WaitRequest:
         team=None,
         purpose="",
     )
-
-
-#: What is written without anything having changed: who was seen, what was refused.
-SEEN = frozenset({"person", "memory", "refusal", "receipt", "alembic_version"})
-
-
-class Watch:
-    """Whether anything has changed in a site's tables since it was made."""
-
-    def __init__(self, site: Site) -> None:
-        self._connection = sqlite3.connect(str(site.database.engine.url.database))
-        self._version, self._before = self._look(), self._rows()
-
-    def changed(self) -> bool:
-        """Whether anything has, but what merely notes that somebody was here."""
-        # Mostly nothing was written at all.
-        return self._look() != self._version and self._rows() != self._before
-
-    def close(self) -> None:
-        """Watch no more."""
-        self._connection.close()
-
-    def _look(self) -> int:
-        (version,) = self._connection.execute("PRAGMA data_version").fetchone()
-        return int(version)
-
-    def _rows(self) -> dict[str, list[tuple[object, ...]]]:
-        tables = "SELECT name FROM sqlite_master WHERE type = 'table'"
-        names = [name for (name,) in self._connection.execute(tables)]
-        return {
-            name: self._connection.execute(f"SELECT * FROM {name}").fetchall()
-            for name in names
-            if name not in SEEN and not name.startswith("sqlite_")
-        }
