@@ -11,34 +11,50 @@ import hmac
 import json
 import logging
 import os
-import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from copy import deepcopy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
 import httpx
-from builders import ALICE, BOB, NOW, actor, cluster, request
+import pytest
+from builders import BOB, NOW, actor
 from clients import client
-from databases import new_database
 from hypothesis import Phase, settings
 from hypothesis import strategies as st
+from sqlalchemy import func, select
+from sqlmodel import col
+from town_of_roles import ROLES, Town, build, town
 
 from bot.config.settings import Settings
 from bot.domain.access import Scope, TokenKind
+from bot.domain.booking import Shape
+from bot.domain.cluster import Cluster
+from bot.domain.pipelines import Trigger
+from bot.domain.run_rules import RunRules
+from bot.domain.yolo import SHIPPED
 from bot.main import Bot
-from bot.services.reserve import reserve
+from bot.sandbox import Sandbox, SandboxChannel, SandboxClock, SandboxUser
+from bot.sandbox.payloads import response_url
 from bot.services.tokens import create_token
+from bot.store import models
 
 CORPUS = Path(__file__).parent / "corpus"
 #: How many cases are tried of each kind; the gate tries few, a night may try many.
 EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "20"))
 #: Making a case smaller takes longer than finding it: see the message, and keep it in the corpus.
 fuzz = settings(max_examples=EXAMPLES, phases=[Phase.generate])
+#: For all tests with it. A second a case is plenty; and gpubot's own threads use `random`, which
+#: Hypothesis takes for a strategy's doing.
+FUZZED = [
+    pytest.mark.timeout(120 + EXAMPLES),
+    pytest.mark.filterwarnings("ignore:Do not use the `random` module inside strategies"),
+]
 SIGNING, GITHUB, ALERTS = "s" * 32, "g" * 32, "a" * 32
 #: Answers that are right for what cannot be used; 503 where another writer was in the way.
 FINE = {200, 201, 202, 204, 303, 304, 400, 401, 403, 404, 405, 409, 413, 415, 422, 503}
@@ -54,12 +70,13 @@ class At:
 
 @dataclass
 class Lab:
-    """A gpubot that listens, somebody who sends it things, and what it logs."""
+    """The town of roles, a gpubot that listens there, somebody who sends it things, its log."""
 
     bot: Bot
+    town: Town
+    workspace: Sandbox
     web: httpx.Client
     token: str
-    folder: Path
     troubles: list[str] = field(default_factory=list)
 
     def slack(self, body: bytes, kind: str = "application/x-www-form-urlencoded") -> httpx.Response:
@@ -101,21 +118,41 @@ class Lab:
 
     def rows(self) -> int:
         """How many changes there have been, but those that gpubot makes by the clock."""
-        with sqlite3.connect(self.folder / "gpubot.db") as connection:
-            (count,) = connection.execute(
-                "SELECT count(*) FROM audit WHERE actor != 'gpubot'"
-            ).fetchone()
-        return int(count)
+        audit = models.Audit
+        made = select(func.count()).select_from(audit).where(col(audit.actor) != "gpubot")
+        with self.bot.site.database.snapshot() as connection:
+            return int(connection.execute(made).scalar_one())
+
+    def given_to(self, user: str) -> dict[str, str]:
+        """What Slack gives with each request: what opens a window, and where to answer."""
+        slack = self.workspace.workspace
+        here = slack.conversations["C0VISION"]
+        return {
+            "trigger_id": slack.triggers.issue(user),
+            "response_url": response_url(slack, "commands", user, here),
+        }
+
+    def is_told(self) -> None:
+        """Have everything that is to be told go to Slack, which refuses what it could not show."""
+        assert self.bot.deliver(60)
+        self._no_troubles()
 
     def _checked(self, answer: httpx.Response) -> httpx.Response:
-        troubles, self.troubles[:] = self.troubles[:], []
-        assert answer.status_code in FINE, (answer.status_code, answer.text, troubles)
-        assert not troubles
+        assert answer.status_code in FINE, (answer.status_code, answer.text, self.troubles)
+        self._no_troubles()
         return answer
+
+    def _no_troubles(self) -> None:
+        troubles, self.troubles[:] = self.troubles[:], []
+        assert not troubles
+
+
+#: What Slack says of messages and windows that it cannot show.
+REFUSED = ("invalid_", "msg_too_long", "too_many", "no_text")
 
 
 class _Listens(logging.Handler):
-    """Notes every traceback."""
+    """Notes every traceback, and whatever Slack refused to show."""
 
     def __init__(self, found: list[str]) -> None:
         super().__init__()
@@ -123,36 +160,62 @@ class _Listens(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Note it."""
-        if record.exc_info:
-            self._found.append(logging.Formatter().format(record))
+        said = logging.Formatter().format(record)
+        if record.exc_info or any(word in said for word in REFUSED):
+            self._found.append(said)
+
+
+def cluster() -> Cluster:
+    """The town, where everything is on that people can use."""
+    there = town(lena=False)
+    trigger = Trigger(
+        repository="lab/yolo", workflow="train.yml", team="vision", user=BOB,
+        shape=Shape(1, model="V100"), length=timedelta(hours=20), purpose="nightly",
+        within=timedelta(hours=24),
+    )  # fmt: skip
+    return replace(
+        there, github=(trigger,), jobs=(*there.jobs, *SHIPPED), runs=RunRules(own_commands=True),
+        ops_channel="C0OPS",
+    )  # fmt: skip
+
+
+def _workspace() -> Sandbox:
+    people = [SandboxUser(user, user.lower(), user) for user in set(ROLES.values())]
+    channels = [
+        SandboxChannel(f"C0{name.upper()}", name, members=[one.id for one in people])
+        for name in ("vision", "nlp", "ops")
+    ]
+    return Sandbox(
+        manifest=Path(__file__).parents[2] / "manifest.yml", users=people, channels=channels,
+        clock=SandboxClock(NOW, speed=0), team_id="T0LAB", trigger_lifetime=3600,
+    )  # fmt: skip
 
 
 @contextmanager
-def fuzzed(folder: Path) -> Iterator[Lab]:
-    """A lab in `folder`; Slack itself cannot be reached from it."""
-    settings = Settings(
-        bot_token="xoxb-1", signing_secret=SIGNING, slack_api_url="http://127.0.0.1:9/api/",
-        database_url=new_database(folder), port=0, base_url="", github_secret=GITHUB,
-        alerts_token=ALERTS,
-    )  # fmt: skip
-    bot = Bot(settings, cluster(), At())
-    for gpus, owner in ((4, BOB), (2, ALICE)):
-        reserve(bot.site, actor(owner), request(gpus), now=NOW)
-    scopes = [Scope.READ, Scope.BOOK, Scope.AUDIT, Scope.REPORT]
-    _, token = create_token(
-        bot.site, actor(BOB), kind=TokenKind.PERSON, name="fuzz", scopes=scopes, now=NOW
-    )
-    bot.start()
-    web = client(bot.address)
-    made = Lab(bot, web, token, folder)
-    listens = _Listens(made.troubles)
-    logging.getLogger().addHandler(listens)
-    try:
-        yield made
-    finally:
-        logging.getLogger().removeHandler(listens)
-        web.close()
-        bot.stop()
+def fuzzed(url: str) -> Iterator[Lab]:
+    """A lab over the new database at `url`."""
+    there = build(url)
+    with _workspace() as slack:
+        settings = Settings(
+            bot_token=slack.bot_token, signing_secret=SIGNING, slack_api_url=slack.api_url,
+            database_url=url, port=0, base_url="", github_secret=GITHUB, alerts_token=ALERTS,
+        )  # fmt: skip
+        bot = Bot(settings, cluster(), At(), pace=timedelta(0))
+        scopes = [Scope.READ, Scope.BOOK, Scope.AUDIT, Scope.REPORT]
+        _, token = create_token(
+            bot.site, actor(BOB), kind=TokenKind.PERSON, name="fuzz", scopes=scopes, now=NOW
+        )
+        bot.start()
+        web = client(bot.address)
+        made = Lab(bot, there, slack, web, token)
+        listens = _Listens(made.troubles)
+        logging.getLogger().addHandler(listens)
+        try:
+            yield made
+        finally:
+            logging.getLogger().removeHandler(listens)
+            web.close()
+            bot.stop()
 
 
 def cases(folder: str) -> list[Path]:

@@ -9,34 +9,40 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from builders import ADMIN, ALICE, BOB, TONIGHT
-from fuzzing import CORPUS, Lab, cases, fuzz, fuzzed, mutated
+from builders import ADMIN, ALICE, BOB
+from fuzzing import CORPUS, FUZZED, Lab, cases, fuzz, fuzzed, mutated
 from hypothesis import given
 from hypothesis import strategies as st
+from saying import STAMP, fields, said, users, values
 from talk import Talk, state
+from town_of_roles import URSULA
 
 from bot.slack.ids import ActionId, CallbackId
 
-STAMP = int(TONIGHT.timestamp())
+pytestmark = FUZZED
+
+A, C = ActionId, CallbackId
+TAKEN = f'{{"n":8,"on":"bob-1","w":[[{STAMP},{STAMP + 7200}]]}}'
 COMMAND = {
     "command": "/gpu", "text": "show B1", "user_id": BOB, "trigger_id": "1.2", "team_id": "T0LAB",
     "channel_id": "C0VISION", "response_url": "http://127.0.0.1:9/response/1",
 }  # fmt: skip
-TEXTS = [
-    "show B1", "extend B1 2h", "move B1 tomorrow 22:00", "cancel B1 x", "job B1 none", "node",
-    "token revoke 1", "queue 1 30m", "wait 8 2h", "reserve 1 now 2h", "audit B1", "report vision",
-]  # fmt: skip
-VALUES = [
-    "1", "1:7200", f"1:{STAMP}", "0:", "", f'{{"n":1,"p":2,"w":[[{STAMP},{STAMP + 7200}]]}}',
-    '{"n":8,"p":2,"l":7200}', "gpu-01", "person:U0BOB", "show B1",
-]  # fmt: skip
+HOME = {
+    "type": "event_callback", "team_id": "T0LAB", "event_id": "E1",
+    "event": {"type": "app_home_opened", "user": BOB, "tab": "home", "channel": "D1"},
+}  # fmt: skip
 
 
-def press(action: str, value: str, **view: Any) -> dict[str, Any]:
+def command(lab: Lab, user: str, text: str) -> dict[str, Any]:
+    """`/gpu text` of that person's, as Slack sends it."""
+    return {**COMMAND, "text": text, "user_id": user, **lab.given_to(user)}
+
+
+def press(action: str, value: str, user: str = BOB, **more: Any) -> dict[str, Any]:
     """A button in a message, as Slack sends it."""
     return {
         "type": "block_actions",
-        "user": {"id": BOB, "username": "bob", "team_id": "T0LAB"},
+        "user": {"id": user, "username": "bob", "team_id": "T0LAB"},
         "team": {"id": "T0LAB", "domain": "lab"},
         "trigger_id": "1.2",
         "response_url": "http://127.0.0.1:9/response/1",
@@ -46,50 +52,58 @@ def press(action: str, value: str, **view: Any) -> dict[str, Any]:
         "message": {"ts": "1.5", "text": "x", "edited": {"ts": "2.0"}},
         "actions": [{"action_id": action, "block_id": "b", "type": "button", "value": value,
                      "selected_option": None, "action_ts": "1.7"}],
-        **view,
+        **more,
     }  # fmt: skip
 
 
-def form(window: dict[str, Any]) -> dict[str, Any]:
-    """A form that somebody submits as it was opened."""
-    view = {**window, "id": "V1", "hash": "1.h", "state": {"values": state(window, {})}}
+def filled(window: dict[str, Any], chosen: dict[str, Any]) -> dict[str, Any]:
+    """The window, with its fields as it was opened, or as they were chosen."""
+    return {**window, "id": "V1", "hash": "1.h", "state": {"values": state(window, chosen)}}
+
+
+def form(window: dict[str, Any], user: str = BOB, **chosen: Any) -> dict[str, Any]:
+    """A form that somebody submits, as Slack sends it."""
     return {
         "type": "view_submission",
-        "user": {"id": BOB},
+        "user": {"id": user},
         "team": {"id": "T0LAB"},
         "trigger_id": "1.2",
-        "view": view,
+        "view": filled(window, chosen),
     }
 
 
-def forms(lab: Lab) -> list[dict[str, Any]]:
+def opened(lab: Lab) -> list[dict[str, Any]]:
     """Every form that somebody who may can open."""
+    bob = lab.town.bob
+    presses = [
+        (ALICE, A.EXTEND, bob.reserved), (ALICE, A.MOVE, bob.reserved),
+        (ALICE, A.TRANSFER, bob.reserved), (ALICE, A.GIVE_UP_FORM, bob.reserved),
+        (ALICE, A.GIVE_UP_FORM, bob.active), (ADMIN, A.DRAIN, "free-2"), (BOB, A.SUBSCRIBE, ""),
+        (BOB, A.WAIT, ""), (BOB, A.WAIT_CHANGE, bob.wish), (BOB, A.QUEUE, ""), (BOB, A.RESERVE, ""),
+        (URSULA, A.PREEMPT, TAKEN), (BOB, A.JOB, bob.reserved),
+    ]  # fmt: skip
     found = []
-    presses = [(A.EXTEND, "1"), (A.MOVE, "1"), (A.TRANSFER, "1"), (A.GIVE_UP_FORM, "1"),
-               (A.DRAIN, "gpu-01"), (A.SUBSCRIBE, ""), (A.WAIT, ""), (A.QUEUE, ""),
-               (A.RESERVE, "")]  # fmt: skip
-    for action, value in presses:
-        talk = Talk(lab.bot.site, ADMIN if action is A.DRAIN else ALICE)
-        talk.acts(talk.types("mine"), action, value)
+    for user, action, value in presses:
+        talk = Talk(lab.bot.site, user)
+        talk.acts(talk.types("mine"), action, str(value))
         assert talk.window is not None
-        found.append(form(talk.window))
+        found.append(talk.window)
     return found
 
 
-A = ActionId
-
-
 @pytest.fixture(scope="module")
-def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    with fuzzed(tmp_path_factory.mktemp("slack")) as made:
+def lab(module_database_url: str) -> Iterator[Lab]:
+    with fuzzed(module_database_url) as made:
         yield made
 
 
 @pytest.fixture(scope="module")
-def windows(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
-    """Forms as they are while nobody has changed anything."""
-    with fuzzed(tmp_path_factory.mktemp("forms")) as made:
-        return forms(made)
+def windows(lab: Lab) -> list[dict[str, Any]]:
+    return opened(lab)
+
+
+def test_the_forms_that_are_tried_are_all_that_there_are(windows: list[dict[str, Any]]) -> None:
+    assert {one["callback_id"] for one in windows} == set(CallbackId) - {C.TOLD}
 
 
 @pytest.mark.parametrize("case", cases("slack"), ids=lambda path: path.stem)
@@ -141,40 +155,68 @@ def test_kept_words_are_answered(lab: Lab, text: str) -> None:
 
 
 @fuzz
-@given(data=st.data())
-def test_no_mutated_command_or_button_makes_it_fail(lab: Lab, data: st.DataObject) -> None:
-    bases = st.sampled_from([
-        *({**COMMAND, "text": text} for text in TEXTS),
-        *(press(action, value) for action in ActionId for value in VALUES[:6]),
-        {"type": "event_callback", "team_id": "T0LAB", "event_id": "E1",
-         "event": {"type": "app_home_opened", "user": BOB, "tab": "home", "channel": "D1"}},
-    ])  # fmt: skip
-    lab.payload(data.draw(mutated(data.draw(bases))))
+@given(data=st.data(), user=users)
+def test_whatever_people_type_is_answered(lab: Lab, data: st.DataObject, user: str) -> None:
+    text = data.draw(said)
+    answer = lab.payload(command(lab, user, text))
+    assert answer.status_code == 200
+    assert not re.search("<!(?!date)", answer.text), "nobody is called"
 
 
 @fuzz
-@given(action=st.sampled_from(ActionId), value=st.sampled_from(VALUES) | st.text(max_size=30))
-def test_no_value_of_any_button_makes_it_fail(lab: Lab, action: ActionId, value: str) -> None:
-    lab.payload(press(action, value))
+@given(data=st.data(), user=users, action=st.sampled_from(ActionId), in_window=st.booleans())
+def test_whatever_button_people_press_is_answered(
+    lab: Lab, windows: list[dict[str, Any]], data: st.DataObject, user: str, action: ActionId,
+    in_window: bool,
+) -> None:  # fmt: skip
+    more: dict[str, Any] = lab.given_to(user)
+    if in_window:
+        view = filled(data.draw(st.sampled_from(windows)), data.draw(fields))
+        more |= {"view": view, "container": {"type": "view", "view_id": "V1"}}
+    pressed = press(action, data.draw(values), user, **more)
+    assert lab.payload(pressed).status_code == 200
+
+
+@fuzz
+@given(data=st.data(), user=users)
+def test_whatever_form_people_submit_is_answered(
+    lab: Lab, windows: list[dict[str, Any]], data: st.DataObject, user: str
+) -> None:
+    chosen = data.draw(fields)
+    payload = form(data.draw(st.sampled_from(windows)), user, **chosen)
+    answer = lab.payload({**payload, **lab.given_to(user)})
+    assert answer.status_code == 200
+    if answer.text:
+        asked = answer.json().get("response_action", "")
+        assert asked in ("", "errors", "update"), asked
 
 
 @fuzz
 @given(data=st.data())
-def test_no_mutated_form_makes_it_fail(
+def test_no_mutated_request_makes_it_fail(
     lab: Lab, windows: list[dict[str, Any]], data: st.DataObject
 ) -> None:
-    payload = data.draw(mutated(data.draw(st.sampled_from(windows))))
-    answer = lab.payload(payload)
-    if isinstance(payload, dict) and answer.status_code == 200 and answer.text:
-        said = answer.json()
-        assert said.get("response_action", "") in ("", "errors", "update"), said
+    user = data.draw(users)
+    made = data.draw(st.integers(0, 3))
+    if made == 0:
+        base = command(lab, user, data.draw(said))
+    elif made == 1:
+        value = data.draw(values)
+        base = press(data.draw(st.sampled_from(ActionId)), value, user, **lab.given_to(user))
+    elif made == 2:
+        window = data.draw(st.sampled_from(windows))
+        kept = json.loads(window.get("private_metadata") or "{}")
+        window = {**window, "private_metadata": json.dumps(data.draw(mutated(kept)))}
+        base = {**form(window, user), **lab.given_to(user)}
+    else:
+        base = HOME
+    lab.payload(data.draw(mutated(base)))
 
 
-def test_the_forms_that_are_tried_are_most_of_those_there_are(
-    windows: list[dict[str, Any]],
-) -> None:
-    tried = {one["view"]["callback_id"] for one in windows}
-    assert tried >= set(CallbackId) - {C.TOLD, C.PREEMPT, C.JOB}
-
-
-C = CallbackId
+def test_what_came_of_it_all_can_be_told(lab: Lab) -> None:
+    lab.is_told()
+    for user in (BOB, ALICE, ADMIN):
+        for text in ("mine", "status", "waitlist", "audit", "report", "token", "node"):
+            assert lab.payload(command(lab, user, text)).status_code == 200
+        lab.payload({**HOME, "event": {**HOME["event"], "user": user}})
+    lab.is_told()

@@ -9,9 +9,11 @@ from typing import Any
 
 import pytest
 from builders import BOB, NOW
-from fuzzing import Lab, cases, fuzz, fuzzed, mutated
+from fuzzing import FUZZED, Lab, cases, fuzz, fuzzed, mutated
 from hypothesis import given
 from hypothesis import strategies as st
+
+pytestmark = FUZZED
 
 RUN: dict[str, Any] = {
     "action": "completed",
@@ -35,8 +37,8 @@ ALERT: dict[str, Any] = {
 
 
 @pytest.fixture(scope="module")
-def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    with fuzzed(tmp_path_factory.mktemp("hooks")) as made:
+def lab(module_database_url: str) -> Iterator[Lab]:
+    with fuzzed(module_database_url) as made:
         yield made
 
 
