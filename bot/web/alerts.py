@@ -13,17 +13,25 @@ import json
 import logging
 import math
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Header, Request, Response
 from fastapi.responses import JSONResponse
-from pydantic import AwareDatetime, BaseModel, BeforeValidator, Field, ValidationError
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    Field,
+    ValidationError,
+)
 
 from bot.domain.alert_notice import AlertNotice
 from bot.monitoring.dcgm import NodeNames, gpu_index
 from bot.services.alertmanager import take_notices
 from bot.services.site import Site
+from bot.web.api.schemas import FIRST_YEAR, LAST_YEAR
 from bot.web.problems import Problem
 
 log = logging.getLogger(__name__)
@@ -45,13 +53,23 @@ Text = Annotated[str, BeforeValidator(_cut)]
 Texts = Annotated[dict[Text, Text], Field(max_length=200)]
 
 
+def _of_our_time(value: datetime) -> datetime:
+    """In UTC. Instants outside of these years exist in no reader's zone, or not even in UTC."""
+    if not FIRST_YEAR <= value.year <= LAST_YEAR:
+        raise ValueError(f"the year must lie between {FIRST_YEAR} and {LAST_YEAR}")
+    return value.astimezone(UTC)
+
+
+Instant = Annotated[AwareDatetime, AfterValidator(_of_our_time)]
+
+
 class Alert(BaseModel):
     """One alert, as far as it matters here."""
 
     status: Literal["firing", "resolved"]
     labels: Texts
     annotations: Texts = {}
-    startsAt: AwareDatetime  # noqa: N815 - Alertmanager's name
+    startsAt: Instant  # noqa: N815 - Alertmanager's name
     fingerprint: Annotated[str, Field(pattern="^[0-9a-f]{1,64}$")]
 
 

@@ -110,9 +110,13 @@ class Lab:
         headers = {"Authorization": f"Bearer {ALERTS}"}
         return self._checked(self.web.post("/alerts", content=body, headers=headers))
 
-    def api(self, method: str, path: str, body: object = None, **query: Any) -> httpx.Response:
-        """A request of a program of Bob's."""
-        headers = {"Authorization": f"Bearer {self.token}"}
+    def api(
+        self, method: str, path: str, body: object = None, key: str = "", **query: Any
+    ) -> httpx.Response:
+        """A request of a program of Bob's; `key` lets it be sent twice."""
+        headers = {b"Authorization": f"Bearer {self.token}".encode()}
+        if key:
+            headers[b"Idempotency-Key"] = key.encode("latin-1")
         answer = self.web.request(method, path, json=body, params=query, headers=headers)
         return self._checked(answer)
 
@@ -144,7 +148,7 @@ class Lab:
 
     def _no_troubles(self) -> None:
         troubles, self.troubles[:] = self.troubles[:], []
-        assert not troubles
+        assert not troubles, troubles
 
 
 #: What Slack says of messages and windows that it cannot show.

@@ -15,7 +15,7 @@ from bot.services.team_only import as_read_by
 from bot.web.api.context import Api, Asker, errors, needs
 from bot.web.api.paging import Cursor, Limit, cursor_of, page, place_of
 from bot.web.api.results import AuditResult, Page
-from bot.web.api.schemas import BookingId
+from bot.web.api.schemas import LARGEST_ID, BookingId
 
 
 def audit_routes(api: Api) -> APIRouter:
@@ -28,7 +28,7 @@ def audit_routes(api: Api) -> APIRouter:
         booking: Annotated[BookingId | None, Query()] = None,
         after: Annotated[
             int | None,
-            Query(ge=0, le=2**53, description="Records after this number, oldest first."),
+            Query(ge=0, le=LARGEST_ID, description="Records after this number, oldest first."),
         ] = None,
         limit: Limit = 50,
         cursor: Cursor = None,

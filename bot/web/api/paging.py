@@ -12,11 +12,10 @@ from typing import Annotated, Any
 from fastapi import Query
 
 from bot.domain.window import check_aware
+from bot.web.api.schemas import LARGEST_ID
 from bot.web.problems import Problem
 
 LARGEST_PAGE = 200
-#: No number of ours is larger, and databases hold no larger ones.
-LARGEST_NUMBER = 2**53
 
 Limit = Annotated[int, Query(ge=1, le=LARGEST_PAGE, description="How many items a page has.")]
 Cursor = Annotated[
@@ -45,7 +44,7 @@ def place_of(cursor: str | None, *kinds: type) -> tuple[Any, ...] | None:
         place = None
     if not isinstance(place, list) or [type(value) for value in place] != list(kinds):
         raise _bad_cursor()
-    if any(isinstance(value, int) and abs(value) > LARGEST_NUMBER for value in place):
+    if any(isinstance(value, int) and abs(value) > LARGEST_ID for value in place):
         raise _bad_cursor()
     return tuple(place)
 
