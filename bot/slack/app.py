@@ -237,4 +237,6 @@ def _press_key(user: str, body: Body, action: Mapping[str, Any]) -> str:
     edited = (message.get("edited") or {}).get("ts")
     place = [container.get("channel_id"), container.get("message_ts"), edited]
     parts = [*place, view.get("id"), view.get("hash"), user, action["action_id"], chosen(action)]
-    return "press:" + hashlib.sha256("\0".join(map(str, parts)).encode()).hexdigest()
+    # JSON may say half of a surrogate pair, which is no text.
+    named = "\0".join(map(str, parts)).encode("utf-8", "surrogatepass")
+    return "press:" + hashlib.sha256(named).hexdigest()

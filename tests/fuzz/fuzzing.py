@@ -31,14 +31,16 @@ from sqlalchemy import func, select
 from sqlmodel import col
 from town_of_roles import ROLES, Town, build, town
 
+from bot.config.edges import Edges
 from bot.config.settings import Settings
 from bot.domain.access import Scope, TokenKind
 from bot.domain.booking import Shape
 from bot.domain.cluster import Cluster
 from bot.domain.pipelines import Trigger
-from bot.domain.run_rules import RunRules
+from bot.domain.run_rules import RunnerKind, RunRules
 from bot.domain.yolo import SHIPPED
 from bot.main import Bot
+from bot.runners.settings import RunnerSettings
 from bot.sandbox import Sandbox, SandboxChannel, SandboxClock, SandboxUser
 from bot.sandbox.payloads import response_url
 from bot.services.tokens import create_token
@@ -204,7 +206,9 @@ def fuzzed(url: str) -> Iterator[Lab]:
             bot_token=slack.bot_token, signing_secret=SIGNING, slack_api_url=slack.api_url,
             database_url=url, port=0, base_url="", github_secret=GITHUB, alerts_token=ALERTS,
         )  # fmt: skip
-        bot = Bot(settings, cluster(), At(), pace=timedelta(0))
+        # What is typed here is run nowhere.
+        nothing = Edges(runner=RunnerSettings(kind=RunnerKind.OFF))
+        bot = Bot(settings, cluster(), At(), edges=nothing, pace=timedelta(0))
         scopes = [Scope.READ, Scope.BOOK, Scope.AUDIT, Scope.REPORT]
         _, token = create_token(
             bot.site, actor(BOB), kind=TokenKind.PERSON, name="fuzz", scopes=scopes, now=NOW
