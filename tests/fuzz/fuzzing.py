@@ -51,12 +51,8 @@ CORPUS = Path(__file__).parent / "corpus"
 EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "20"))
 #: Making a case smaller takes longer than finding it: see the message, and keep it in the corpus.
 fuzz = settings(max_examples=EXAMPLES, phases=[Phase.generate])
-#: For all tests with it. A second a case is plenty; and gpubot's own threads use `random`, which
-#: Hypothesis takes for a strategy's doing.
-FUZZED = [
-    pytest.mark.timeout(120 + EXAMPLES),
-    pytest.mark.filterwarnings("ignore:Do not use the `random` module inside strategies"),
-]
+#: For all tests with it: a second a case is plenty.
+FUZZED = pytest.mark.timeout(120 + EXAMPLES)
 SIGNING, GITHUB, ALERTS = "s" * 32, "g" * 32, "a" * 32
 #: Answers that are right for what cannot be used; 503 where another writer was in the way.
 FINE = {200, 201, 202, 204, 303, 304, 400, 401, 403, 404, 405, 409, 413, 415, 422, 503}
@@ -154,7 +150,7 @@ class Lab:
 
 
 #: What Slack says of messages and windows that it cannot show.
-REFUSED = ("invalid_", "msg_too_long", "too_many", "no_text")
+REFUSED = ("invalid_blocks", "invalid_arguments", "msg_too_long", "too_many", "no_text")
 
 
 class _Listens(logging.Handler):
