@@ -17,6 +17,9 @@ from typing import Any
 from slack_bolt import Ack, App, BoltContext
 from slack_bolt.authorization import AuthorizeResult
 from slack_bolt.authorization.authorize import Authorize
+from slack_bolt.middleware import Middleware
+from slack_bolt.request import BoltRequest
+from slack_bolt.response import BoltResponse
 from slack_sdk import WebClient
 
 from bot import logs
@@ -32,6 +35,7 @@ from bot.slack.shapes import USER
 
 Body = Mapping[str, Any]
 
+COMMAND = "/gpu"
 ANY = re.compile("")
 BOLT_LOG = logging.getLogger("slack_bolt")
 
@@ -168,6 +172,30 @@ class _Anybody(Authorize):
         return AuthorizeResult(enterprise_id=None, team_id=None)
 
 
+class _Commands(Middleware):
+    """Answers `/gpu …` before Bolt goes through its listeners: most requests are commands.
+
+    At each listener Bolt looks up everything that one might ask for, several times over.
+    """
+
+    def __init__(self, answer: Callable[[Ack, Body, BoltContext], None]) -> None:
+        self._answer = answer
+
+    def process(
+        self,
+        *,
+        req: BoltRequest,
+        resp: BoltResponse,
+        next: Callable[[], BoltResponse],  # noqa: A002 - Bolt's name
+    ) -> BoltResponse | None:
+        """Answer a command, and pass everything else on."""
+        if req.body.get("command") != COMMAND:
+            next()
+            return resp
+        self._answer(req.context.ack, req.body, req.context)
+        return req.context.ack.response
+
+
 def build_app(settings: Settings, listeners: Listeners) -> App:
     """A Bolt app that sends everything Slack tells us to `listeners`. Makes no call to Slack."""
     with _without_warnings():
@@ -191,7 +219,7 @@ def build_app(settings: Settings, listeners: Listeners) -> App:
             request_verification_enabled=False,
             process_before_response=True,
         )
-    app.command("/gpu")(listeners.command)
+    app.use(_Commands(listeners.command))
     app.action(ANY)(listeners.action)
     app.view(ANY)(listeners.submission)
     app.view_closed(ANY)(_acknowledge)

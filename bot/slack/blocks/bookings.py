@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from functools import cache, lru_cache
+from functools import lru_cache
 
 from bot.domain.booking import Booking
 from bot.domain.cluster import Cluster
@@ -120,13 +120,19 @@ def row_buttons(
 ) -> list[Block]:
     """Extend, Move (before the start), Transfer, Cancel or Release, Show."""
     value = pack(booking.id)
-    offered = _offered(booking.is_upcoming(now), booking.is_running(now), in_list)
-    return [button(reader.plain(caption), action_id, value) for caption, action_id in offered]
+    offered = _offered(reader, booking.is_upcoming(now), booking.is_running(now), in_list)
+    return [{**made, "value": value} for made in offered]
 
 
-@cache
-def _offered(is_upcoming: bool, is_running: bool, in_list: bool) -> tuple[tuple[str, str], ...]:  # noqa: FBT001
-    """The captions and action ids of these buttons."""
+# A page of a list has fifty of them, which differ in what they are about and in nothing else.
+@lru_cache(maxsize=512)
+def _offered(
+    reader: Reader,
+    is_upcoming: bool,  # noqa: FBT001
+    is_running: bool,  # noqa: FBT001
+    in_list: bool,  # noqa: FBT001
+) -> tuple[Block, ...]:
+    """These buttons, without what they are about."""
     place = IN_LIST if in_list else ""
     offered = (
         (True, N_("Extend…"), ActionId.EXTEND),
@@ -135,7 +141,11 @@ def _offered(is_upcoming: bool, is_running: bool, in_list: bool) -> tuple[tuple[
         (True, N_("Release…") if is_running else N_("Cancel…"), ActionId.GIVE_UP_FORM),
         (in_list, N_("Show"), ActionId.SHOW),
     )
-    return tuple((caption, action + place) for is_there, caption, action in offered if is_there)
+    return tuple(
+        button(reader.plain(caption), action + place)
+        for is_there, caption, action in offered
+        if is_there
+    )
 
 
 def give_up_form_button(
