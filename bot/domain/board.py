@@ -52,6 +52,9 @@ class _Free:
 
 _FREE = _Free()
 
+#: The tracks that levels show, and the levels by their number of GPUs.
+_Levels = tuple[Sequence[Shown], Mapping[int, bytearray]]
+
 
 @dataclass(frozen=True, slots=True)
 class Eligible:
@@ -81,6 +84,7 @@ class Board:
     __slots__ = (
         "_answers",
         "_eligible",
+        "_late",
         "_levels",
         "cells",
         "largest",
@@ -97,14 +101,16 @@ class Board:
         self.largest = max((node.gpus for node in self.nodes), default=0)
         #: Bytes of one cell.
         self.width = max(1, -(-len(self.nodes) // 8))
-        self._levels: dict[int, tuple[Sequence[Shown], bytearray]] = {}
+        self._levels: _Levels = ((_FREE,) * len(self.nodes), {})
+        #: Tracks that were asked about last, those that the levels showed, and where they differ.
+        self._late: tuple[Sequence[Shown], Sequence[Shown], Sequence[int]] = (), (), ()
         self._answers: tuple[Sequence[Shown], dict[Hashable, int]] = ((), {})
         self._eligible: dict[tuple[str | None, str | None], Eligible] = {}
 
     def apart(self) -> Board:
         """A board that knows as much, for a fork that is about to change a lot."""
         board = Board(self.nodes, self.cells)
-        board._levels.update(self._levels)
+        board._levels = self._levels
         board._eligible = self._eligible
         return board
 
@@ -138,20 +144,42 @@ class Board:
 
     def _level(self, tracks: Sequence[Shown], gpus: int) -> tuple[bytearray, Sequence[int]]:
         """The level, and the places of the few nodes whose tracks are others than it shows."""
-        shown, level = self._levels.get(gpus) or self._nothing_taken()
-        late = tuple(compress(count(), map(is_not, tracks, shown)))
-        if len(late) <= FEW:
-            return level, late
-        # Others may be looking at the one of before, so it is not changed.
-        level = bytearray(level)
-        for place in late:
-            before = self._blocked(shown[place], gpus)
-            self._flip(level, place, before ^ self._blocked(tracks[place], gpus))
-        self._levels[gpus] = tracks, level
-        return level, ()
+        shown, levels = self._levels
+        late = self._differing(tracks, shown)
+        if len(late) > FEW:
+            # Others may be looking at those of before, so they are not changed.
+            levels = {of: self._after(lv, of, late, shown, tracks) for of, lv in levels.items()}
+            shown, late = tracks, ()
+            self._levels = shown, levels
+        if gpus not in levels:
+            free, every = (_FREE,) * len(shown), range(len(shown))
+            level = bytearray(self.cells * self.width)
+            levels = {**levels, gpus: self._after(level, gpus, every, free, shown)}
+            self._levels = shown, levels
+        return levels[gpus], late
 
-    def _nothing_taken(self) -> tuple[Sequence[Shown], bytearray]:
-        return (_FREE,) * len(self.nodes), bytearray(self.cells * self.width)
+    def _differing(self, tracks: Sequence[Shown], shown: Sequence[Shown]) -> Sequence[int]:
+        """The places at which they differ; one search asks several times."""
+        asked, against, late = self._late
+        if asked is not tracks or against is not shown:
+            late = tuple(compress(count(), map(is_not, tracks, shown)))
+            self._late = tracks, shown, late
+        return late
+
+    def _after(
+        self,
+        level: bytearray,
+        gpus: int,
+        places: Iterable[int],
+        before: Sequence[Shown],
+        after: Sequence[Shown],
+    ) -> bytearray:
+        """The level of the tracks `after`, made of that of those `before`, which differ there."""
+        level = bytearray(level)
+        for place in places:
+            was = self._blocked(before[place], gpus)
+            self._flip(level, place, was ^ self._blocked(after[place], gpus))
+        return level
 
     def _flip(self, level: bytearray, place: int, mask: int) -> None:
         """Flip a node's bit in the cells of `mask`."""
