@@ -6,7 +6,7 @@ is then decided for the one window that was found, for all nodes at once.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
@@ -25,8 +25,8 @@ from bot.domain.window import Window
 class Hints:
     """What makes one node better than another that would do as well."""
 
-    #: Nodes on which the same team's work lies.
-    team_nodes: frozenset[str] = frozenset()
+    #: Says on which nodes the same team's work lies; asked only where that decides.
+    team_nodes: Callable[[], frozenset[str]] = frozenset
 
 
 NO_HINTS = Hints()
@@ -220,7 +220,7 @@ class _Chooser:
     @cached_property
     def _teams(self) -> int:
         places = self._board.places
-        return sum(1 << places[name] for name in self._hints.team_nodes if name in places)
+        return sum(1 << places[name] for name in self._hints.team_nodes() if name in places)
 
 
 def _single(chooser: _Chooser, where: Eligible, gpus: int) -> dict[int, int] | None:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from functools import cache
+from functools import cache, partial
 from operator import attrgetter
 from typing import Any
 
@@ -92,12 +91,16 @@ def alternatives_to(
 def hints_for(connection: Connection, team: str, window: Window) -> Hints:
     """The nodes where `team` has work during, right before or right after `window`.
 
-    Only a hint between nodes that fit equally well, so a sample of the team's work will do; it
-    keeps the query's cost constant however much the team has booked.
+    Only a hint between nodes that fit equally well, so it is asked where there are such, and a
+    sample of the team's work will do: the query costs the same however much the team has booked.
     """
+    return Hints(cache(partial(_nodes_near, connection, team, window)))
+
+
+def _nodes_near(connection: Connection, team: str, window: Window) -> frozenset[str]:
     statement, values = asking_hints(team, window)
     found = {shares for (shares,) in statement.rows(connection, values)}
-    return Hints(frozenset(node for shares in found for node, _gpus in json.loads(shares)))
+    return frozenset(share.node for shares in found for share in queries.to_shares(shares))
 
 
 def asking_hints(team: str, window: Window) -> Question:

@@ -61,7 +61,7 @@ def test_equal_nodes_are_taken_in_the_order_of_the_configuration() -> None:
 
 def test_work_of_one_team_is_kept_together_among_equal_nodes() -> None:
     calendar = world(V1, V2, V3, taken=[(V3, 0, 24, 2)]).calendar
-    together = Hints(team_nodes=frozenset({"gpu-02"}))
+    together = Hints(team_nodes=lambda: frozenset({"gpu-02"}))
     assert nodes_of(place(calendar, Shape(4), hours(8, 12), together)) == ["gpu-02"]
     assert nodes_of(place(calendar, Shape(2), hours(8, 12), together)) == ["gpu-03"]
 
@@ -81,7 +81,7 @@ def test_one_overrun_risk_is_better_than_two_and_than_another_teams_node() -> No
     taken = [(V1, 12, 16, 3), (V1, 4, 8, 3), (V2, 12, 16, 3), (V3, 4, 8, 4), (V3, 12, 14, 4)]
     calendar = world(V1, V2, V3, taken=taken).calendar
     assert nodes_of(place(calendar, Shape(2), hours(8, 12))) == ["gpu-02"]
-    own = Hints(team_nodes=frozenset({"gpu-01", "gpu-03"}))
+    own = Hints(team_nodes=lambda: frozenset({"gpu-01", "gpu-03"}))
     assert nodes_of(place(calendar, Shape(2), hours(8, 12), own)) == ["gpu-01"]
 
 

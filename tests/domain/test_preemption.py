@@ -397,7 +397,7 @@ def test_a_booking_on_several_nodes_goes_as_a_whole_and_counts_once() -> None:
 
 def test_the_placement_after_an_eviction_keeps_a_teams_work_together() -> None:
     wide = booking(1, {V1: 4, V2: 4})
-    together = Hints(team_nodes=frozenset({"gpu-02"}))
+    together = Hints(team_nodes=lambda: frozenset({"gpu-02"}))
     assert nodes_of(plan([V1, V2], [wide], Shape(4), hints=together)) == ["gpu-02"]
 
 
