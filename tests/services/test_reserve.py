@@ -52,8 +52,8 @@ def test_a_booking_is_few_messages_to_the_database(site):
 
     event.listen(site.database.engine, "before_cursor_execute", look)
     reserve(site, actor(BOB), request(1), now=NOW, key="counted")
-    # SQLite: begin, three questions, seven rows. PostgreSQL: begin, ask, write, wait for the disk.
-    assert len(run) == (11 if site.database.backend == "sqlite" else 4), "\n".join(run)
+    # SQLite: begin, two questions, seven rows. PostgreSQL: begin, ask, write, wait for the disk.
+    assert len(run) == (10 if site.database.backend == "sqlite" else 4), "\n".join(run)
     assert max(most) <= 50, "psycopg keeps no statement with more values"
 
 
