@@ -6,7 +6,6 @@ import os
 import pwd
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -14,6 +13,8 @@ import time
 from pathlib import Path
 
 import psycopg
+
+from benchmarks.ports import free_port
 
 #: Debian keeps the server's programs out of PATH.
 _FOLDERS = sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
@@ -39,7 +40,7 @@ class PostgresServer:
             nobody = pwd.getpwnam("nobody")
             os.chown(self._folder, nobody.pw_uid, nobody.pw_gid)
             self._who = {"user": nobody.pw_uid, "group": nobody.pw_gid}
-        self.port = _free_port()
+        self.port = free_port()
         self._process: subprocess.Popen[bytes] | None = None
         self._durable = durable
         self._run("initdb", "-D", self._data, "-U", "gpubot", "-A", "trust", "--no-sync",
@@ -127,9 +128,3 @@ def _programs() -> Path:
     if found is None:
         raise NotInstalled("PostgreSQL is not installed (Debian: postgresql)")
     return Path(found).parent
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -12,7 +12,8 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from benchmarks.served import END_S, READY_S, free_port, written
+from benchmarks.ports import free_port
+from benchmarks.served import END_S, READY_S, written
 from bot.domain.cluster import Cluster
 
 

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 import subprocess
 import sys
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.laboratory import ZONE
+from benchmarks.ports import free_port
 from bot.domain.cluster import Cluster
 
 SECRET = "5ecret-of-the-benchmarks"  # noqa: S105 - of nothing
@@ -96,12 +96,6 @@ def _wait_until_ready(program: subprocess.Popen[bytes], port: int, deadline: flo
             return
         time.sleep(0.01)
     raise RuntimeError("gpubot did not become ready")
-
-
-def free_port() -> int:
-    """A port of this machine that nobody listens at."""
-    with closing(socket.create_server(("127.0.0.1", 0))) as server:
-        return int(server.getsockname()[1])
 
 
 @contextmanager

@@ -22,7 +22,7 @@ from databases import new_database
 from directory.slapd_certificates import Certificates, make_certificates
 from faults.faulty import Lab, eventually, running, workspace
 
-from benchmarks.served import free_port
+from benchmarks.ports import free_port
 from bot.sandbox.signedhttp import signature
 
 FOLDER = Path(__file__).parents[1] / "deploy" / "proxy"

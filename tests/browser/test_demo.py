@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 
 from playwright.sync_api import Locator, Page, expect
 
@@ -136,6 +137,7 @@ def test_a_submitted_form_reports_no_change_of_a_field_afterwards(visit: Visit) 
     modal = page.get_by_test_id("modal")
     expect(modal).to_be_visible()
     page.clock.install()
+    page.clock.pause_at(datetime.now(UTC) + timedelta(minutes=1))
     sent: list[str] = []
     page.on("request", lambda request: sent.append(request.url.rpartition("/")[2]))
     modal.locator("[data-block-id=length][data-action-id]").fill("6h")

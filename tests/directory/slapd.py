@@ -17,6 +17,7 @@ from ldap3 import NONE, Connection, Server
 from patience import PATIENCE_S
 from slapd_certificates import Certificates
 
+from benchmarks.ports import free_port
 from bot.directory.settings import LdapServer
 
 SLAPD = shutil.which("slapd", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
@@ -64,12 +65,6 @@ needs_slapd = pytest.mark.skipif(
 )
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 @dataclass
 class Slapd:
     """A server, and the people and groups in it. `more` are lines for its settings."""
@@ -77,8 +72,8 @@ class Slapd:
     folder: Path
     certificates: Certificates
     more: str = ""
-    plain_port: int = field(default_factory=_free_port)
-    tls_port: int = field(default_factory=_free_port)
+    plain_port: int = field(default_factory=free_port)
+    tls_port: int = field(default_factory=free_port)
     _process: subprocess.Popen[bytes] | None = None
 
     @property

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -16,6 +15,8 @@ from typing import Any
 import pytest
 from clients import client
 from patience import PATIENCE_S
+
+from benchmarks.ports import free_port
 
 ROOT = Path(__file__).parents[2]
 RULES = ROOT / "deploy" / "prometheus" / "gpubot-alerts.yml"
@@ -40,11 +41,6 @@ def eventually(look: Callable[[], Any], what: str) -> Any:
             pytest.fail(f"it did not happen: {what}")
         time.sleep(0.05)
     return found
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        return int(taken.getsockname()[1])
 
 
 @dataclass

@@ -15,8 +15,9 @@ from clients import client
 from exporters import Server, exposition, labels_of, saying, serving
 from patience import PATIENCE_S
 from prometheus_client.parser import text_string_to_metric_families
-from servers import Program, alertmanager, eventually, free_port, prometheus, running
+from servers import Program, alertmanager, eventually, prometheus, running
 
+from benchmarks.ports import free_port
 from bot.check import monitoring_findings
 from bot.config.edges import Edges
 from bot.config.settings import Settings

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -13,13 +12,13 @@ from pathlib import Path
 import httpx
 from runners.waiting import eventually
 
+from benchmarks.ports import free_port
+
 
 @contextmanager
 def s3_server(folder: Path) -> Iterator[str]:
     """Its address; it keeps what it is given for as long as the block runs."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
     with (folder / "moto.log").open("wb") as log:
         server = subprocess.Popen(command, stdout=log, stderr=log, env=os.environ, cwd=folder)

@@ -16,12 +16,14 @@ import stat
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
 from patience import PATIENCE_S
+
+from benchmarks.ports import free_port
 
 NODES = ("n1", "n2")
 GPUS = 4
@@ -169,7 +171,7 @@ class SlurmCluster:
     def _write(self) -> None:
         for name in ("state", *(f"spool-{node}" for node in NODES)):
             (self.folder / name).mkdir()
-        ports = free_ports(1 + len(NODES))
+        ports = [free_port() for _ in range(1 + len(NODES))]
         nodes = "\n".join(
             f"NodeName={node} NodeHostname={socket.gethostname()} NodeAddr=127.0.0.1 Port={port} "
             f"CPUs=16 RealMemory=1000 Gres=gpu:{GPUS} State=UNKNOWN"
@@ -209,17 +211,6 @@ def wait_until(condition: Callable[[], bool], what: str, timeout: float = PATIEN
         if time.monotonic() > deadline:
             pytest.fail(f"waited {timeout:.0f} s for {what}")
         time.sleep(0.05)
-
-
-def free_ports(count: int) -> Sequence[int]:
-    """Ports of 127.0.0.1 on which nothing listens."""
-    sockets = [socket.socket() for _ in range(count)]
-    for one in sockets:
-        one.bind(("127.0.0.1", 0))
-    ports = [one.getsockname()[1] for one in sockets]
-    for one in sockets:
-        one.close()
-    return ports
 
 
 def missing() -> str | None:
