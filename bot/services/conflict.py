@@ -109,6 +109,12 @@ def asking_hints(team: str, window: Window) -> Question:
     return _near(), {"team": team, **instants}
 
 
+def _is_near(asked: Mapping[str, Any], row: Mapping[str, Any]) -> bool:
+    """Whether a booking is one of those asked for below."""
+    touches = row["start_at"] <= asked["end"] and asked["start"] <= row["end_at"] <= asked["until"]
+    return bool(touches) and row["team"] == asked["team"]
+
+
 @cache
 def _near() -> Prepared:
     booking, start, end = models.Booking, queries.instant("start"), queries.instant("end")
@@ -124,7 +130,7 @@ def _near() -> Prepared:
         )
         .order_by(col(booking.end_at))
         .limit(HINT_SAMPLE),
-        rests_on=RestsOn("booking", "team", "team"),
+        rests_on=RestsOn("booking", _is_near),
     )
 
 

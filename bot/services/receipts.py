@@ -28,7 +28,7 @@ KEPT = timedelta(days=30)
 _RECEIPT = table_of(models.Receipt)
 _RESULT = Prepared(
     select(_RECEIPT.c.result).where(_RECEIPT.c.key == bindparam("of")),
-    rests_on=RestsOn("receipt", "key", "of"),
+    rests_on=RestsOn("receipt", lambda asked, row: row["key"] == asked["of"]),
 )
 _KEEP = Inserting(models.Receipt)
 

@@ -105,7 +105,10 @@ class Database:
         self._kind = _KINDS[self.backend]
         self.engine = self._kind.create(made, LOCK_WAIT_MS)
         event.listen(self.engine, "begin", _begin)
-        self._writers: Line[Group] = Line(self._kind.WRITERS)
+        # Only one asks the database for its lock: who waits in the process goes on in that one's
+        # transaction, and connections are left for readers. (SQLite's own waiting is a poll
+        # without fairness: fifty writers on it starve one another.)
+        self._writers: Line[Group] = Line(1)
         self._listeners: list[Callable[[], None]] = []
         self._before_waiting: Callable[[], None] = lambda: None
         self._health = Health()
@@ -136,7 +139,7 @@ class Database:
         deadline = time.monotonic() + wait_ms / 1000
         begin = partial(self._kind.begin_writing, exclusive=exclusive, patient=patient)
         with self._our_own_errors():
-            if exclusive or self._kind.WRITERS == 1:
+            if exclusive or self.is_of_one_process:
                 with self._in_group(deadline, begin, ahead) as connection:
                     yield connection
             else:

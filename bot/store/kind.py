@@ -12,9 +12,6 @@ from sqlalchemy.exc import DBAPIError
 class Kind(Protocol):
     """A kind of database: bot.store.sqlite, or bot.store.postgresql."""
 
-    #: How many writers of a process wait at the database; the others wait in the process.
-    WRITERS: int
-
     def create(self, url: URL, lock_wait_ms: int) -> Engine:
         """An engine whose "begin" event is the only thing that begins transactions."""
 

@@ -34,8 +34,13 @@ class Write:
     values: Mapping[str, Any]
     #: The row that it writes, as JSON, where it can write several as one.
     row: str | None
-    #: What it writes; of two of the same the later one counts.
-    what: object
+    #: What it writes; of two of the same the later one counts. None: a new row.
+    what: object = None
+
+    @property
+    def new(self) -> Mapping[str, Any] | None:
+        """The new row, if it is one."""
+        return self.values if self.what is None else None
 
 
 def add(connection: Connection, write: Write) -> None:
@@ -44,7 +49,7 @@ def add(connection: Connection, write: Write) -> None:
     if table is None:
         told.forget(connection)
     else:
-        told.row_written(connection, table, {} if write.row is None else write.values)
+        told.row_written(connection, table, write.new)
     connection.info.setdefault(_PENDING, []).append(write)
 
 
@@ -77,8 +82,8 @@ def is_changed(connection: Connection, question: Prepared, asked: Mapping[str, A
     if (rests_on := question.rests_on) is None:
         return bool(pending)
     for one in pending:
-        row = {} if one.row is None else one.values
-        if one.statement.table is None or rests_on.is_changed_by(asked, one.statement.table, row):
+        table = one.statement.table
+        if table is None or rests_on.is_changed_by(asked, table, one.new):
             return True
     return False
 
@@ -149,7 +154,8 @@ def _parts(writes: Iterable[Write]) -> Iterator[list[list[Write]]]:
     """What may run as one message: no statement twice, but several rows of one."""
     by_statement: dict[Prepared, dict[object, Write]] = {}
     for one in writes:
-        by_statement.setdefault(one.statement, {})[one.what] = one
+        what = id(one) if one.what is None else one.what
+        by_statement.setdefault(one.statement, {})[what] = one
     left = [list(some.values()) for some in by_statement.values()]
     while left:
         yield [some if some[0].row is not None else some[:1] for some in left]

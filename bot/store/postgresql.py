@@ -32,9 +32,6 @@ from bot.store.prepared import Prepared
 if TYPE_CHECKING:
     import psycopg
 
-#: How many writers of a process stand in line at the server; the others wait in the process, so
-#: that connections are left for readers.
-WRITERS = 2
 CONNECTIONS, MORE_CONNECTIONS = 10, 10
 
 #: The writers' lock ("gpub" in ASCII).

@@ -215,7 +215,7 @@ class _Row(Prepared):
 
     def _write(self, dialect: Dialect, values: Mapping[str, Any]) -> pending.Write:
         row = pending.as_row(self.compiled(dialect).named(values))
-        return pending.Write(self, values, row, what=object())
+        return pending.Write(self, values, row)
 
     def of_rows(self, dialect: Dialect) -> str:
         """SQL that inserts each row of its parameter `rows`, a list in JSON."""

@@ -17,10 +17,6 @@ from sqlalchemy import Connection, create_engine, event
 from sqlalchemy.engine import URL, Engine
 from sqlalchemy.exc import DBAPIError, DisconnectionError
 
-#: SQLite has one write lock, and its own waiting is a poll without fairness: fifty writers on it
-#: starve one another. So they queue in the process.
-WRITERS = 1
-
 #: Temporary tables and the like go to memory: a booking needs them too, and where nothing but the
 #: folder of the data can be written to SQLite would find no place for them.
 _PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "temp_store=MEMORY")

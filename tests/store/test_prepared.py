@@ -31,7 +31,7 @@ OUTBOX = table_of(models.Outbox)
 VALUES = Prepared(select(_MEMORY.c.value))
 NAMED = Prepared(
     select(_MEMORY.c.name).where(_MEMORY.c.value == bindparam("of")),
-    rests_on=RestsOn("memory", "value", "of"),
+    rests_on=RestsOn("memory", lambda asked, row: row["value"] == asked["of"]),
 )
 NAMES = Prepared(select(_MEMORY.c.name).where(_MEMORY.c.value == bindparam("of")))
 
