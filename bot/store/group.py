@@ -48,7 +48,10 @@ class Group:
         self._began = time.monotonic()
         self._members = self._kept = 0
         self._failure: BaseException | None = None
-        self._over = threading.Event()
+        #: Whoever waits passes through it, one after the other; an event would wake all of them at
+        #: once, and each would then wait for the interpreter.
+        self._over = threading.Lock()
+        self._over.acquire()
 
     def begin_part(self, ahead: Ahead | None, waiting: Iterable[object]) -> None:
         """The next member begins. It need not release its savepoint: the commit does.
@@ -107,15 +110,16 @@ class Group:
         try:
             self._stack.close()
         finally:
-            self._over.set()
+            self._over.release()
 
     def wait_for_its_end(self) -> None:
         """Return when it is over, however it ended."""
-        self._over.wait()
+        with self._over:
+            pass
 
     def wait(self) -> None:
         """Return when it is committed and durable; raise why it is not."""
-        self._over.wait()
+        self.wait_for_its_end()
         if self._failure is not None:
             raise _of_ones_own(self._failure)
 
