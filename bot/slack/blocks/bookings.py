@@ -28,6 +28,9 @@ from bot.slack.payload import pack
 from bot.slack.reader import Mrkdwn, Reader
 from bot.slack.return_address import IN_LIST
 
+#: Whether a booking is upcoming, and whether it is running.
+When = tuple[bool, bool]
+
 
 def confirmation(
     reader: Reader,
@@ -95,44 +98,47 @@ def row(
     gpus = phrases.gpus(cluster, booking.shares)
     state = phrases.state(reader, booking, now, preemption)
     amiss = phrases.out_of_service(reader, booking, drains, now)
-    text = _row_text(reader, booking, gpus, state, amiss)
-    return (section(text), actions(*row_buttons(reader, booking, now)))
+    return _row(reader, booking, gpus, state, amiss, _when(booking, now))
 
 
 # A list is looked at again and again, and on most of its bookings nothing has changed.
 @lru_cache(maxsize=4096)
-def _row_text(reader: Reader, booking: Booking, gpus: str, state: Mrkdwn, amiss: Mrkdwn) -> Mrkdwn:
-    return reader.text(
-        N_("{line}\n{about}"),
-        line=phrases.line_of(reader, booking, gpus),
-        about=phrases.joined(
-            state,
-            phrases.kind(reader, booking),
-            amiss,
-            phrases.job(reader, booking.job),
-            phrases.purpose(reader, booking.purpose),
-        ),
+def _row(
+    reader: Reader, booking: Booking, gpus: str, state: Mrkdwn, amiss: Mrkdwn, when: When
+) -> tuple[Block, ...]:
+    about = phrases.joined(
+        state,
+        phrases.kind(reader, booking),
+        amiss,
+        phrases.job(reader, booking.job),
+        phrases.purpose(reader, booking.purpose),
     )
+    line = phrases.line_of(reader, booking, gpus)
+    text = reader.text(N_("{line}\n{about}"), line=line, about=about)
+    return (section(text), actions(*_buttons(reader, booking, when, in_list=True)))
 
 
 def row_buttons(
     reader: Reader, booking: Booking, now: datetime, *, in_list: bool = True
 ) -> list[Block]:
     """Extend, Move (before the start), Transfer, Cancel or Release, Show."""
+    return _buttons(reader, booking, _when(booking, now), in_list=in_list)
+
+
+def _when(booking: Booking, now: datetime) -> When:
+    return booking.is_upcoming(now), booking.is_running(now)
+
+
+def _buttons(reader: Reader, booking: Booking, when: When, *, in_list: bool) -> list[Block]:
     value = pack(booking.id)
-    offered = _offered(reader, booking.is_upcoming(now), booking.is_running(now), in_list)
-    return [{**made, "value": value} for made in offered]
+    return [{**made, "value": value} for made in _offered(reader, when, in_list)]
 
 
-# A page of a list has fifty of them, which differ in what they are about and in nothing else.
+# They differ in what they are about and in nothing else.
 @lru_cache(maxsize=512)
-def _offered(
-    reader: Reader,
-    is_upcoming: bool,  # noqa: FBT001
-    is_running: bool,  # noqa: FBT001
-    in_list: bool,  # noqa: FBT001
-) -> tuple[Block, ...]:
+def _offered(reader: Reader, when: When, in_list: bool) -> tuple[Block, ...]:  # noqa: FBT001
     """These buttons, without what they are about."""
+    is_upcoming, is_running = when
     place = IN_LIST if in_list else ""
     offered = (
         (True, N_("Extend…"), ActionId.EXTEND),
