@@ -55,7 +55,13 @@ _CHANGES = Prepared(
         _CLAIM.id, _CLAIM.node, _CLAIM.start_s, _CLAIM.end_s, _CLAIM.gpus, _CLAIM.born, _CLAIM.gone
     ).where(
         _CLAIM.node == bindparam("of"),
-        or_(_CLAIM.born > bindparam("since"), _CLAIM.gone > bindparam("since")),
+        or_(
+            # Without an index by `born`, as on SQLite, the one of those that count finds them.
+            (_CLAIM.born > bindparam("since"))
+            & _CLAIM.gone.is_(None)
+            & (_CLAIM.end_s > bindparam("origin")),
+            _CLAIM.gone > bindparam("since"),
+        ),
     )
 )
 #: What `CalendarCache.fresh` asks first.
@@ -204,9 +210,11 @@ class CalendarCache:
         self, connection: Connection, cached: CachedCalendar, seen: _Seen
     ) -> CachedCalendar:
         calendar = cached.calendar.fork()
+        origin = int(cached.origin.timestamp())
         for node, revision in seen.revisions.items():
             if revision != (known := cached.revisions[node]):
-                for *claim, born, gone in _CHANGES.rows(connection, {"of": node, "since": known}):
+                about = {"of": node, "since": known, "origin": origin}
+                for *claim, born, gone in _CHANGES.rows(connection, about):
                     if born <= known:
                         calendar.remove(Claim(*claim))
                     elif gone is None:

@@ -22,6 +22,8 @@ from bot.store.migrate import newest_revision, revision, upgrade
 
 #: Kept by triggers, on PostgreSQL alone.
 OF_THE_DATABASE = {"held_gpu"}
+#: An index that there is on PostgreSQL alone.
+OF_REPLICAS = "claim_born"
 
 
 @pytest.fixture(params=BOTH)
@@ -41,6 +43,10 @@ def migrated(kind: str, tmp_path: Path) -> Iterator[Database]:
 def test_the_migrated_schema_is_the_one_the_models_describe(migrated: Database) -> None:
     opts = {
         "compare_type": True,
+        # Alembic does not ask a model's index for which databases it is.
+        "include_object": lambda _one, name, *_more: (
+            name != OF_REPLICAS or migrated.backend == "postgresql"
+        ),
         "include_name": lambda name, what, _parents: what != "table" or name not in OF_THE_DATABASE,
     }
     with migrated.snapshot() as connection:

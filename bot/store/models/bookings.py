@@ -106,7 +106,9 @@ class Claim(SQLModel, table=True):
     __table_args__ = (
         CheckConstraint("end_s > start_s", name="claim_window"),
         CheckConstraint("gpus > 0", name="claim_has_gpus"),
-        Index("claim_born", "node", "born"),
+        # For replicas that catch up with one another; where there are none it would be written in
+        # vain.
+        Index("claim_born", "node", "born").ddl_if(dialect="postgresql"),
         # Of the few that were given up, so that a new one is not in it.
         Index(
             "claim_gone",
