@@ -93,7 +93,8 @@ def bare_writer(driver: sqlite3.Connection) -> Callable[[], None]:
     """What writes the rows of the last booking once more, with new keys."""
     inserts, number = [], 0
     for table, key in WRITTEN.items():
-        cursor = driver.execute(f"SELECT * FROM {table} ORDER BY rowid DESC LIMIT 1")  # noqa: S608
+        newest = f"SELECT * FROM {table} ORDER BY {key or 'at'} DESC LIMIT 1"  # noqa: S608
+        cursor = driver.execute(newest)
         values = dict(zip((c[0] for c in cursor.description), cursor.fetchone(), strict=True))
         if key is not None:
             number = max(number, values[key])
