@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -27,6 +27,7 @@ from builders import BOB, NOW, actor
 from clients import client
 from hypothesis import Phase, settings
 from hypothesis import strategies as st
+from patience import PATIENCE_S
 from sqlalchemy import func, select
 from sqlmodel import col
 from town_of_roles import ROLES, Town, build, town
@@ -58,12 +59,15 @@ SIGNING, GITHUB, ALERTS = "s" * 32, "g" * 32, "a" * 32
 FINE = {200, 201, 202, 204, 303, 304, 400, 401, 403, 404, 405, 409, 413, 415, 422, 503}
 
 
+@dataclass
 class At:
-    """A clock that stands still."""
+    """A clock that stands still until it is set."""
 
-    def now(self) -> Any:
+    at: datetime = NOW
+
+    def now(self) -> datetime:
         """That instant."""
-        return NOW
+        return self.at
 
 
 @dataclass
@@ -71,6 +75,7 @@ class Lab:
     """The town of roles, a gpubot that listens there, somebody who sends it things, its log."""
 
     bot: Bot
+    clock: At
     town: Town
     workspace: Sandbox
     web: httpx.Client
@@ -136,8 +141,15 @@ class Lab:
 
     def is_told(self) -> None:
         """Have everything that is to be told go to Slack, which refuses what it could not show."""
-        assert self.bot.deliver(60)
+        assert self.bot.deliver(PATIENCE_S)
         self._no_troubles()
+
+    def goes_on(self) -> None:
+        """Let a week go by, and have told what becomes due: reminders, offers, digests, ends."""
+        for hours in (0, 1, 6, 12, 13, 24, 36, 7 * 24):
+            self.clock.at = NOW + timedelta(hours=hours)
+            self.bot.run_ticks()
+            self.is_told()
 
     def _checked(self, answer: httpx.Response) -> httpx.Response:
         assert answer.status_code in FINE, (answer.status_code, answer.text, self.troubles)
@@ -204,14 +216,15 @@ def fuzzed(url: str) -> Iterator[Lab]:
         )  # fmt: skip
         # What is typed here is run nowhere.
         nothing = Edges(runner=RunnerSettings(kind=RunnerKind.OFF))
-        bot = Bot(settings, cluster(), At(), edges=nothing, pace=timedelta(0))
+        clock = At()
+        bot = Bot(settings, cluster(), clock, edges=nothing, pace=timedelta(0))
         scopes = [Scope.READ, Scope.BOOK, Scope.AUDIT, Scope.REPORT]
         _, token = create_token(
             bot.site, actor(BOB), kind=TokenKind.PERSON, name="fuzz", scopes=scopes, now=NOW
         )
         bot.start()
         web = client(bot.address)
-        made = Lab(bot, there, slack, web, token)
+        made = Lab(bot, clock, there, slack, web, token)
         listens = _Listens(made.troubles)
         logging.getLogger().addHandler(listens)
         try:
