@@ -60,8 +60,8 @@ ALL = (Scope.READ, Scope.BOOK, Scope.AUDIT, Scope.REPORT)
 
 
 @pytest.fixture(scope="module")
-def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiLab]:
-    with api_lab(new_database(tmp_path_factory.mktemp("api"))) as lab:
+def lab(module_database_url: str) -> Iterator[ApiLab]:
+    with api_lab(module_database_url) as lab:
         reserve(lab.site, actor(BOB), request(4, node="gpu-01"), now=NOW)
         yield lab
 

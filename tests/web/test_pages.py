@@ -23,9 +23,9 @@ from bot.web.sessions import COOKIE, new_session, seal_session
 
 
 @pytest.fixture(scope="module")
-def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+def lab(module_database_url: str) -> Iterator[Lab]:
     """A calendar for those who sign in, by links."""
-    with a_lab(new_database(tmp_path_factory.mktemp("pages")), open_id=False) as made:
+    with a_lab(module_database_url, open_id=False) as made:
         yield made
 
 

@@ -31,8 +31,8 @@ SAFE = {"GET", "HEAD", "OPTIONS"}
 
 
 @pytest.fixture(scope="module")
-def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    with at_slack.lab(new_database(tmp_path_factory.mktemp("lab")), open_id=False) as made:
+def lab(module_database_url: str) -> Iterator[Lab]:
+    with at_slack.lab(module_database_url, open_id=False) as made:
         yield made
 
 
