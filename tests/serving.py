@@ -11,6 +11,7 @@ import httpx
 from builders import NOW, cluster
 from clients import client
 from fastapi import APIRouter, FastAPI
+from patience import PATIENCE_S
 
 from bot.domain.cluster import Cluster
 from bot.services.nodes import sync_nodes
@@ -49,5 +50,5 @@ def served(
         yield lab
     finally:
         lab.web.close()
-        server.stop(5)
+        server.stop(PATIENCE_S)
         site.database.close()

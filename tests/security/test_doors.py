@@ -15,6 +15,7 @@ from clients import client
 from doors import BODIES, DOORS, SIGNING_IN, Proof
 from fastapi import FastAPI
 from fastapi.routing import iter_route_contexts
+from patience import PATIENCE_S
 from rights import DEEDS
 from slack_bolt import App
 from slack_bolt.authorization import AuthorizeResult
@@ -147,7 +148,7 @@ def lab(module_database_url: str, tmp_path_factory: pytest.TempPathFactory) -> I
     server = WebServer(web, "127.0.0.1", 0)
     server.start()
     yield Lab(site, web, server.address, town, _bearers(site, town))
-    server.stop(5)
+    server.stop(PATIENCE_S)
     site.database.close()
 
 

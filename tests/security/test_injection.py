@@ -16,6 +16,7 @@ import pytest
 from builders import ADMIN, ALICE, BOB, NOW, actor, cluster
 from clients import client
 from icalendar import Calendar
+from patience import PATIENCE_S
 from talk import Talk, words
 
 from bot.config.problems import load_config
@@ -131,7 +132,7 @@ def web(site: Site) -> Iterator[httpx.Client]:
     with client(server.address) as made:
         made.cookies.set(COOKIE, seal_session(site, new_session(BOB, now=NOW)))
         yield made
-    server.stop(5)
+    server.stop(PATIENCE_S)
 
 
 @pytest.mark.parametrize("path", ["/", "/?booking=B1", "/report", "/sign-in"])

@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 from builders import ADMIN, ALICE, BOB, CHEN, DANA, NOW, STRANGER, actor, cluster, request
 from clients import client
+from patience import PATIENCE_S
 from talk import Talk, words
 
 from bot.domain.job import Job, JobOrder, JobTemplate
@@ -67,7 +68,7 @@ def test_slack_and_the_api_show_it_to_the_team_and_admins_alone(
     with client(server.address) as web:
         web.cookies.set(COOKIE, seal_session(site, new_session(user, now=NOW)))
         record = web.get("/api/v1/audit").json()
-    server.stop(5)
+    server.stop(PATIENCE_S)
     shown = [words(talk.types(text)) for text in ("show B1", "audit", "audit B1")]
     assert all("its run failed" in text.lower() for text in shown)
     assert ["anna" in text for text in (*shown, str(record))] == [may] * 4

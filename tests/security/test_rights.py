@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import httpx
 import pytest
 from clients import client
+from patience import PATIENCE_S
 from put_back import keep
 from rights import DEEDS, RIGHTS, Attempt, Deed, Effect
 from talk import Talk
@@ -73,7 +74,7 @@ class Lab:
     def close(self) -> None:
         for one in self._clients.values():
             one.close()
-        self._server.stop(5)
+        self._server.stop(PATIENCE_S)
         self.site.database.close()
         self._kept.close()
 

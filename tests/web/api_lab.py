@@ -11,6 +11,7 @@ from typing import Any
 import httpx
 from builders import NOW, actor, cluster
 from clients import client
+from patience import PATIENCE_S
 
 from bot.domain.access import Scope, TokenKind
 from bot.domain.cluster import Cluster
@@ -92,7 +93,7 @@ def api_lab(url: str, of: Cluster | None = None) -> Iterator[ApiLab]:
         yield lab
     finally:
         lab.close()
-        server.stop(5)
+        server.stop(PATIENCE_S)
         site.database.close()
 
 

@@ -105,7 +105,7 @@ def lab(url: str, cluster: Cluster | None = None, *, open_id: bool = True) -> It
         try:
             yield made
         finally:
-            made.server.stop(5)
+            made.server.stop(PATIENCE_S)
             site.database.close()
 
 

@@ -13,6 +13,7 @@ import httpx
 import pytest
 from builders import ALICE, BOB, NOW, TONIGHT, actor, cluster, request
 from clients import client
+from patience import PATIENCE_S
 
 from bot.services.look import get_booking
 from bot.services.nodes import sync_nodes
@@ -62,7 +63,7 @@ def lab(database_url: str) -> Iterator[Lab]:
     server.start()
     with client(server.address) as lab.web:
         yield lab
-    server.stop(5)
+    server.stop(PATIENCE_S)
     site.database.close()
 
 

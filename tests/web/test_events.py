@@ -14,6 +14,7 @@ import httpx
 import pytest
 from builders import ADMIN, BOB, NOW, actor, request
 from clients import client
+from patience import PATIENCE_S
 
 from bot.services.changes import Changes, State, state_now
 from bot.services.drain import drain
@@ -62,7 +63,7 @@ def server(public: Site) -> Iterator[WebServer]:
     server = WebServer(build_web(None, list, public, lambda: NOW), "127.0.0.1", 0)
     server.start()
     yield server
-    server.stop(5)
+    server.stop(PATIENCE_S)
 
 
 @contextmanager
@@ -112,7 +113,7 @@ def test_another_process_is_heard(
             drain(other, actor(ADMIN), "gpu-02", until=None, reason="fan", now=NOW)
             assert stream.event() == ("change", {"seq": 1, "nodes": ["gpu-02"]})
     finally:
-        server.stop(5)
+        server.stop(PATIENCE_S)
 
 
 def test_who_comes_back_is_told_that_something_changed_meanwhile(
@@ -144,7 +145,7 @@ def test_a_quiet_stream_says_that_it_is_still_there(
             stream.event()
             assert ": still here" in (stream.line(), stream.line(), stream.line())
     finally:
-        server.stop(5)
+        server.stop(PATIENCE_S)
 
 
 def test_a_stopping_server_ends_its_streams(public: Site, caplog: pytest.LogCaptureFixture) -> None:
@@ -152,10 +153,11 @@ def test_a_stopping_server_ends_its_streams(public: Site, caplog: pytest.LogCapt
     server.start()
     with listening(server) as stream:
         stream.event()
-        ends = threading.Thread(target=server.stop, args=(5,))
+        ends = threading.Thread(target=server.stop, args=(PATIENCE_S,))
         ends.start()
         assert stream.is_over()
-        ends.join(5)
+        ends.join(PATIENCE_S)
+        assert not ends.is_alive()
     # Nothing had to be cancelled, which uvicorn would say.
     assert not [record for record in caplog.records if record.levelname == "ERROR"]
 
@@ -248,4 +250,4 @@ def test_strangers_hear_nothing_unless_policy_says_so(site: Site) -> None:
         answer = get_events(server)
         assert answer.status_code == 401
     finally:
-        server.stop(5)
+        server.stop(PATIENCE_S)

@@ -96,7 +96,7 @@ def answered(
         with client(server.address) as made:
             yield made
     finally:
-        server.stop(5)
+        server.stop(PATIENCE_S)
 
 
 @pytest.fixture

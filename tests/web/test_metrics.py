@@ -11,6 +11,7 @@ from api_lab import ApiLab, api_lab
 from builders import BOB, CHEN, NOW, TONIGHT, actor, request
 from clients import client
 from databases import new_database
+from patience import PATIENCE_S
 from prometheus_client.parser import text_string_to_metric_families
 from serving import served
 
@@ -142,7 +143,7 @@ def test_a_tick_that_fails_is_late_and_counted() -> None:
     tick = Tick("due", timedelta(seconds=5), fail)
     ticks = Ticks([tick], monotonic=lambda: clock[0])
     ticks.start()
-    ticks.stop(5)
+    ticks.stop(PATIENCE_S)
     before = ticks.states()[0].failures
     clock[0] = 120.0
     ticks.run(tick)

@@ -9,6 +9,7 @@ from itertools import repeat
 from urllib.parse import urlsplit
 
 import pytest
+from patience import PATIENCE_S
 
 from bot.web.protocol import LARGEST_HEAD
 from bot.web.server import WebServer
@@ -39,7 +40,7 @@ def address(request: pytest.FixtureRequest) -> Iterator[tuple[str, int]]:
     yield parts.hostname, parts.port
     server._server.should_exit = True
     assert server._thread is not None
-    server._thread.join(5)
+    server._thread.join(PATIENCE_S)
 
 
 def sent_until_refused(address: tuple[str, int], begin: bytes, piece: bytes) -> int:
