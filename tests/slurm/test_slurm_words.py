@@ -15,7 +15,7 @@ from bot.domain.job import Job
 from bot.domain.run import RunState, Worker, WorkOrder
 from bot.domain.window import Window
 from bot.runners.protocol import Hold, Refused, Unreachable
-from bot.runners.slurm.commands import JobRow, error_of, plain_text
+from bot.runners.slurm.commands import JobRow, Slurm, error_of, plain_text
 from bot.runners.slurm.observing import observation, outcome_of
 from bot.runners.slurm.reservations import Changes, Reservation, changes, wanted_reservations
 from bot.runners.slurm.script import check_order, private_files, sbatch_words
@@ -114,6 +114,19 @@ def test_a_controller_that_is_away_is_told_from_one_that_refuses() -> None:
     for said in ("Invalid node name specified", "Job violates accounting/QOS policy"):
         assert isinstance(error_of("sbatch", f"{prefix}{said}\n"), Refused)
     assert str(error_of("sbatch", "")) == "Slurm refuses: sbatch failed and did not say why"
+
+
+def test_a_job_that_ends_before_it_is_told_to_needs_no_telling(tmp_path: Path) -> None:
+    scancel = tmp_path / "scancel"
+    slurm = Slurm(SlurmSettings(binaries=str(tmp_path)))
+    for said in ("", "echo 'scancel: error: Kill job error: Invalid job id specified' >&2"):
+        scancel.write_text(f"#!/bin/sh\n{said}\nexit 1\n")
+        scancel.chmod(0o755)
+        slurm.signal(7, "TERM")
+        slurm.cancel(7)
+    scancel.write_text("#!/bin/sh\necho 'Access/permission denied' >&2\nexit 1\n")
+    with pytest.raises(Refused, match="permission denied"):
+        slurm.cancel(7)
 
 
 def test_what_slurm_complains_about_becomes_one_line() -> None:

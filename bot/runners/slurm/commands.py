@@ -27,10 +27,12 @@ _AWAY = re.compile(
     re.IGNORECASE,
 )
 _BUSY = "is in use"
-#: What they say when a job has ended, or its script has not begun.
+#: What a command is said to have said that has failed silently.
+_SILENT = "failed and did not say why"
+#: What they say when a job has ended, or its script has not begun; scancel may say nothing then.
 _GONE = re.compile(
     r"invalid job id|already completing or completed|already finished|not running|"
-    r"not pending nor running",
+    rf"not pending nor running|scancel {_SILENT}",
     re.IGNORECASE,
 )
 _COLUMNS = {
@@ -210,7 +212,7 @@ class Slurm:
 
 def error_of(program: str, said: str) -> RunnerError:
     """Unreachable or Refused, by what a command complained about."""
-    text = plain_text(said) or f"{program} failed and did not say why"
+    text = plain_text(said) or f"{program} {_SILENT}"
     if _AWAY.search(text):
         return Unreachable(f"Slurm cannot be reached: {text}")
     return Refused(f"Slurm refuses: {text}")
