@@ -71,9 +71,7 @@ def build_web(
     are shown to their teams; None: nothing is run.
     """
     first = partial(SlackRequests, slack=slack, at_once=_at_once(site))
-    web = GuardedApp(
-        site.address, first, title="gpubot", openapi_url=None, docs_url=None, redoc_url=None
-    )
+    web = GuardedApp(site.address, first, title="gpubot")
     problem_details.install(web)
     access = Access(site, now)
     metrics = metrics or Metrics(site, now, Sources())

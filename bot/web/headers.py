@@ -65,10 +65,18 @@ class GuardedApp(FastAPI):
         self,
         address: Callable[[], str],
         first: Callable[[ASGIApp], ASGIApp] = lambda app: app,
-        **options: object,
+        *,
+        title: str,
     ) -> None:
         """`address` is its own. `first` wraps FastAPI, so that it can answer before that does."""
-        super().__init__(telemetry=NO_TELEMETRY, **options)  # type: ignore[arg-type]
+        super().__init__(
+            title=title,
+            # FastAPI's own pages about the API load what is elsewhere.
+            openapi_url=None,
+            docs_url=None,
+            redoc_url=None,
+            telemetry=NO_TELEMETRY,  # type: ignore[arg-type]
+        )
         self._guarded = Named(_Guard(first(super().__call__), address))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
