@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -43,12 +43,13 @@ class Story:
 
     @contextmanager
     def away(self) -> Iterator[None]:
-        self.take_away()
-        try:
-            with soon_given_up():
-                yield
-        finally:
-            self.bring_back()
+        with ExitStack() as stack:
+            stack.callback(self.bring_back)
+            # First: a tick that found the server away with all the patience of tests would keep
+            # everybody behind it waiting, who would be told of others and not of the server.
+            stack.enter_context(soon_given_up())
+            self.take_away()
+            yield
 
 
 @pytest.fixture(scope="module")
