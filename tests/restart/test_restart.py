@@ -89,6 +89,8 @@ def live_on(diary: Diary, away: float) -> dict[str, Any]:
     return {"now": at.isoformat(), "step": step}
 
 
+# What a life that was given up says in the end would be taken for the next one's.
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("seed", range(int(os.environ.get("GPUBOT_DEATHS", "1"))))
 @pytest.mark.parametrize(("when", "kind"), LIVES)
 def test_whenever_it_is_killed_it_goes_on_without_losing_or_repeating_anything(
