@@ -29,10 +29,17 @@ _PARAMETER = re.compile(r"%\((\w+)\)s")
 
 @dataclass(frozen=True, slots=True)
 class Ahead:
-    """What a writer asks first, and rows that it inserts first."""
+    """What a writer asks first, and rows that it inserts first.
+
+    Raises ValueError for text that the database would not take: it is asked together with others.
+    """
 
     questions: Sequence[Question]
     numbering: Sequence[Inserting] = ()
+
+    def __post_init__(self) -> None:
+        for _, values in self.questions:
+            pending.as_row(values)
 
     @property
     def shape(self) -> tuple[tuple[Prepared, ...], tuple[Inserting, ...]]:

@@ -210,7 +210,12 @@ class Database:
             self._check(group.connection)
             group.keep_part()
         except BaseException as error:
-            if (failure := group.undo_part(error)) is None:
+            failure = group.undo_part(error)
+            if failure is None and not self._is_under_way(group.connection):
+                # It had no savepoint yet when the database refused what those before it had left,
+                # or what it asked first: nothing is kept of anybody.
+                failure = error
+            if failure is None:
                 self._go_on(group)
                 # What it was refused for may be of this group, and is looked at next.
                 group.wait_for_its_end()
@@ -244,6 +249,7 @@ class Database:
         try:
             try:
                 self._write_all(group)
+                self._check(group.connection)
                 self._commit(group.connection)
             finally:
                 # Where waiting for the disk is a step of its own, the next write meanwhile.
@@ -319,8 +325,14 @@ class Database:
         A statement has failed then, and whoever ran it went on: the commit would do nothing, and
         say so to nobody.
         """
-        if not self._kind.is_under_way(connection):
+        if not self._is_under_way(connection):
             raise RuntimeError("a statement failed in this transaction, and that was passed over")
+
+    def _is_under_way(self, connection: Connection) -> bool:
+        """Whether a commit would keep what has been written."""
+        return not (connection.closed or connection.invalidated) and self._kind.is_under_way(
+            connection
+        )
 
     def _commit(self, connection: Connection) -> None:
         try:

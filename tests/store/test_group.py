@@ -22,8 +22,10 @@ from bot.services.nodes import sync_nodes
 from bot.services.reserve import reserve
 from bot.services.site import Site
 from bot.store import group, models
+from bot.store.ahead import Ahead
 from bot.store.database import Busy, Database
 from bot.store.prepared import Inserting, Prepared
+from bot.store.told import RestsOn
 
 #: Seconds after which a test gives up.
 NAMES = text("SELECT name FROM memory ORDER BY name")
@@ -288,6 +290,57 @@ def test_who_is_told_that_it_was_done_has_it_done_even_after_an_error_that_was_p
         told = {name for name in "abc" if waiting[name].exception(PATIENCE_S) is None}
     assert isinstance(waiting["b"].exception(), RuntimeError)
     assert set(names(database)) == told
+
+
+def matches_any(_asked: object, _row: object) -> bool:
+    return True
+
+
+BY_NAME = text("SELECT name FROM memory WHERE name = :of")
+ASKED_AHEAD = Prepared(BY_NAME, usual={"of": ""}, rests_on=RestsOn("memory", matches_any))
+#: Its answer is an error of the server's.
+NO_ANSWER = Prepared(text("SELECT 1 / (value::int) FROM memory"))
+
+
+def ask_first(database: Database, ahead: Ahead) -> None:
+    with database.transaction(ahead=ahead) as connection:
+        KEEP.later(connection, {"name": "b", "value": ""})
+
+
+@pytest.mark.parametrize(
+    ("ahead", "later"),
+    [
+        # What the second asks first fails.
+        (Ahead([(NO_ANSWER, {})]), ()),
+        # Before it is asked, what the first has left is written, and refused.
+        (Ahead([(ASKED_AHEAD, {"of": "a"})]), ("c", "c")),
+    ],
+    ids=["asked", "left"],
+)
+def test_nobody_is_told_that_it_was_done_when_the_next_could_not_even_ask(
+    database: Database, ahead: Ahead, later: tuple[str, ...]
+) -> None:
+    waiting: dict[str, Future[object]] = {}
+
+    def come_first() -> None:
+        with database.transaction() as connection:
+            connection.execute(WRITE, {"name": "a"})
+            waiting["b"] = others.come(lambda: ask_first(database, ahead))
+            for name in later:
+                KEEP.later(connection, {"name": name, "value": ""})
+
+    with crowd(database) as others:
+        waiting["a"] = others.come_alone(come_first)
+        told = {name for name in "ab" if waiting[name].exception(PATIENCE_S) is None}
+    assert set(names(database)) == told
+    if database.backend == "postgresql":
+        assert isinstance(waiting["a"].exception(), Busy)
+
+
+@pytest.mark.parametrize("name", ["a\0b", "a\ud800"])
+def test_what_cannot_be_asked_is_refused_before_anybody_waits(name: str) -> None:
+    with pytest.raises(ValueError, match=r"NUL|surrogates"):
+        Ahead([(ASKED_AHEAD, {"of": name})])
 
 
 @pytest.fixture
