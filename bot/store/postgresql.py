@@ -56,9 +56,6 @@ _BUSY = frozenset({
     "53300",  # too_many_connections
 })  # fmt: skip
 
-#: How a connection stands in a transaction, be it one in which something has failed.
-_OPEN = frozenset({"INTRANS", "INERROR"})
-
 #: SQLSTATE of disk_full.
 _FULL = "53100"
 
@@ -88,9 +85,12 @@ def create(url: URL, lock_wait_ms: int) -> Engine:
 
     @event.listens_for(engine, "connect")
     def configure(connection: psycopg.Connection, _record: Any) -> None:
+        # One plan a statement. Of somebody's bookings a plan of their own looks cheaper to the
+        # server, more so the more history there is; it finds the same index, and making it takes
+        # longer than the answer.
         connection.execute(
             f"SET timezone = 'UTC'; SET statement_timeout = {READ_STATEMENT_MS};"
-            f" SET lock_timeout = {lock_wait_ms}"
+            f" SET lock_timeout = {lock_wait_ms}; SET plan_cache_mode = force_generic_plan"
         ).close()
         connection.prepared_max = PREPARED
 
@@ -151,11 +151,12 @@ def roll_back(connection: Connection) -> None:
     """Undo what was not committed, if there is something; nothing is raised.
 
     The driver's own rollback forgets the statements that it has prepared, in case that tables were
-    made in the transaction: with it, they would be planned anew after each snapshot.
+    made in the transaction: with it, they would be planned anew after each snapshot. Where
+    a statement has failed, that is left to the driver: it may be one whose plan no longer fits.
     """
     if not (connection.closed or connection.invalidated):
         driver: psycopg.Connection = connection.connection.driver_connection  # type: ignore[assignment]
-        if driver.info.transaction_status.name in _OPEN:
+        if driver.info.transaction_status.name == "INTRANS":
             with suppress(connection.dialect.loaded_dbapi.Error):
                 driver.pgconn.exec_(b"ROLLBACK")
 

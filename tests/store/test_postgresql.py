@@ -22,6 +22,7 @@ from bot.services.site import Site
 from bot.services.turn_over import turn_over
 from bot.store import models
 from bot.store.database import Busy, Database
+from bot.store.prepared import Prepared
 
 pytestmark = pytest.mark.postgresql
 
@@ -224,8 +225,27 @@ def test_what_is_prepared_stays_so_after_what_was_rolled_back(database: Database
     with suppress(ZeroDivisionError), database.transaction() as connection:
         claim(connection, 0, 10, 4)
         raise ZeroDivisionError
-    with suppress(DBAPIError), database.transaction() as connection:
-        connection.execute(text("SELECT 1 / 0"))
     with database.snapshot() as connection:
         assert connection.execute(prepared).scalar_one() == before > 0
         assert not connection.execute(select(models.Claim)).all()
+
+
+def test_a_statement_whose_plan_no_longer_fits_fails_only_once(database: Database) -> None:
+    """As when an update of another replica has changed the type of a column."""
+    question = Prepared(text("SELECT many FROM counted"))
+
+    def ask() -> None:
+        with database.snapshot() as connection:
+            question.rows(connection)
+
+    with database.transaction() as connection:
+        connection.execute(text("CREATE TABLE counted (many int)"))
+    for _ in range(8):  # The driver prepares what is asked often.
+        ask()
+    url = database.engine.url.render_as_string(hide_password=False)
+    with closing(Database(url)) as other, other.transaction() as connection:
+        connection.execute(text("ALTER TABLE counted ALTER many TYPE bigint"))
+    with pytest.raises(DBAPIError):
+        ask()
+    for _ in range(8):
+        ask()

@@ -5,8 +5,8 @@ It is for replicas, which catch up with one another; there is one process there.
 
 from alembic import op
 
-revision = "0015"
-down_revision = "0014"
+revision = "0014"
+down_revision = "0013"
 
 
 def upgrade() -> None:
