@@ -162,6 +162,19 @@ def test_what_is_searched_far_away_is_opened_over_a_slow_line_too(
     expect(bar(page, "far away")).to_be_in_viewport()
 
 
+def test_whoever_comes_back_before_all_is_loaded_finds_everything_there(visits: Visits) -> None:
+    page = visits.signed_in(ALICE, "/?at=2026-11-26T00:00%2B08:00&view=day")
+    page.wait_for_load_state("networkidle")
+    calendars = re.compile(r"/api/v1/calendar\?")
+    page.route(calendars, lambda _: None)  # The answers take until the page has moved twice.
+    for button in ("Later", "Earlier"):
+        with page.expect_request(calendars) as asked:
+            page.get_by_role("button", name=button).click()
+    page.unroute(calendars)
+    asked.value.response()
+    assert "from=2026-11-25T16" in asked.value.url
+
+
 def test_a_link_to_no_booking_says_so(visits: Visits) -> None:
     page = visits.signed_in(ALICE, "/?booking=B99999")
     expect(page.locator("#state")).to_have_text("There is no booking B99999.")

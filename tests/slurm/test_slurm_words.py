@@ -127,6 +127,9 @@ def test_a_job_that_ends_before_it_is_told_to_needs_no_telling(tmp_path: Path) -
     scancel.write_text("#!/bin/sh\necho 'Access/permission denied' >&2\nexit 1\n")
     with pytest.raises(Refused, match="permission denied"):
         slurm.cancel(7)
+    scancel.write_text("#!/bin/sh\nkill -KILL $$\n")
+    with pytest.raises(Unreachable, match="signal 9"):
+        slurm.cancel(7)
 
 
 def test_what_slurm_complains_about_becomes_one_line() -> None:

@@ -191,6 +191,8 @@ class Slurm:
             raise Unreachable(f"Slurm did not answer {program} within {seconds} s") from None
         except OSError as error:
             raise Unreachable(f"{program} cannot be run: {error.strerror}") from None
+        if done.returncode < 0:
+            raise Unreachable(f"{program} was ended by signal {-done.returncode}")
         if done.returncode:
             raise error_of(program, f"{done.stderr}\n{done.stdout}")
         return done.stdout

@@ -84,7 +84,9 @@ function rest() {
   remember(stepWanted);
   stepWanted = false;
   tell();
-  if (store.to && !covers(store) && !(coming && covers(coming))) refresh(view.from, viewEnd());
+  // What is on its way takes the place of what is there.
+  const known = coming && !coming.isThere ? coming : store;
+  if (store.to && !covers(known)) refresh(view.from, viewEnd());
 }
 
 const covers = ({ from, to }) => from <= view.from && viewEnd() <= to;
@@ -106,7 +108,7 @@ function tell() {
  * lies around follows when there is time, unless it is `whole` already. */
 function refresh(from, to, whole = false) {
   coming?.stop.abort();
-  coming = { from, to, whole, stop: new AbortController() };
+  coming = { from, to, whole, isThere: false, stop: new AbortController() };
   coming.done = loadView(coming);
   return coming.done;
 }
@@ -121,6 +123,7 @@ async function loadView(mine) {
     failed(error);
     return false;
   }
+  mine.isThere = true;
   drawLoaded();
   if (!mine.whole) loadAround(mine);
   return true;

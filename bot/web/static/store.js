@@ -62,7 +62,9 @@ function take(from, to, found) {
 /** Load only these nodes anew, within what is loaded. */
 export async function reloadNodes(names, signal) {
   const { from, to } = store;
-  const found = await ask(from, to, names.join(","), signal);
+  let found = await ask(from, to, names.join(","), signal);
+  // Another answer came by since, and is drawn already.
+  if (found.seq < store.seq) found = await ask(from, to, names.join(","), signal);
   // Another time was loaded meanwhile.
   if (store.from !== from || store.to !== to) return reloadNodes(names, signal);
   const fresh = new Map(found.nodes.map((node) => [node.name, node]));
