@@ -152,7 +152,7 @@ class Demo:
 
         `database_url`: another database than a file in `folder`.
 
-        `ack_timeout`: seconds that Slack waits for an answer.
+        `ack_timeout`: seconds that Slack waits for an answer, and for a window to be opened.
         """
         self.clock = SandboxClock()
         self.sandbox = Sandbox(

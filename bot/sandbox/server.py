@@ -35,7 +35,7 @@ class Sandbox(Acting):
     Args:
         manifest: the app's manifest; its scopes and commands are the ones in force.
         monotonic: real seconds, for trigger ids and response URLs; tests pass their own.
-        trigger_lifetime: real seconds a trigger id is good for.
+        trigger_lifetime: real seconds a trigger id is good for; None: `ack_timeout`, as at Slack.
         ack_timeout: real seconds the app has to acknowledge.
         event_retries: real seconds before each repetition of an unacknowledged event.
 
@@ -52,7 +52,7 @@ class Sandbox(Acting):
         workspace_name: str = "Sandbox",
         team_id: str = "T0SANDBOX",
         monotonic: Callable[[], float] = time.monotonic,
-        trigger_lifetime: float = 3.0,
+        trigger_lifetime: float | None = None,
         ack_timeout: float = 3.0,
         event_retries: Iterable[float] = EVENT_RETRIES,
     ) -> None:
@@ -66,7 +66,7 @@ class Sandbox(Acting):
             name=workspace_name,
             team_id=team_id,
             monotonic=monotonic,
-            trigger_lifetime=trigger_lifetime,
+            trigger_lifetime=ack_timeout if trigger_lifetime is None else trigger_lifetime,
         )
         self._sockets = SocketMode(self.workspace)
         self.delivery = Delivery(self.workspace, self._sockets, ack_timeout, tuple(event_retries))

@@ -67,6 +67,7 @@ def sandbox(watch: Watch) -> Iterator[Sandbox]:
         workspace_name="Vision Lab",
         team_id="T0LAB",
         monotonic=watch,
+        trigger_lifetime=3,
         ack_timeout=PATIENCE_S,
         event_retries=(),
     )
