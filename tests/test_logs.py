@@ -21,6 +21,7 @@ from uuid import UUID
 import builders
 import pytest
 from databases import BOTH, database_of, new_database
+from patience import PATIENCE_S
 from program import ROOT, Program, running, workspace
 from sqlalchemy import insert, select
 from sqlalchemy.exc import DBAPIError
@@ -263,7 +264,7 @@ def test_each_run_of_a_tick_has_an_id_also_on_a_thread_of_its_own(stream: String
     tick = Tick("mine", timedelta(hours=1), run)
     ticks = Ticks([tick])
     ticks.run(tick)
-    assert done.wait(10)
+    assert done.wait(PATIENCE_S)
     first, second = lines(stream)
     assert (first["message"], second["message"]) == ("here", "apart")
     assert first["tick"] == second["tick"] == "mine"

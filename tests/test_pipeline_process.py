@@ -86,7 +86,7 @@ def test_a_terminated_pipeline_gives_back_what_the_channel_saw_it_book(demo: Dem
 
 def test_the_running_bot_serves_feeds_and_the_webhook(demo: Demo) -> None:
     assert demo.bot is not None
-    with httpx.Client(base_url=demo.bot.address, trust_env=False) as web:
+    with httpx.Client(base_url=demo.bot.address, trust_env=False, timeout=PATIENCE_S) as web:
         feed = web.get("/calendar.ics", params={"token": "x"})
         assert (feed.status_code, feed.text[:8]) == (404, "There is")
         hook = web.post("/hooks/github", content=b"{}")

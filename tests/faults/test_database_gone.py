@@ -19,7 +19,7 @@ from builders import ALICE, BOB, NOW, TONIGHT
 from databases import new_database
 from faulty import OPS, Lab, deliverer, eventually, running, warnings
 from flows.people import button
-from patience import soon_given_up
+from patience import PATIENCE_S, soon_given_up
 from postgres import PostgresServer, postgres_server
 
 from bot.domain.booking import BookingState
@@ -93,7 +93,10 @@ def test_people_are_answered_and_everything_goes_on_by_itself(
         assert lab.types(ALICE, "cancel B1").startswith(AWAY)
         status, why = lab.ready()
         assert (status, "it cannot be reached" in why) == (503, True)
-        assert httpx.get(f"{lab.bot.address}/healthz", trust_env=False).status_code == 200
+        assert (
+            httpx.get(f"{lab.bot.address}/healthz", trust_env=False, timeout=PATIENCE_S).status_code
+            == 200
+        )
         for _ in range(5):
             deliverer(lab.bot).wake()
             with pytest.raises(Unreachable):

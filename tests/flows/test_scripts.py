@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 import httpx
+from patience import PATIENCE_S
 from people import ALICE, Lab
 
 
@@ -14,5 +15,5 @@ def test_the_address_and_the_token_that_show_gives_are_good(lab_over_http: Lab) 
     found = re.search(r"Bearer (\w+)\W+(http://\S+/notice)", shown)
     assert found is not None, shown
     headers = {"Authorization": f"Bearer {found[1]}"}
-    answer = httpx.get(found[2], headers=headers, trust_env=False)
+    answer = httpx.get(found[2], headers=headers, trust_env=False, timeout=PATIENCE_S)
     assert answer.json()["booking"] == label

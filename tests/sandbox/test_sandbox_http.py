@@ -9,6 +9,7 @@ from http.server import ThreadingHTTPServer
 from typing import Any
 
 import pytest
+from patience import PATIENCE_S
 from slack_bolt import Ack, App, BoltResponse, Respond
 from slack_sdk import WebClient
 
@@ -126,6 +127,6 @@ def test_an_event_is_given_up_after_its_last_repetition(
 
     sandbox.delivery.event_retries = (0.0, 0.0)
     sandbox.open_home("U0ALICE")
-    assert done.wait(5)
+    assert done.wait(PATIENCE_S)
     sandbox.delivery.stop()
     assert len(attempts) == 3

@@ -4,6 +4,7 @@ import threading
 from typing import Any
 
 import pytest
+from patience import PATIENCE_S
 from slack_bolt import Ack, App
 from slack_bolt.adapter.socket_mode import SocketModeHandler
 from slack_sdk import WebClient
@@ -349,8 +350,8 @@ def test_who_waits_is_let_go_when_the_workspace_stops(
         target=lambda: results.append(sandbox.command("U0ALICE", "C0VISION", "/gpu free"))
     )
     thread.start()
-    assert reached.wait(5)
+    assert reached.wait(PATIENCE_S)
     sandbox.stop()
-    thread.join(5)
+    thread.join(PATIENCE_S)
     late.set()
     assert [result.error for result in results] == ["dispatch_failed"]

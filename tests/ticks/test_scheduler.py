@@ -6,6 +6,7 @@ import threading
 from datetime import timedelta
 
 import pytest
+from patience import PATIENCE_S
 
 from bot.ticks.scheduler import Tick, Ticks
 
@@ -28,7 +29,7 @@ def test_every_tick_runs_right_after_the_start() -> None:
     ticks = Ticks([Tick("hello", timedelta(hours=1), ran.set)])
     ticks.start()
     try:
-        assert ran.wait(5)
+        assert ran.wait(PATIENCE_S)
         assert ticks.problem() is None
     finally:
         ticks.stop(5)
