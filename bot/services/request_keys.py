@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -21,6 +22,9 @@ from bot.domain.errors import N_, BookingError
 from bot.services import receipts
 from bot.services.site import Site
 from bot.store import models
+from bot.store.database import Busy
+
+log = logging.getLogger(__name__)
 
 
 class KeyReused(BookingError):
@@ -68,6 +72,10 @@ class RequestKey:
             found = {row.key: json.loads(row.result) for row in connection.execute(statement)}
         if found.get(asked, self._digest) != self._digest:
             raise KeyReused
+        if done in found:
+            # What was read may not be on disk yet. This ends when everything before it is there.
+            with site.database.transaction():
+                pass
         return found.get(done)
 
     def remember(self, site: Site, *, now: datetime) -> None:
@@ -75,11 +83,14 @@ class RequestKey:
         if self.given is None:
             return
         table, key = models.Receipt, self._kept(f"{self.verb}.asked")
-        with site.database.transaction() as connection:
-            known = connection.execute(select(col(table.key)).where(col(table.key) == key)).first()
-            if known is None:
-                values = {"key": key, "at": now, "result": json.dumps(self._digest)}
-                connection.execute(insert(table).values(**values))
+        same = select(col(table.key)).where(col(table.key) == key)
+        try:
+            with site.database.transaction() as connection:
+                if connection.execute(same).first() is None:
+                    values = {"key": key, "at": now, "result": json.dumps(self._digest)}
+                    connection.execute(insert(table).values(**values))
+        except Busy:
+            log.info("the database is busy: what was asked for by a key goes unremembered")
 
     @property
     def _digest(self) -> str:

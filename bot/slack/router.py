@@ -33,6 +33,7 @@ from bot.slack.registry import ACTIONS, SUBMISSIONS, VERBS, verbs_like
 from bot.slack.return_address import ReturnAddress, return_address
 from bot.slack.wording import visible
 from bot.store.database import Busy
+from bot.store.saved import begin_request
 
 __all__ = ["ReturnAddress", "return_address", "run_action", "run_command", "run_submission"]
 
@@ -54,7 +55,7 @@ commands.load()
 def run_command(call: Call, text: str) -> Reply | None:
     """Answer `/gpu text`. None: a modal was opened, and there is nothing to say."""
     try:
-        _refuse_late(call)
+        _begin(call)
         reply = _dispatch(call, text)
     except BookingError as error:
         reply = refusals.reply(call, error, text=text)
@@ -69,7 +70,7 @@ def run_command(call: Call, text: str) -> Reply | None:
 def run_action(press: Press) -> Reply | None:
     """Answer a button or menu. None: nothing to send."""
     try:
-        _refuse_late(press)
+        _begin(press)
         reply = _run_press(press)
     except BookingError as error:
         reply = refusals.reply(press, error)
@@ -88,7 +89,7 @@ def run_action(press: Press) -> Reply | None:
 def run_submission(form: Form) -> FormAnswer:
     """Answer a submitted form."""
     try:
-        _refuse_late(form)
+        _begin(form)
         answer = _run_form(form)
     except BookingError as error:
         answer = refusals.in_form(form, error)
@@ -102,12 +103,13 @@ def run_submission(form: Form) -> FormAnswer:
     return _delivered(form, answer)
 
 
-def _refuse_late(call: Call) -> None:
+def _begin(call: Call) -> None:
     """Raise TooLate for what nobody hears the outcome of: who asked would ask again, and get two.
 
     Whether it was carried out before is not looked up: that would take the database's time just
     when there is too little of it.
     """
+    begin_request()
     if call.is_late:
         raise TooLate
 

@@ -32,6 +32,7 @@ from bot.store.group import Group, forget_others
 from bot.store.health import Health, Trouble
 from bot.store.kind import Kind
 from bot.store.line import Line
+from bot.store.saved import is_saved, note_saved
 
 log = logging.getLogger(__name__)
 
@@ -72,7 +73,7 @@ class Unreachable(Busy):
 
 
 class Uncertain(Unreachable):
-    """The database's server went away during a commit."""
+    """The database's server went away during a commit, or could not be had after it."""
 
     template = N_(
         "I lost my database just while I was saving this. Please look with `/gpu mine` whether it"
@@ -148,6 +149,8 @@ class Database:
                     pending.write(connection)
                     self._check(connection)
                     self._commit(connection)
+        if exclusive:
+            note_saved()
         self._health.works(wrote=True)
         self._tell_listeners()
 
@@ -360,6 +363,16 @@ class Database:
     @contextmanager
     def _our_own_errors(self) -> Iterator[None]:
         """The driver's errors by the names of this module, where it has one."""
+        try:
+            with self._named_errors():
+                yield
+        except Busy as error:
+            if is_saved() and not isinstance(error, Uncertain):
+                raise Uncertain from error
+            raise
+
+    @contextmanager
+    def _named_errors(self) -> Iterator[None]:
         try:
             yield
         except NoConnectionFree as error:

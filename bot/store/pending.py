@@ -129,8 +129,10 @@ def make_savepoint(connection: Connection) -> None:
 
 def write_before(connection: Connection) -> None:
     """Write what those before have left; the writer has written nothing yet."""
+    # Until it is written there is nothing to go back to.
+    promised = connection.info.pop(_SAVEPOINT, None)
     _write(connection, connection.info.pop(_PENDING, []))
-    if (promised := connection.info.get(_SAVEPOINT)) is not None:
+    if promised is not None:
         connection.info[_SAVEPOINT] = 0, promised[1]
 
 

@@ -17,6 +17,7 @@ from bot.services.look import get_booking
 from bot.services.people import remember_person
 from bot.services.reserve import reserve
 from bot.services.turn_over import turn_over
+from bot.store.database import Unreachable
 from bot.web.problems import MOST_MISTAKES
 
 TEN_PM = "2026-11-25T22:00+08:00"
@@ -224,6 +225,24 @@ def test_a_retry_that_comes_late_gets_the_booking_that_was_made(lab: ApiLab) -> 
     program, order = lab.by(BOB), {"gpus": 4, "start": TEN_PM, "length": "8h"}
     program.post("/bookings", json=order, headers=KEY)
     lab.now = TONIGHT + 30 * MINUTE
+    assert program.post("/bookings", json=order, headers=KEY).json()["id"] == "B1"
+
+
+def test_who_loses_the_database_after_a_change_is_not_told_that_nothing_was_changed(
+    lab: ApiLab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program, order = lab.by(BOB), {"gpus": 4, "start": TEN_PM, "length": "8h"}
+    database = lab.site.database
+
+    def is_gone(*_: object) -> None:
+        raise Unreachable
+
+    with monkeypatch.context() as patched:
+        database.on_commit(lambda: patched.setattr(database, "_begun", is_gone))
+        answer = program.post("/bookings", json=order, headers=KEY)
+        database._listeners.pop()
+    refused(answer, 503, "busy")
+    assert "whether it was done" in answer.json()["detail"]
     assert program.post("/bookings", json=order, headers=KEY).json()["id"] == "B1"
 
 
