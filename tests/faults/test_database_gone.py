@@ -17,7 +17,7 @@ import httpx
 import pytest
 from builders import ALICE, BOB, NOW, TONIGHT
 from databases import new_database
-from faulty import OPS, Lab, deliverer, eventually, running, warnings
+from faulty import OPS, Lab, deliverer, eventually, label_in, running, warnings
 from flows.people import button
 from patience import PATIENCE_S, soon_given_up
 from postgres import PostgresServer, postgres_server
@@ -86,9 +86,18 @@ def test_people_are_answered_and_everything_goes_on_by_itself(
     caplog.set_level(logging.INFO)
     lab = story.lab
     booked = {lab.books(ALICE, "4 22:00 4h on gpu-01")}
+
+    def is_turned_away() -> bool:
+        """Whoever waits behind another hears at first that it is busy.
+
+        On SQLite a transaction that a tick has begun before may still take in what comes.
+        """
+        answer = lab.types(BOB, "reserve 4 22:00 4h on gpu-02")
+        booked.update(label for label in [label_in(answer)] if label is not None)
+        return answer.startswith(AWAY)
+
     with story.away():
-        # Whoever waits behind another hears at first that it is busy.
-        eventually(lambda: lab.types(BOB, "reserve 4 22:00 4h on gpu-02").startswith(AWAY))
+        eventually(is_turned_away)
         assert lab.types(BOB, "mine").startswith(AWAY)
         assert lab.types(ALICE, "cancel B1").startswith(AWAY)
         status, why = lab.ready()
@@ -101,7 +110,8 @@ def test_people_are_answered_and_everything_goes_on_by_itself(
             deliverer(lab.bot).wake()
             with pytest.raises(Unreachable):
                 lab.bot._keep_time()
-    booked.add(eventually(lambda: lab.books(BOB, "4 22:00 4h on gpu-02")))
+    if len(booked) == 1:
+        booked.add(lab.books(BOB, "4 22:00 4h on gpu-02"))
     lab.check(booked)
     lab.told(booked)
     eventually(lambda: "database" not in lab.ready()[1])
