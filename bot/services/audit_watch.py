@@ -69,10 +69,8 @@ class AuditWatch:
         # The last record of the time before comes first: it has to be there still.
         with self._site.database.snapshot() as connection:
             rows = connection.execute(_NEXT, {"seq": self._seq}).all()
-        # What was read may not be on disk yet, and what a crash undoes was not tampered with. This
-        # ends when everything before it is there.
-        with self._site.database.transaction():
-            pass
+        # What was read may not be on disk yet, and what a crash undoes was not tampered with.
+        self._site.database.wait_for_disk()
         if self._seq and not (rows and (rows[0].seq, rows[0].hash) == (self._seq, self._hash)):
             self._found(self._seq, "it is gone, or another one stands in its place", now)
             return

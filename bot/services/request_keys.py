@@ -73,9 +73,8 @@ class RequestKey:
         if found.get(asked, self._digest) != self._digest:
             raise KeyReused
         if done in found:
-            # What was read may not be on disk yet. This ends when everything before it is there.
-            with site.database.transaction():
-                pass
+            # What was read may not be on disk yet, and success is acknowledged.
+            site.database.wait_for_disk()
         return found.get(done)
 
     def remember(self, site: Site, *, now: datetime) -> None:

@@ -104,7 +104,9 @@ def run_submission(form: Form) -> FormAnswer:
 
 
 def _begin(call: Call) -> None:
-    """Raise TooLate for what nobody hears the outcome of: who asked would ask again, and get two.
+    """A request begins. Raise TooLate for one whose outcome nobody hears.
+
+    Who asked would ask again, and get two.
 
     Whether it was carried out before is not looked up: that would take the database's time just
     when there is too little of it.

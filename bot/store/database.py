@@ -183,6 +183,11 @@ class Database:
                     connection.invalidate(error)
                     return None
 
+    def wait_for_disk(self) -> None:
+        """Return when whatever could be read before is on disk. Raises Busy, as a change does."""
+        with self.transaction():
+            pass
+
     def on_commit(self, listener: Callable[[], None]) -> None:
         """Call `listener` after each committed writing transaction of this process."""
         self._listeners.append(listener)

@@ -29,7 +29,6 @@ from bot.store.prepared import Inserting, Prepared
 from bot.store.saved import begin_request
 from bot.store.told import RestsOn
 
-#: Seconds after which a test gives up.
 NAMES = text("SELECT name FROM memory ORDER BY name")
 WRITE = text("INSERT INTO memory (name, value) VALUES (:name, '')")
 
@@ -359,7 +358,7 @@ def test_after_something_was_saved_nobody_is_told_that_nothing_was(
     def look_in_vain(begin: Callable[[], None], *, saves: bool) -> type[BaseException]:
         begin()
         if saves:
-            write(database, f"{begin.__name__}")
+            write(database, begin.__name__)
         with monkeypatch.context() as patched:
             patched.setattr(database, "_begun", cannot_be_had)
             with pytest.raises(Busy) as told, database.snapshot():

@@ -38,9 +38,7 @@ export async function load(from, to, signal) {
     take(given.from, given.to, await answer(given.url, signal));
     return;
   }
-  let found = await ask(from, to, "", signal);
-  // A change came by since it was answered, and is drawn already.
-  if (found.seq < store.seq) found = await ask(from, to, "", signal);
+  const found = await askLatest(from, to, "", signal);
   take(from, to, found);
 }
 
@@ -62,9 +60,7 @@ function take(from, to, found) {
 /** Load only these nodes anew, within what is loaded. */
 export async function reloadNodes(names, signal) {
   const { from, to } = store;
-  let found = await ask(from, to, names.join(","), signal);
-  // Another answer came by since, and is drawn already.
-  if (found.seq < store.seq) found = await ask(from, to, names.join(","), signal);
+  const found = await askLatest(from, to, names.join(","), signal);
   // Another time was loaded meanwhile.
   if (store.from !== from || store.to !== to) return reloadNodes(names, signal);
   const fresh = new Map(found.nodes.map((node) => [node.name, node]));
@@ -102,6 +98,12 @@ function hear(found) {
   store.seq = Math.max(store.seq, found.seq);
   store.now = found.now;
   store.heard = performance.now();
+}
+
+async function askLatest(from, to, nodes, signal) {
+  const found = await ask(from, to, nodes, signal);
+  // A change came by since it was answered, and is drawn already.
+  return found.seq < store.seq ? ask(from, to, nodes, signal) : found;
 }
 
 async function ask(from, to, nodes, signal) {
