@@ -33,7 +33,7 @@ from bot.slack.registry import ACTIONS, SUBMISSIONS, VERBS, verbs_like
 from bot.slack.return_address import ReturnAddress, return_address
 from bot.slack.wording import visible
 from bot.store.database import Busy
-from bot.store.saved import begin_request
+from bot.store.saved import one_request
 
 __all__ = ["ReturnAddress", "return_address", "run_action", "run_command", "run_submission"]
 
@@ -52,10 +52,11 @@ class TooLate(Busy):
 commands.load()
 
 
+@one_request()
 def run_command(call: Call, text: str) -> Reply | None:
     """Answer `/gpu text`. None: a modal was opened, and there is nothing to say."""
     try:
-        _begin(call)
+        _refuse_late(call)
         reply = _dispatch(call, text)
     except BookingError as error:
         reply = refusals.reply(call, error, text=text)
@@ -67,10 +68,11 @@ def run_command(call: Call, text: str) -> Reply | None:
     return reply if reply is None or call.reader.known else _with_zone(call, reply)
 
 
+@one_request()
 def run_action(press: Press) -> Reply | None:
     """Answer a button or menu. None: nothing to send."""
     try:
-        _begin(press)
+        _refuse_late(press)
         reply = _run_press(press)
     except BookingError as error:
         reply = refusals.reply(press, error)
@@ -86,10 +88,11 @@ def run_action(press: Press) -> Reply | None:
     return _from_window(press, reply)
 
 
+@one_request()
 def run_submission(form: Form) -> FormAnswer:
     """Answer a submitted form."""
     try:
-        _begin(form)
+        _refuse_late(form)
         answer = _run_form(form)
     except BookingError as error:
         answer = refusals.in_form(form, error)
@@ -103,15 +106,14 @@ def run_submission(form: Form) -> FormAnswer:
     return _delivered(form, answer)
 
 
-def _begin(call: Call) -> None:
-    """A request begins. Raise TooLate for one whose outcome nobody hears.
+def _refuse_late(call: Call) -> None:
+    """Raise TooLate for a request whose outcome nobody hears.
 
     Who asked would ask again, and get two.
 
     Whether it was carried out before is not looked up: that would take the database's time just
     when there is too little of it.
     """
-    begin_request()
     if call.is_late:
         raise TooLate
 

@@ -49,6 +49,8 @@ _AGAIN_S = 0.05
 _GIVEN_UP_S = 1.0
 
 _BEGIN = "gpubot_begin"
+#: When its transaction was begun, in monotonic seconds.
+_BEGAN = "gpubot_began"
 
 #: What begins a transaction on a connection, with so many milliseconds to wait for locks.
 Begin = Callable[[Connection, int], str]
@@ -142,16 +144,19 @@ class Database:
         with self._our_own_errors():
             if exclusive or self.is_of_one_process:
                 with self._in_group(deadline, begin, ahead) as connection:
+                    began = connection.info[_BEGAN]
                     yield connection
             else:
                 with ExitStack() as stack:
-                    yield (connection := self._begun(stack, deadline, begin))
+                    connection = self._begun(stack, deadline, begin)
+                    began = connection.info[_BEGAN]
+                    yield connection
                     pending.write(connection)
                     self._check(connection)
                     self._commit(connection)
         if exclusive:
             note_saved()
-        self._health.works(wrote=True)
+        self._health.works(began=began, wrote=True)
         self._tell_listeners()
 
     @contextmanager
@@ -159,8 +164,10 @@ class Database:
         """A read-only view of one instant. Raises Busy when it cannot be had."""
         deadline = time.monotonic() + LOCK_WAIT_MS / 1000
         with self._our_own_errors(), ExitStack() as stack:
-            yield self._begun(stack, deadline, self._kind.begin_reading)
-        self._health.works(wrote=False)
+            connection = self._begun(stack, deadline, self._kind.begin_reading)
+            began = connection.info[_BEGAN]
+            yield connection
+        self._health.works(began=began, wrote=False)
 
     def peek(self, statement: str) -> tuple[Any, ...] | None:
         """The first row of one reading statement, which needs no transaction around it.
@@ -319,8 +326,10 @@ class Database:
         return now - self._given_up_at < _GIVEN_UP_S
 
     def _begun_at_once(self, stack: ExitStack, begin: Begin, wait_ms: int) -> Connection:
+        now = time.monotonic()
         with ExitStack() as tried:
             connection = tried.enter_context(self.engine.connect())
+            connection.info[_BEGAN] = now
             tried.callback(self._kind.roll_back, connection)
             connection.info[_BEGIN] = begin(connection, wait_ms)
             connection.begin()

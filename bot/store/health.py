@@ -42,11 +42,16 @@ class _Present:
     #: When something failed last.
     last: float
 
-    def is_over(self, now: float, *, wrote: bool) -> bool:
+    def is_over(self, now: float, *, began: float, wrote: bool) -> bool:
         """Whether a transaction that goes well shows that it has passed."""
-        if self.what is Trouble.FULL:
-            return wrote and now - self.last >= CALM_S
-        return wrote or self.what is Trouble.AWAY
+        match self.what:
+            case Trouble.FULL:
+                return wrote and now - self.last >= CALM_S
+            case Trouble.LOCKED:
+                return wrote
+            case Trouble.AWAY:
+                # One that was under way can end well after others could not begin.
+                return began > self.last
 
 
 class Health:
@@ -74,14 +79,17 @@ class Health:
         level = logging.WARNING if is_news else logging.DEBUG
         log.log(level, "the database: %s (%s)", what.value, " ".join(str(why).split()))
 
-    def works(self, *, wrote: bool) -> None:
-        """A transaction has gone well; one that only read says nothing about room and locks."""
+    def works(self, *, began: float, wrote: bool) -> None:
+        """A transaction has gone well that the database began at the monotonic second `began`.
+
+        One that only read says nothing about room and locks.
+        """
         if self._present is None:
             return
         now = self._monotonic()
         with self._lock:
             present = self._present
-            if present is None or not present.is_over(now, wrote=wrote):
+            if present is None or not present.is_over(now, began=began, wrote=wrote):
                 return
             self._present = None
         lasted = now - present.since

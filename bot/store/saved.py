@@ -6,15 +6,22 @@ believes it asks again, and gets two.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 
 #: None: there is no request, as in what goes by the clock.
 _saved: ContextVar[bool | None] = ContextVar("gpubot_saved", default=None)
 
 
-def begin_request() -> None:
-    """A request begins in this context, which is a thread's or a task's."""
-    _saved.set(False)
+@contextmanager
+def one_request() -> Iterator[None]:
+    """What is done inside, in this thread or task, is done for one request."""
+    before = _saved.set(False)
+    try:
+        yield
+    finally:
+        _saved.reset(before)
 
 
 def note_saved() -> None:

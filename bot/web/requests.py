@@ -8,7 +8,7 @@ import time
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from bot import logs
-from bot.store.saved import begin_request
+from bot.store.saved import one_request
 
 log = logging.getLogger(__name__)
 
@@ -41,8 +41,7 @@ class Named:
             await send(message)
             answered = message["type"] == "http.response.body" and not message.get("more_body")
 
-        begin_request()
-        with logs.about(request=name):
+        with one_request(), logs.about(request=name):
             try:
                 await self._app(scope, receive, named)
             except Exception:

@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import closing, contextmanager, suppress
-from contextvars import Context
 from datetime import datetime, timedelta
 
 import builders
@@ -26,7 +25,7 @@ from bot.store import group, models
 from bot.store.ahead import Ahead, Question
 from bot.store.database import Busy, Database, Uncertain
 from bot.store.prepared import Inserting, Prepared
-from bot.store.saved import begin_request
+from bot.store.saved import one_request
 from bot.store.told import RestsOn
 
 NAMES = text("SELECT name FROM memory ORDER BY name")
@@ -355,23 +354,21 @@ def cannot_be_had(*_: object) -> Connection:
 def test_after_something_was_saved_nobody_is_told_that_nothing_was(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def look_in_vain(begin: Callable[[], None], *, saves: bool) -> type[BaseException]:
-        begin()
-        if saves:
-            write(database, begin.__name__)
+    def told_in_vain() -> type[BaseException]:
         with monkeypatch.context() as patched:
             patched.setattr(database, "_begun", cannot_be_had)
             with pytest.raises(Busy) as told, database.snapshot():
                 pass
         return told.type
 
-    def no_request() -> None: ...
-
-    told = [
-        Context().run(look_in_vain, begin, saves=saves)
-        for begin, saves in ((begin_request, False), (begin_request, True), (no_request, True))
-    ]
-    assert told == [Busy, Uncertain, Busy]
+    with one_request():
+        assert told_in_vain() is Busy
+        write(database, "first")
+        assert told_in_vain() is Uncertain
+    with one_request():
+        assert told_in_vain() is Busy
+    write(database, "of no request")
+    assert told_in_vain() is Busy
 
 
 @pytest.fixture
