@@ -6,14 +6,14 @@ import logging
 import re
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import builders
 from builders import ADMIN, ALICE, BOB, CHEN, DANA
 from clients import client
-from patience import PATIENCE_S
+from patience import PATIENCE_S, soon_given_up
 from services.promises import check_promises
 from sqlalchemy import text
 
@@ -24,6 +24,7 @@ from bot.main import Bot
 from bot.sandbox import Sandbox, SandboxChannel, SandboxUser
 from bot.services.audit import verify
 from bot.slack.outbox import Deliverer
+from bot.store.database import Busy
 
 MANIFEST = Path(__file__).parents[2] / "manifest.yml"
 ZONE = "Asia/Shanghai"
@@ -122,6 +123,25 @@ def running(
         yield Lab(slack, bot)
     finally:
         bot.stop()
+
+
+@contextmanager
+def hurried(lab: Lab) -> Iterator[None]:
+    """Nobody waits for the database for more than a moment.
+
+    Nor does anybody who began before, with all the patience of tests: one of those would wait in
+    front of everybody, and who waits behind it does not meet what is wrong with the database.
+    """
+    with soon_given_up():
+        eventually(lambda: _wrote(lab))
+        yield
+
+
+def _wrote(lab: Lab) -> bool:
+    """Whether it is given the database to write."""
+    with suppress(Busy), lab.site.database.transaction():
+        return True
+    return False
 
 
 def eventually(what: Callable[[], Any], within: float = PATIENCE_S) -> Any:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -17,9 +17,9 @@ import httpx
 import pytest
 from builders import ALICE, BOB, NOW, TONIGHT
 from databases import new_database
-from faulty import OPS, Lab, deliverer, eventually, label_in, running, warnings
+from faulty import OPS, Lab, deliverer, eventually, hurried, label_in, running, warnings
 from flows.people import button
-from patience import PATIENCE_S, soon_given_up
+from patience import PATIENCE_S
 from postgres import PostgresServer, postgres_server
 
 from bot.domain.booking import BookingState
@@ -43,13 +43,12 @@ class Story:
 
     @contextmanager
     def away(self) -> Iterator[None]:
-        with ExitStack() as stack:
-            stack.callback(self.bring_back)
-            # First: a tick that found the server away with all the patience of tests would keep
-            # everybody behind it waiting, who would be told of others and not of the server.
-            stack.enter_context(soon_given_up())
+        with hurried(self.lab):
             self.take_away()
-            yield
+            try:
+                yield
+            finally:
+                self.bring_back()
 
 
 @pytest.fixture(scope="module")
@@ -181,8 +180,8 @@ def test_another_file_in_its_place_is_not_taken_for_the_database(
     folder.mkdir()
     with running(slack, new_database(folder)) as lab:
         kept = lab.books(ALICE, "4 in 4h 4h on gpu-01")
-        (folder / "gpubot.db").rename(folder / "before.db")
-        with soon_given_up():
+        with hurried(lab):
+            (folder / "gpubot.db").rename(folder / "before.db")
             # Whoever waits behind another hears at first that it is busy.
             eventually(lambda: lab.types(BOB, "reserve 4 in 4h 4h on gpu-01").startswith(AWAY))
             assert not (folder / "gpubot.db").exists()

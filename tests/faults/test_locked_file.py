@@ -16,8 +16,8 @@ from pathlib import Path
 import pytest
 from builders import ALICE, BOB, CHEN, DANA, NOW, TONIGHT
 from databases import new_database
-from faulty import Lab, label_in, running, warnings
-from patience import PATIENCE_S, soon_given_up
+from faulty import Lab, hurried, label_in, running, warnings
+from patience import PATIENCE_S
 
 from bot.domain.booking import BookingState
 from bot.sandbox import Sandbox, SandboxClock
@@ -49,15 +49,15 @@ def taken(file: Path, how: str = "BEGIN IMMEDIATE") -> Iterator[None]:
 
 
 @contextmanager
-def locked(file: Path, how: str = "BEGIN IMMEDIATE") -> Iterator[None]:
+def locked(lab: Lab, file: Path, how: str = "BEGIN IMMEDIATE") -> Iterator[None]:
     """Another program has the file to itself, for longer than anybody waits."""
-    with taken(file, how), soon_given_up():
+    with hurried(lab), taken(file, how):
         yield
 
 
 def test_whoever_books_is_told_that_nothing_was_changed(lab: Lab, file: Path) -> None:
     lab.books(ALICE, "4 22:00 4h on gpu-01")
-    with locked(file):
+    with locked(lab, file):
         assert lab.types(BOB, "reserve 4 22:00 4h on gpu-02").startswith(BUSY)
         assert lab.types(ALICE, "cancel B1").startswith(BUSY)
         # What only looks does not need the lock.
@@ -70,7 +70,7 @@ def test_ticks_go_on_when_the_lock_is_gone(lab: Lab, file: Path) -> None:
     label = lab.books(ALICE, "4 22:00 4h on gpu-01")
     clock = lab.bot.clock
     assert isinstance(clock, SandboxClock)
-    with locked(file):
+    with locked(lab, file):
         clock.jump(TONIGHT)
         lab.bot.run_ticks()
         assert look.get_booking(lab.site, label).state is BookingState.RESERVED
@@ -82,7 +82,7 @@ def test_many_who_ask_meanwhile_leave_no_thread_behind(
     lab: Lab, file: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     people, hours = (ALICE, BOB, CHEN, DANA), range(2, 34, 2)
-    with ThreadPoolExecutor(8) as crowd, locked(file):
+    with ThreadPoolExecutor(8) as crowd, locked(lab, file):
         asked = [(people[h % 4], f"reserve 1 in {h}h 2h") for h in hours]
         answers = list(crowd.map(lambda one: lab.types(*one), asked))
         threads = threading.active_count()
@@ -99,7 +99,7 @@ def test_a_lock_that_lasts_shows_and_its_end_does(
     lab: Lab, file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("bot.store.health.LOCKED_S", 0.0)
-    with locked(file):
+    with locked(lab, file):
         lab.types(ALICE, "reserve 1 22:00 4h")
         status, why = lab.ready()
         assert (status, "somebody else has it locked" in why) == (503, True)
@@ -110,7 +110,7 @@ def test_a_lock_that_lasts_shows_and_its_end_does(
 def test_a_file_that_may_not_even_be_read_is_the_same_and_comes_back(lab: Lab, file: Path) -> None:
     with closing(sqlite3.connect(file, isolation_level=None)) as other:
         assert other.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0] == 0
-    with locked(file, "BEGIN EXCLUSIVE"):
+    with locked(lab, file, "BEGIN EXCLUSIVE"):
         assert BUSY in lab.types(BOB, "reserve 1 22:00 4h")
     lab.check({lab.books(BOB, "1 22:00 4h")})
 
@@ -133,7 +133,7 @@ def test_offers_run_on_while_the_file_is_locked_and_start_anew_after_a_long_time
     lab.types(BOB, "wait 4 4h on gpu-01 by 22:00")
     lab.types(ALICE, f"release B{held}")
     ((before,),) = lab.rows("SELECT expires_at FROM offer")
-    with locked(file):
+    with locked(lab, file):
         clock.shift(timedelta(minutes=30))
         with pytest.raises(database.Busy):
             lab.bot._keep_time()
