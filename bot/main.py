@@ -52,7 +52,8 @@ from bot.slack.profiles import Profiles
 from bot.slack.reader import Reader
 from bot.slack.socket import SocketLink
 from bot.slack.workers import Workers
-from bot.store.database import Busy, Database
+from bot.store.database import Database
+from bot.store.errors import Busy
 from bot.store.migrate import upgrade
 from bot.ticks.claims import Claims
 from bot.ticks.scheduler import Tick, Ticks

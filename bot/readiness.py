@@ -12,7 +12,8 @@ from bot.clock_watch import ClockWatch
 from bot.services.only_process import OnlyProcess
 from bot.slack.probe import Probe
 from bot.slack.socket import SocketLink
-from bot.store.database import Busy, Database
+from bot.store.database import Database
+from bot.store.errors import Busy
 from bot.ticks.scheduler import Ticks
 
 

@@ -20,7 +20,7 @@ from bot.clock_watch import ClockWatch
 from bot.config.settings import Settings
 from bot.domain.errors import BookingError
 from bot.main import Bot
-from bot.store.database import Busy, Full, Unreachable
+from bot.store.errors import Busy, Full, Unreachable
 from bot.store.health import Trouble
 
 TOP = Path(__file__).parents[1]

@@ -25,7 +25,7 @@ from bot.services.serve_again import quotas_may_have_room, serve_again
 from bot.services.serve_queue import gaps_have_come, serve_queue
 from bot.services.site import Site
 from bot.services.turn_over import turn_over, turn_over_is_due
-from bot.store.database import Busy, Full, Unreachable
+from bot.store.errors import Busy, Full, Unreachable
 
 log = logging.getLogger(__name__)
 

@@ -17,7 +17,7 @@ from bot.domain.request import BookingRequest
 from bot.domain.window import Window
 from bot.services.site import Site
 from bot.store import models
-from bot.store.database import Busy
+from bot.store.errors import Busy
 
 log = logging.getLogger(__name__)
 

@@ -22,7 +22,7 @@ from bot.domain.errors import N_, BookingError
 from bot.services import receipts
 from bot.services.site import Site
 from bot.store import models
-from bot.store.database import Busy
+from bot.store.errors import Busy
 
 log = logging.getLogger(__name__)
 

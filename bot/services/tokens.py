@@ -23,7 +23,7 @@ from bot.services.changing import changing
 from bot.services.record import record
 from bot.services.site import Site
 from bot.store import models, queries
-from bot.store.database import Busy
+from bot.store.errors import Busy
 
 
 class NoSuchToken(NotFound):

@@ -37,7 +37,7 @@ from bot.slack.pictures import Pictures
 from bot.slack.sending import Sender
 from bot.slack.verdicts import Refused, TryLater
 from bot.slack.workers import Workers
-from bot.store.database import Busy
+from bot.store.errors import Busy
 
 log = logging.getLogger(__name__)
 

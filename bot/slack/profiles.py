@@ -22,7 +22,7 @@ from bot.services import people
 from bot.services.site import Site
 from bot.slack.clients import CALL_ERRORS
 from bot.slack.reader import Reader
-from bot.store.database import Busy
+from bot.store.errors import Busy
 
 log = logging.getLogger(__name__)
 

@@ -32,7 +32,7 @@ from bot.slack.payload import StaleButton
 from bot.slack.registry import ACTIONS, SUBMISSIONS, VERBS, verbs_like
 from bot.slack.return_address import ReturnAddress, return_address
 from bot.slack.wording import visible
-from bot.store.database import Busy
+from bot.store.errors import Busy
 from bot.store.saved import one_request
 
 __all__ = ["ReturnAddress", "return_address", "run_action", "run_command", "run_submission"]

@@ -24,10 +24,10 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as NoConnectionFree
 
-from bot.domain.errors import N_, BookingError
 from bot.store import pending, postgresql, sqlite
 from bot.store.ahead import Ahead
 from bot.store.driver import run_sql
+from bot.store.errors import Busy, Full, Uncertain, Unreachable
 from bot.store.group import Group, forget_others
 from bot.store.health import Health, Trouble
 from bot.store.kind import Kind
@@ -57,39 +57,6 @@ Begin = Callable[[Connection, int], str]
 
 
 _KINDS: dict[str, Kind] = {"sqlite": sqlite, "postgresql": postgresql}
-
-
-class Busy(BookingError):
-    """Another writer kept the database too long; nothing was changed."""
-
-    code = "busy"
-    template = N_("I am very busy right now and changed nothing. Please try again in a moment.")
-
-
-class Unreachable(Busy):
-    """The database's server is away; nothing was changed."""
-
-    template = N_(
-        "I cannot reach my database right now and changed nothing. Please try again in a moment."
-    )
-
-
-class Uncertain(Unreachable):
-    """The database's server went away during a commit, or could not be had after it."""
-
-    template = N_(
-        "I lost my database just while I was saving this. Please look with `/gpu mine` whether it"
-        " was done, before you try again."
-    )
-
-
-class Full(Busy):
-    """The database has no room left on its disk; nothing was changed."""
-
-    template = N_(
-        "My disk is full: I could not save this and changed nothing. Please tell an admin; I go on"
-        " by myself as soon as there is room."
-    )
 
 
 class Database:
@@ -376,7 +343,7 @@ class Database:
 
     @contextmanager
     def _our_own_errors(self) -> Iterator[None]:
-        """The driver's errors by the names of this module, where it has one."""
+        """The driver's errors by the names of bot.store.errors, where it has one."""
         try:
             with self._named_errors():
                 yield

@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 
 from bot.services.site import Site
 from bot.services.tick_claims import give_ticks_up, prolong_ticks, take_tick
-from bot.store.database import Busy
+from bot.store.errors import Busy
 from bot.ticks.scheduler import Tick
 
 log = logging.getLogger(__name__)

@@ -17,7 +17,7 @@ from datetime import UTC, datetime, timedelta
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from bot import logs
-from bot.store.database import Busy
+from bot.store.errors import Busy
 
 log = logging.getLogger(__name__)
 

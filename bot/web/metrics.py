@@ -24,7 +24,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from bot.services.figures import Figures, read_figures
 from bot.services.site import Site
-from bot.store.database import Busy
+from bot.store.errors import Busy
 from bot.web.problems import Problem
 
 #: Seconds for which the tables are not counted again.

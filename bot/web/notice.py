@@ -24,7 +24,7 @@ from bot.services.look import get_booking
 from bot.services.notice import Action, Notice, check_notice_token, notice_of
 from bot.services.site import Site
 from bot.services.tokens import PREFIX
-from bot.store.database import Busy
+from bot.store.errors import Busy
 from bot.web.access import Access, bearer
 from bot.web.api.schemas import BookingId, FreeText
 from bot.web.problems import Problem

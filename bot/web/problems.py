@@ -25,7 +25,7 @@ from bot.domain.errors import (
     WrongState,
 )
 from bot.services.join_waitlist import FreeAlready
-from bot.store.database import Busy
+from bot.store.errors import Busy
 from bot.web.plain import Plain
 
 log = logging.getLogger(__name__)

@@ -24,7 +24,7 @@ from bot.main import Bot
 from bot.sandbox import Sandbox, SandboxChannel, SandboxUser
 from bot.services.audit import verify
 from bot.slack.outbox import Deliverer
-from bot.store.database import Busy
+from bot.store.errors import Busy
 
 MANIFEST = Path(__file__).parents[2] / "manifest.yml"
 ZONE = "Asia/Shanghai"

@@ -25,7 +25,7 @@ from postgres import PostgresServer, postgres_server
 from bot.domain.booking import BookingState
 from bot.sandbox import Sandbox, SandboxClock
 from bot.services import look
-from bot.store.database import Unreachable
+from bot.store.errors import Unreachable
 from bot.store.migrate import upgrade
 
 AWAY = "I cannot reach my database right now and changed nothing. Please try again"

@@ -22,7 +22,7 @@ from patience import PATIENCE_S
 from bot.domain.booking import BookingState
 from bot.sandbox import Sandbox, SandboxClock
 from bot.services import look
-from bot.store import database
+from bot.store.errors import Busy
 
 BUSY = "I am very busy right now and changed nothing. Please try again"
 
@@ -135,7 +135,7 @@ def test_offers_run_on_while_the_file_is_locked_and_start_anew_after_a_long_time
     ((before,),) = lab.rows("SELECT expires_at FROM offer")
     with locked(lab, file):
         clock.shift(timedelta(minutes=30))
-        with pytest.raises(database.Busy):
+        with pytest.raises(Busy):
             lab.bot._keep_time()
     lab.bot._keep_time()
     assert lab.rows("SELECT state FROM offer") == [("open",)]

@@ -17,7 +17,7 @@ from bot.services.record import FIRST_HASH, record_hash
 from bot.services.reserve import reserve
 from bot.services.site import Site
 from bot.store import queries
-from bot.store.database import Busy
+from bot.store.errors import Busy
 from bot.store.models import Audit
 
 _RECORDS = queries.columns(Audit).where(col(Audit.seq) <= bindparam("to")).order_by(col(Audit.seq))

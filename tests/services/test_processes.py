@@ -31,7 +31,8 @@ from bot.services.keep_time import keep_time
 from bot.services.preempt import preempt
 from bot.services.reserve import reserve
 from bot.services.site import Site
-from bot.store.database import Busy, Database
+from bot.store.database import Database
+from bot.store.errors import Busy
 
 pytestmark = pytest.mark.postgresql
 

@@ -20,7 +20,8 @@ from bot.services.move import move
 from bot.services.reserve import reserve
 from bot.services.site import Site
 from bot.services.transfer import offer_transfer
-from bot.store.database import Busy, Database
+from bot.store.database import Database
+from bot.store.errors import Busy
 
 ONE_NODE = NODES[:1]
 WRITERS = 50

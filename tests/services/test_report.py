@@ -33,7 +33,7 @@ from bot.services.reserve import reserve, reserve_all
 from bot.services.resume import resume
 from bot.services.site import Site
 from bot.services.turn_over import turn_over
-from bot.store.database import Busy
+from bot.store.errors import Busy
 
 F = FigureName
 #: Monday 23 November 2026, 00:00 in Shanghai.

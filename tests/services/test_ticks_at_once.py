@@ -25,7 +25,7 @@ from bot.services.keep_time import STEPS
 from bot.services.reserve import reserve
 from bot.services.site import Site
 from bot.services.transfer import offer_transfer
-from bot.store.database import Busy
+from bot.store.errors import Busy
 
 pytestmark = [pytest.mark.postgresql, pytest.mark.timeout(300)]
 

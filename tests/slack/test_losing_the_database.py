@@ -6,7 +6,7 @@ import pytest
 from talk import Talk
 
 from bot.services.site import Site
-from bot.store.database import Unreachable
+from bot.store.errors import Unreachable
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,8 @@ import pytest
 from patience import soon_given_up
 
 from bot.store import database as store
-from bot.store.database import Busy, Database
+from bot.store.database import Database
+from bot.store.errors import Busy
 
 
 def test_whoever_finds_no_connection_free_is_told_soon(

@@ -20,7 +20,8 @@ from bot.services.record import record_hash
 from bot.services.reserve import reserve
 from bot.services.site import Site
 from bot.store import queries
-from bot.store.database import Busy, Database
+from bot.store.database import Database
+from bot.store.errors import Busy
 from bot.store.migrate import upgrade
 
 pytestmark = pytest.mark.postgresql

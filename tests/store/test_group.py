@@ -23,7 +23,8 @@ from bot.services.reserve import reserve
 from bot.services.site import Site
 from bot.store import group, models
 from bot.store.ahead import Ahead, Question
-from bot.store.database import Busy, Database, Uncertain
+from bot.store.database import Database
+from bot.store.errors import Busy, Uncertain
 from bot.store.prepared import Inserting, Prepared
 from bot.store.saved import one_request
 from bot.store.told import RestsOn

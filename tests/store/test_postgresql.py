@@ -21,7 +21,8 @@ from bot.services.reserve import reserve
 from bot.services.site import Site
 from bot.services.turn_over import turn_over
 from bot.store import models
-from bot.store.database import Busy, Database
+from bot.store.database import Database
+from bot.store.errors import Busy
 from bot.store.prepared import Prepared
 
 pytestmark = pytest.mark.postgresql

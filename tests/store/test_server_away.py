@@ -17,7 +17,8 @@ from sqlalchemy import event, text
 from bot.clock import SystemClock
 from bot.services.site import Site
 from bot.slack.profiles import Profiles
-from bot.store.database import Database, Uncertain, Unreachable
+from bot.store.database import Database
+from bot.store.errors import Uncertain, Unreachable
 from bot.store.migrate import upgrade
 
 pytestmark = pytest.mark.postgresql

@@ -17,7 +17,7 @@ from bot.services.look import get_booking
 from bot.services.people import remember_person
 from bot.services.reserve import reserve
 from bot.services.turn_over import turn_over
-from bot.store.database import Unreachable
+from bot.store.errors import Unreachable
 from bot.web.problems import MOST_MISTAKES
 
 TEN_PM = "2026-11-25T22:00+08:00"

@@ -23,7 +23,8 @@ from bot.services.release import release
 from bot.services.reserve import reserve
 from bot.services.site import Site
 from bot.services.turn_over import turn_over
-from bot.store.database import Busy, Database
+from bot.store.database import Database
+from bot.store.errors import Busy
 from bot.web.app import build_web
 from bot.web.server import WebServer
 

@@ -13,7 +13,7 @@ from bot.services import delivery
 from bot.services.delivery import Delivery
 from bot.slack.context import Message
 from bot.slack.outbox import LONGEST_PAUSE
-from bot.store.database import Busy
+from bot.store.errors import Busy
 
 
 def test_too_many_requests_hold_up_only_the_recipient_they_were_about(post: Post) -> None:
