@@ -11,7 +11,7 @@ from datetime import datetime
 from sqlmodel import col
 
 from bot.domain.cluster import Node
-from bot.services.nodes import sync_nodes, write_nodes
+from bot.services.nodes import sync_nodes
 from bot.services.site import Site
 from bot.store import models, queries
 
@@ -27,13 +27,15 @@ def recall_nodes(site: Site) -> None:
 
 
 def learn_nodes(site: Site, nodes: tuple[Node, ...], *, now: datetime) -> bool:
-    """Go on with these nodes; whether there was anything new about them."""
+    """Go on with these nodes; whether there was anything new about them.
+
+    They are known when all is done that follows from them: what fails is tried again then, and
+    nobody books what a drained node has got before the drain holds it.
+    """
     if site.cluster.nodes == nodes:
         return False
-    with site.database.transaction() as connection:
-        write_nodes(connection, nodes)
+    sync_nodes(Site.open(site.database, replace(site.cluster, nodes=nodes)), now=now)
     site.adopt(replace(site.cluster, nodes=nodes))
-    sync_nodes(site, now=now)
     return True
 
 

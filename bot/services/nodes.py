@@ -25,13 +25,13 @@ def sync_nodes(site: Site, *, now: datetime) -> None:
     Promises on nodes that shrank or left are kept in the books, and named in the log.
     """
     with site.database.transaction() as connection:
-        write_nodes(connection, site.cluster.nodes)
+        _write_nodes(connection, site.cluster.nodes)
     _settle(site, now)
     with site.database.snapshot() as connection:
         _warn_of_broken_promises(site, connection, now)
 
 
-def write_nodes(connection: Connection, nodes: tuple[Node, ...]) -> None:
+def _write_nodes(connection: Connection, nodes: tuple[Node, ...]) -> None:
     """Have the table hold exactly these nodes; others are kept as retired."""
     table = models.Node
     known = {row.name: row for row in connection.execute(queries.columns(table))}

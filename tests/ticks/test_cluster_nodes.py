@@ -13,15 +13,17 @@ from databases import new_database
 from sqlalchemy import text
 
 from bot.domain.cluster import Cluster
+from bot.domain.conflict import Conflict
 from bot.runners.kubernetes.nodes import SeenNode
 from bot.runners.protocol import Unreachable
-from bot.services import look
+from bot.services import look, nodes
 from bot.services.drain import drain
 from bot.services.learn_nodes import recall_nodes
 from bot.services.nodes import sync_nodes
 from bot.services.reserve import reserve
 from bot.services.site import Site
 from bot.store.database import Database
+from bot.store.errors import Busy
 from bot.ticks.cluster_nodes import MISSING, NO_GPUS, NOT_READY, ClusterNodes
 
 MINUTE = timedelta(minutes=1)
@@ -178,6 +180,26 @@ def test_a_node_that_grew_can_be_booked_whole(opened: Callable[[Cluster], Site])
     lab.told.seen = (replace(ALL[0], gpus=8), *ALL[1:])
     lab.pass_minutes(0)
     assert reserve(lab.site, actor(BOB), request(8, model="V100"), now=NOW).nodes == ("gpu-01",)
+
+
+def test_a_drain_holds_what_its_node_has_got_though_the_database_was_busy_at_first(
+    opened: Callable[[Cluster], Site], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lab = Lab(opened(cluster(nodes=())), learns=True)
+    lab.pass_minutes(0)
+    drain(lab.site, actor(ADMIN), "gpu-01", until=None, reason="new fan", now=lab.now)
+    lab.told.seen = (replace(ALL[0], gpus=8), *ALL[1:])
+
+    def be_busy(*_about: object) -> int:
+        raise Busy
+
+    with monkeypatch.context() as patched:
+        patched.setattr(nodes, "serve_waitlist", be_busy)
+        with pytest.raises(Busy):
+            lab.pass_minutes(0)
+    lab.pass_minutes(0)
+    with pytest.raises(Conflict):
+        reserve(lab.site, actor(BOB), request(4, node="gpu-01"), now=lab.now)
 
 
 def test_a_node_without_its_device_plugin_keeps_its_gpus_and_takes_no_work(
