@@ -55,7 +55,8 @@ class Change:
         self.version = cached.version
         #: Whether the App Homes are to be drawn again already.
         self.homes_are_stale = False
-        self._touched: set[str] = set()
+        #: The revisions that it has raised, by node.
+        self._touched: dict[str, int] = {}
 
     def insert(self, statement: Insert) -> int:
         """Insert one row; return the id it got."""
@@ -125,23 +126,20 @@ class Change:
 
     def _touch(self, node: str) -> int:
         """Raise the node's revision, once a transaction; return it."""
-        if node not in self.revisions:
-            return self._touch_retired(node)
-        if node not in self._touched:
-            self._touched.add(node)
-            self.revisions[node] += 1
-            self._write_revision(node, self.revisions[node])
-        return self.revisions[node]
+        if (touched := self._touched.get(node)) is None:
+            touched = self._touched[node] = self._revision(node) + 1
+            if node in self.revisions:
+                self.revisions[node] = touched
+            self.version = self.version._replace(raised=self.version.raised + 1)
+            _RAISE.later(self.connection, {"of": node, "to": touched})
+        return touched
 
-    def _touch_retired(self, node: str) -> int:
+    def _revision(self, node: str) -> int:
+        """The node's revision so far; of one that left the configuration only the table knows."""
+        if (known := self.revisions.get(node)) is not None:
+            return known
         statement = select(col(models.Node.revision)).where(col(models.Node.name) == node)
-        revision = int(self.connection.execute(statement).scalar_one()) + 1
-        self._write_revision(node, revision)
-        return revision
-
-    def _write_revision(self, node: str, revision: int) -> None:
-        self.version = self.version._replace(raised=self.version.raised + 1)
-        _RAISE.later(self.connection, {"of": node, "to": revision})
+        return int(self.connection.execute(statement).scalar_one())
 
 
 _CLAIMS = table_of(models.Claim).c

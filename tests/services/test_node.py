@@ -6,6 +6,7 @@ import pytest
 from builders import ADMIN, BOB, CHEN, NODES, NOW, TONIGHT, actor, cluster, request
 from sqlalchemy import text
 
+from bot.domain.booking import BookingState
 from bot.domain.cluster import Node
 from bot.domain.conflict import Conflict
 from bot.domain.errors import BadCount, InThePast, NotAllowed, ReasonNeeded, UnknownName, WrongState
@@ -104,6 +105,17 @@ def test_a_node_that_left_the_configuration_keeps_its_history(open_site):
     assert release(smaller, actor(BOB), booking.id, now=TONIGHT + HOUR).window.end == TONIGHT + HOUR
     with pytest.raises(BadCount):
         reserve(smaller, actor(BOB), request(8, model="V100"), now=NOW)
+
+
+def test_running_work_on_a_drained_node_that_left_the_configuration_can_be_given_back(open_site):
+    site = open_site(cluster())
+    booking = reserve(site, actor(BOB), request(4, node="gpu-01"), now=NOW)
+    drain_now(site, now=TONIGHT + HOUR)
+    without = open_site(cluster(nodes=NODES[1:]))
+    less = release(without, actor(BOB), booking.id, gpus=1, now=TONIGHT + 2 * HOUR)
+    assert less.gpus == 3
+    after = release(without, actor(BOB), booking.id, now=TONIGHT + 3 * HOUR)
+    assert after.state is BookingState.ENDED
 
 
 def test_a_drain_holds_the_gpus_that_its_node_got_since(open_site):
