@@ -83,6 +83,17 @@ class Change:
             share = Share(node.name, node.gpus)
             self._add_claim("drain", drain_id, share, int(start.timestamp()), end_s)
 
+    def close_again(self, drain_id: int) -> None:
+        """Have a drain hold what it holds anew: it closes what was claimed on its node just now.
+
+        To PostgreSQL what is claimed after a drain is a promise too many.
+        """
+        held = claims_of(self.connection, "drain", drain_id)
+        self.give_back("drain", drain_id)
+        for claim in held:
+            share = Share(claim.node, claim.gpus)
+            self._add_claim("drain", drain_id, share, claim.start, claim.end)
+
     def give_back(self, kind: str, holder: int, *, from_instant: datetime | None = None) -> None:
         """Give up the claims of a booking or drain: all of them, or what lies after an instant."""
         cut = None if from_instant is None else int(from_instant.timestamp())

@@ -155,10 +155,13 @@ def take_back(change: Change, booking_id: int, placement: Placement) -> bool:
     That its node went out of service meanwhile is no hindrance: whoever runs there keeps running.
     """
     nodes, calendar = [share.node for share in placement.shares], change.calendar.fork()
-    for row in queries.claims_overlapping(change.connection, nodes, *span(placement.window)):
-        if row.kind == "drain":
-            calendar.remove(Claim(row.id, row.node, row.start_s, row.end_s, row.gpus))
+    rows = queries.claims_overlapping(change.connection, nodes, *span(placement.window))
+    drains = [row for row in rows if row.kind == "drain"]
+    for row in drains:
+        calendar.remove(Claim(row.id, row.node, row.start_s, row.end_s, row.gpus))
     if not calendar.fits(placement):
         return False
     change.reclaim(booking_id, placement.shares, placement.window)
+    for holder in sorted({row.holder for row in drains}):
+        change.close_again(holder)
     return True

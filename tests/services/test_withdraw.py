@@ -126,6 +126,17 @@ class TestRunning:
         assert look.get_booking(site, running.id).window == running.window
         assert preemption(site, done).state is PreemptionState.WITHDRAWN
 
+    def test_it_runs_on_though_nothing_was_kept_for_it_on_a_node_out_of_service(
+        self, site, running, done
+    ):
+        drained = drain(site, actor(ADMIN), "gpu-03", until=None, reason="fan", now=SOON)
+        assert [booking.id for booking in drained.stranded] == [done.booking.id]
+        grant_extra_time(site, actor(BOB), done.preemptions[0].id, now=SOON)
+        call_off(site, done)
+        assert look.get_booking(site, running.id).window == running.window
+        with pytest.raises(Conflict):
+            reserve(site, actor(CHEN), request(1, running.window.end, **A100), now=SOON)
+
     def test_urgent_work_given_up_in_the_second_it_begins_gives_all_back(self, site, running, done):
         release(site, actor(ALICE), done.booking.id, now=GONE)
         assert look.get_booking(site, running.id).window == running.window
