@@ -92,11 +92,15 @@ def settle_start(change: Change, preemptor_id: int) -> None:
 
 
 def _lay_aside(change: Change, preemption: Preemption) -> Booking | None:
-    """Free what was booked in place of the loss, for those who get back what they had there."""
+    """Free what was booked in place of the loss, for those who get back what they had there.
+
+    What belongs to somebody else by now stays theirs, whoever gets back what.
+    """
     if preemption.again is None:
         return None
     again = load_booking(change, preemption.again)
-    if not again.is_upcoming(change.now):
+    owner = load_booking(change, preemption.preemptee).owner
+    if again.owner != owner or not again.is_upcoming(change.now):
         return None
     change.give_back("booking", again.id)
     return again
@@ -121,12 +125,15 @@ def _undo_again(change: Change, again: Booking) -> None:
 def _restore(change: Change, actor: Actor, preemption: Preemption, again: Booking | None) -> None:
     """Give one back what they had; who cannot have it keeps what was booked in its place."""
     booking = load_booking(change, preemption.preemptee)
-    restored = {
+    give_back = {
         PreemptionState.WARNED: _keep_running,
         PreemptionState.RELEASED: _run_on,
         PreemptionState.MOVED: _move_back,
         PreemptionState.LOST: _revive,
-    }[preemption.state](change, preemption, booking)
+    }[preemption.state]
+    restored = give_back(change, preemption, booking)
+    if restored is None and (shorter := _until_given_away(change, preemption, booking)) is not None:
+        restored = give_back(change, shorter, booking)
     kept = again is not None and restored is None and take_back(change, again.id, _all_of(again))
     if again is not None and not kept:
         _undo_again(change, again)
@@ -134,8 +141,21 @@ def _restore(change: Change, actor: Actor, preemption: Preemption, again: Bookin
         update_preemption(change, preemption, state=PreemptionState.OVERTAKEN)
         return
     record_booking(change, actor, "restored", before=booking, after=restored, told=True)
-    fresh = restored.id if restored.id != booking.id else None
+    instead = None if again is not None else preemption.again
+    fresh = restored.id if restored.id != booking.id else instead
     update_preemption(change, preemption, state=PreemptionState.WITHDRAWN, again=fresh)
+
+
+def _until_given_away(
+    change: Change, preemption: Preemption, booking: Booking
+) -> Preemption | None:
+    """The same, up to the beginning of what was booked in its place and is somebody else's now."""
+    if preemption.again is None:
+        return None
+    again, old = load_booking(change, preemption.again), preemption.old_window
+    if again.owner == booking.owner or not old.start < again.window.start < old.end:
+        return None
+    return replace(preemption, old_window=Window(old.start, again.window.start))
 
 
 def _keep_running(change: Change, preemption: Preemption, booking: Booking) -> Booking | None:

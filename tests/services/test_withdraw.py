@@ -1,7 +1,20 @@
 """When urgent work comes to nothing, everybody who gave way has everything back and is told."""
 
 import pytest
-from builders import ADMIN, ALICE, BOB, CHEN, NODES, NOW, TONIGHT, actor, cluster, request, window
+from builders import (
+    ADMIN,
+    ALICE,
+    BOB,
+    CHEN,
+    DANA,
+    NODES,
+    NOW,
+    TONIGHT,
+    actor,
+    cluster,
+    request,
+    window,
+)
 from delivering import last_row, tick, told
 from promises import check_promises
 from wanting import GONE, HOUR, LATER, MINUTE, actions, short, take, urgent, wish
@@ -10,7 +23,9 @@ from bot.domain.booking import BookingState, Priority
 from bot.domain.conflict import Conflict
 from bot.domain.errors import WrongState
 from bot.domain.preemption_notice import PreemptionState
+from bot.domain.window import Window
 from bot.services import look, look_waiting
+from bot.services.answer_transfer import accept_transfer
 from bot.services.cancel import cancel
 from bot.services.drain import drain
 from bot.services.extend import extend
@@ -24,6 +39,7 @@ from bot.services.reclaim import (
 )
 from bot.services.release import release
 from bot.services.reserve import reserve
+from bot.services.transfer import offer_transfer
 
 A100 = {"node": "gpu-03"}
 START = TONIGHT + 4 * HOUR
@@ -79,6 +95,31 @@ class TestRunning:
         assert look.get_booking(site, again.id).state is BookingState.CANCELLED
         assert look.get_booking(site, running.id).window == running.window
         assert preemption(site, done).again is None
+
+    @pytest.mark.parametrize("which", ["again", "running"])
+    def test_unless_either_was_given_to_somebody_else_who_keeps_it(
+        self, site, running, done, which
+    ):
+        again = book_again(site, actor(BOB), done.preemptions[0].id, now=LATER)
+        given = {"again": again, "running": running}[which]
+        transfer = offer_transfer(site, actor(BOB), given.id, DANA, now=LATER)
+        accept_transfer(site, actor(DANA), transfer.id, now=LATER)
+        call_off(site, done)
+        theirs = look.get_booking(site, again.id)
+        assert (theirs.state, theirs.window) == (BookingState.RESERVED, again.window)
+        after = look.get_booking(site, running.id)
+        assert after.window == Window(running.window.start, again.window.start)
+        assert look.get_booking(site, given.id).owner == DANA
+        assert preemption(site, done).state is PreemptionState.WITHDRAWN
+
+    def test_who_gave_away_what_lies_elsewhere_has_all_of_their_time(self, site, running, done):
+        again = book_again(site, actor(BOB), done.preemptions[0].id, now=LATER)
+        move(site, actor(BOB), again.id, running.window.end + 2 * HOUR, now=LATER)
+        transfer = offer_transfer(site, actor(BOB), again.id, DANA, now=LATER)
+        accept_transfer(site, actor(DANA), transfer.id, now=LATER)
+        call_off(site, done)
+        assert look.get_booking(site, again.id).state is BookingState.RESERVED
+        assert look.get_booking(site, running.id).window == running.window
 
     def test_who_released_early_gets_a_new_booking_for_the_rest(self, site, running, done):
         release_for_preemptor(site, actor(BOB), done.preemptions[0].id, now=LATER)

@@ -256,7 +256,10 @@ class Watch:
         sql = "SELECT end_at, overrun_from, state FROM booking WHERE id = ?"
         holder = self._books.rows(sql, row["preemptee"])[0]
         end = holder["overrun_from"] or holder["end_at"]
-        assert end == row["old_end"], f"B{row['preemptee']} ends at {end}, not {row['old_end']}"
+        # Who booked in its place, and gave that away, has until then.
+        given = self._books.rows("SELECT start_at FROM booking WHERE id = ?", row["again"] or 0)
+        ends = [row["old_end"], *(again["start_at"] for again in given)]
+        assert end in ends, f"B{row['preemptee']} ends at {end}, not {row['old_end']}"
         if row["state"] == "withdrawn":
             assert row["preemptee"] in self._live, f"B{row['preemptee']} is {holder['state']}"
 
