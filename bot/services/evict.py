@@ -15,6 +15,7 @@ from bot.services.change import Change
 from bot.services.preemption_rows import announce_preemption, hold, insert_preemption
 from bot.services.record import record_booking
 from bot.services.rows import update_booking
+from bot.services.transfer import overtake_transfer
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +63,7 @@ class Eviction:
         else:
             lost = update_booking(self.change, booking, state=BookingState.PREEMPTED)
             self._record("lost_to_urgent", booking, lost, details)
+            overtake_transfer(self.change, self.actor, lost)
 
     def _record(
         self, action: str, before: Booking, after: Booking, details: Mapping[str, object]

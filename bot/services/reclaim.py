@@ -33,7 +33,7 @@ from bot.services.rows import load_booking, update_booking
 from bot.services.site import Site
 from bot.services.timely import later_if_undelivered
 from bot.services.transfer import overtake_transfer
-from bot.services.withdraw import settle_start, withdraw_preemptions
+from bot.services.withdraw import let_go, withdraw_preemptions
 from bot.store import models, queries
 
 log = logging.getLogger(__name__)
@@ -67,8 +67,7 @@ def release_for_preemptor(
         _check_warned(preemption, booking)
         after = end_now(change, booking, BookingState.PREEMPTED)
         record_booking(change, actor, "released_early", before=booking, after=after, told=True)
-        update_preemption(change, preemption, state=PreemptionState.RELEASED)
-        settle_start(change, preemption.preemptor)
+        let_go(change, actor, after, booking)
         return after
 
 

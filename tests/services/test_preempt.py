@@ -24,6 +24,7 @@ from bot.domain.booking import BookingState, Priority
 from bot.domain.cluster import Notify
 from bot.domain.errors import NotAllowed, ReasonNeeded, WrongState
 from bot.domain.preemption_notice import PreemptionState
+from bot.domain.transfer import TransferState
 from bot.services import look, look_waiting
 from bot.services.activity import saw_use
 from bot.services.answer_transfer import accept_transfer
@@ -258,11 +259,13 @@ class TestWorkThatHasNotBegun:
         for start in (TONIGHT, self.START + 2 * HOUR):
             firm = request(4, start, 4, priority=Priority.P1)
             reserve(site, actor(CHEN), firm, now=start - 4 * HOUR)
+        transfer = offer_transfer(site, actor(BOB), planned.id, ALICE, now=TONIGHT)
         (preemption,) = take(site, urgent(start=self.START, hours=2), now=TONIGHT).preemptions
         assert preemption.state is PreemptionState.LOST
         assert look.get_booking(site, planned.id).state is BookingState.PREEMPTED
         assert sorted(told(site, "moved")) == ["C0VISION", BOB]
-        assert actions(site)[-2:] == ["took", "lost_to_urgent"]
+        assert actions(site)[-3:] == ["took", "lost_to_urgent", "transfer_withdrawn"]
+        assert look.get_transfer(site, transfer.id).state is TransferState.WITHDRAWN
 
     def test_two_that_give_way_do_not_get_the_same_window(self, site):
         bookings = [

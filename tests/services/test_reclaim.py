@@ -10,6 +10,7 @@ from bot.domain.booking import BookingState
 from bot.domain.conflict import Conflict
 from bot.domain.errors import NotAllowed, WrongState
 from bot.domain.preemption_notice import PreemptionState
+from bot.domain.transfer import TransferState
 from bot.services import look, look_waiting
 from bot.services.cancel import cancel
 from bot.services.drain import drain
@@ -23,6 +24,7 @@ from bot.services.reclaim import (
 )
 from bot.services.release import release
 from bot.services.reserve import reserve
+from bot.services.transfer import offer_transfer
 
 A100 = {"node": "gpu-03"}
 END = TONIGHT + 8 * HOUR
@@ -72,6 +74,11 @@ class TestReleaseNow:
         again = release_for_preemptor(site, actor(BOB), warned.id, now=LATER + 2 * MINUTE)
         assert again == first
         assert actions(site).count("released_early") == 1
+
+    def test_nobody_can_accept_what_is_given_back(self, site, warned, running):
+        transfer = offer_transfer(site, actor(BOB), running.id, CHEN, now=LATER)
+        release_for_preemptor(site, actor(BOB), warned.id, now=LATER + MINUTE)
+        assert look.get_transfer(site, transfer.id).state is TransferState.WITHDRAWN
 
     def test_with_two_holders_it_begins_when_the_last_has_released(self, site):
         first, second = (hold_all(site, user, 4) for user in (BOB, CHEN))
