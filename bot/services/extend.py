@@ -81,7 +81,6 @@ def extend(
             reason = policy.check_reason(actor, booking, reason, example=EXAMPLE)
             after = _extend(change, booking, until)
             record_booking(change, actor, "extended", before=booking, after=after, reason=reason)
-            overtake_preemptions(change, after)
             receipts.keep(change, key, booking.id)
             return after
     except DoesNotFit:
@@ -110,6 +109,8 @@ def _check(change: Change, actor: Actor, booking: Booking, length: timedelta) ->
 def _extend(change: Change, booking: Booking, until: datetime) -> Booking:
     if booking.id in queries.warned(change.connection):
         raise DoesNotFit  # Its end is when urgent work takes over, whatever else is free then.
+    # What is kept of a time it had before is no hindrance to its owner.
+    overtake_preemptions(change, booking)
     added = Placement(Window(booking.window.end, until), booking.shares)
     window = Window(booking.window.start, until)
     if change.calendar.fits(added):

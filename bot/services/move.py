@@ -55,9 +55,10 @@ def move(
                 return booking
             window = _check(change, actor, booking, start)
             reason = policy.check_reason(actor, booking, reason, example=EXAMPLE)
+            # What is kept of a time it had before is no hindrance to its owner.
+            overtake_preemptions(change, booking)
             after = _move(change, booking, window)
             record_booking(change, actor, "moved", before=booking, after=after, reason=reason)
-            overtake_preemptions(change, after)
             receipts.keep(change, key, booking.id)
             return after
     except DoesNotFit:

@@ -227,6 +227,30 @@ class TestMoved:
         assert look.get_booking(site, planned.id) == chosen
         assert chosen.window.start == start
 
+    def test_its_owner_may_move_it_to_what_is_kept_for_it(self, site):
+        planned = reserve(site, actor(BOB), request(4, START, 4, node="gpu-01"), now=NOW)
+        firm = request(4, START + 4 * HOUR, 2, node="gpu-01", priority=Priority.P1)
+        later = reserve(site, actor(CHEN), firm, now=NOW)
+        done = take(site, urgent(4, START, 2, node="gpu-01"), now=NOW)
+        cancel(site, actor(CHEN), later.id, now=NOW)
+        after = move(site, actor(BOB), planned.id, START + 2 * HOUR, now=NOW)
+        assert after.window == window(START + 2 * HOUR, 4)
+        assert preemption(site, done).state is PreemptionState.OVERTAKEN
+        check_promises(site)
+
+    def test_its_owner_may_extend_it_into_what_is_kept_for_it(self, open_site):
+        site, now = open_site(cluster(nodes=NODES[:1], horizon=9 * HOUR)), TONIGHT - 3 * HOUR
+        planned = reserve(site, actor(BOB), request(4, START, 4), now=now)
+        firm = request(4, START - 2 * HOUR, 2, priority=Priority.P1)
+        before = reserve(site, actor(CHEN), firm, now=now)
+        done = take(site, urgent(4, START + 2 * HOUR, 2), now=now)
+        assert look.get_booking(site, planned.id).window == window(START - 6 * HOUR, 4)
+        cancel(site, actor(CHEN), before.id, now=now)
+        after = extend(site, actor(BOB), planned.id, 4 * HOUR, now=now)
+        assert after.window == window(START - 6 * HOUR, 8)
+        assert preemption(site, done).state is PreemptionState.OVERTAKEN
+        check_promises(site)
+
     def test_what_its_owner_cancelled_stays_cancelled(self, site, planned, done):
         cancel(site, actor(BOB), planned.id, now=NOW)
         call_off(site, done, NOW)
