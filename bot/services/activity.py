@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import Select, or_, update
 from sqlmodel import col
 
+from bot.domain.booking import Booking
 from bot.services.change import Change
 from bot.services.changing import changing
 from bot.services.record import tell_owner
@@ -51,6 +52,14 @@ def note_signs(change: Change, booking_ids: Sequence[int]) -> None:
             if row.asked_at is not None:
                 state = f"seen:{int(change.now.timestamp())}"
                 tell_owner(change, "idle", f"idle:{row.id}", state, row.team, row.owner)
+
+
+def answering(booking: Booking, now: datetime) -> dict[str, datetime | None]:
+    """What to write of a booking that somebody changes, and goes on with, when they were asked.
+
+    Who makes it longer or smaller needs the rest: that answers the question whether they do.
+    """
+    return {} if booking.asked_at is None else {"used_at": now, "asked_at": None}
 
 
 def _news(booking_ids: Sequence[int], now: datetime) -> Select[Any]:

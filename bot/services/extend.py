@@ -14,6 +14,7 @@ from bot.domain.job_templates import suits
 from bot.domain.placement import place
 from bot.domain.window import Grid, Window
 from bot.services import receipts
+from bot.services.activity import answering
 from bot.services.change import Change, DoesNotFit
 from bot.services.changing import changing
 from bot.services.conflict import blockers_on, hints_for
@@ -115,7 +116,8 @@ def _extend(change: Change, booking: Booking, until: datetime) -> Booking:
     window = Window(booking.window.start, until)
     if change.calendar.fits(added):
         change.take(booking.id, added)
-        return update_booking(change, booking, window=window, overrun_from=None)
+        answer = answering(booking, change.now)
+        return update_booking(change, booking, window=window, overrun_from=None, **answer)
     if booking.is_running(change.now) or pending_preemptions(change, booking.id):
         raise DoesNotFit
     change.give_back("booking", booking.id)

@@ -13,6 +13,7 @@ from bot.domain.gpu_ids import kept_ids
 from bot.domain.notes import Note
 from bot.domain.window import Window
 from bot.services import receipts
+from bot.services.activity import answering
 from bot.services.change import Change
 from bot.services.changing import changing
 from bot.services.preemption_rows import announce_preemption, open_preemption
@@ -106,6 +107,7 @@ def _release_some(change: Change, booking: Booking, gpus: int) -> Booking:
         shares=left,
         shape=replace(booking.shape, gpus=booking.gpus - gpus),
         gpu_ids=kept_ids(booking.gpu_ids, left),
+        **answering(booking, change.now),
     )
 
 

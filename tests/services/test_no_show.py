@@ -12,6 +12,7 @@ from bot.domain.errors import WrongState
 from bot.domain.preemption_notice import PreemptionState
 from bot.services import look, look_waiting
 from bot.services.activity import saw_use
+from bot.services.extend import extend
 from bot.services.join_waitlist import join_waitlist
 from bot.services.keep_time import keep_time
 from bot.services.no_show import ask_idle, release_unused, still_needed
@@ -102,6 +103,19 @@ class TestAnswering:
             tick(site, now)
         assert state_of(site, running) is BookingState.ACTIVE
         assert actions(site).count("asked_idle") == 1
+
+    @pytest.mark.parametrize("do", ["extend", "give some back"])
+    def test_whoever_goes_on_with_a_changed_booking_has_answered(self, site, running, do):
+        tick(site, ASKED)
+        now, mark = ASKED + MINUTE, last_row(site)
+        if do == "extend":
+            after = extend(site, actor(BOB), running.id, 2 * HOUR, now=now)
+        else:
+            after = release(site, actor(BOB), running.id, gpus=2, now=now)
+        assert (after.asked_at, told(site, "idle", mark)) == (None, [BOB])
+        for later in (RELEASED, now + 30 * MINUTE):
+            tick(site, later)
+        assert state_of(site, running) is BookingState.ACTIVE
 
     def test_saying_so_twice_is_saying_so_once(self, site, running):
         tick(site, ASKED)
