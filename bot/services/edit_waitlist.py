@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import Connection
 
@@ -50,26 +52,26 @@ def change_entry(
         check_may_answer(change.cluster, actor, entry)
         _check_open(entry)
         team = check_wish(change.cluster, entry.owner, request, change.now)
-        entry = withdraw_offer(change, entry)
         earliest, latest = span_of(change.cluster, request, change.now)
-        after = update_entry(
-            change,
-            entry,
-            state=EntryState.WAITING,
-            team=team.name,
-            shape=request.shape,
-            length=request.length,
-            earliest=earliest,
-            latest=latest,
-            not_before=earliest,
-            priority=request.priority,
-            preemptible=request.preemptible,
-            purpose=request.purpose,
-            job=_job_of(change.cluster, actor, entry, request),
-            unanswered=0,
-        )
-        if (found := find_room(change.calendar, after, now=change.now)) is not None:
+        asked: dict[str, Any] = {
+            "team": team.name,
+            "shape": request.shape,
+            "length": request.length,
+            "earliest": earliest,
+            "latest": latest,
+            "not_before": earliest,
+            "priority": request.priority,
+            "preemptible": request.preemptible,
+            "purpose": request.purpose,
+            "job": _job_of(change.cluster, actor, entry, request),
+            "unanswered": 0,
+        }
+        # What is on offer for it is not free: it goes to whoever is first in line afterwards.
+        wanted = replace(entry, **asked)
+        if (found := find_room(change.calendar, wanted, now=change.now)) is not None:
             raise FreeAlready(found, request)
+        entry = withdraw_offer(change, entry)
+        after = update_entry(change, entry, **asked)
         record_entry(change, actor, "wait_changed", after, before=entry)
         return after
 

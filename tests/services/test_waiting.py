@@ -1,5 +1,7 @@
 """The waitlist: who is served when GPUs are freed, and what becomes of an offer."""
 
+from dataclasses import replace
+
 import pytest
 from builders import ADMIN, ALICE, BOB, CHEN, DANA, NODES, NOW, TONIGHT, actor, cluster, request
 from delivering import deliver, last_row, tick, told
@@ -360,6 +362,17 @@ class TestChanging:
         change_entry(site, actor(BOB), entry.id, other, now=NOW)
         assert offer_of(site, entry) is None
         assert offer_of(site, second).window.start == TONIGHT
+        check_promises(site)
+
+    def test_what_was_on_offer_is_offered_anew_to_whoever_wants_less_of_it(self, site, taken):
+        asked = wish(hours=8, earliest=TONIGHT, latest=TONIGHT + 8 * HOUR)
+        entry = wait(site, BOB, asked)
+        free(site, taken)
+        offer = offer_of(site, entry)
+        less = replace(asked, shape=replace(asked.shape, gpus=2))
+        change_entry(site, actor(BOB), entry.id, less, now=NOW)
+        assert look_waiting.get_offer(site, offer.id).state is OfferState.WITHDRAWN
+        assert offer_of(site, entry).placement.gpus == 2
         check_promises(site)
 
     def test_strangers_do_not_change_it(self, site, entry):
