@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
+from itertools import pairwise
 
 from bot.domain.actor import GPUBOT, Actor
 from bot.domain.booking import Booking, BookingState, Placement
@@ -186,17 +188,45 @@ def _run_on(change: Change, preemption: Preemption, booking: Booking) -> Booking
 
 
 def _move_back(change: Change, preemption: Preemption, booking: Booking) -> Booking | None:
-    """To its old window, unless its owner is content with the new one or has changed it."""
-    old = _rest(preemption, change.now)
-    untouched = booking.is_upcoming(change.now) and booking.window == preemption.new_window
-    if preemption.kept or not untouched or old is None:
+    """To its old window, unless its owner is content with the new one or has changed it.
+
+    Also when it had to give way once more from where it was moved to.
+    """
+    old, later = _rest(preemption, change.now), _later(change, preemption)
+    if old is None or not _is_untouched(booking, [preemption, *later], change.now):
         return None
     change.give_back("booking", booking.id)
     if not change.calendar.fits(old):
-        change.reclaim(booking.id, booking.shares, booking.window)
+        if booking.state.is_live:
+            change.reclaim(booking.id, booking.shares, booking.window)
         return None
     change.take(booking.id, old)
-    return update_booking(change, booking, window=old.window, shares=old.shares)
+    after = update_booking(
+        change, booking, state=BookingState.RESERVED, window=old.window, shares=old.shares
+    )
+    for other in later:
+        change.give_back("hold", other.id)
+        update_preemption(change, other, state=PreemptionState.WITHDRAWN)
+    return after
+
+
+def _later(change: Change, preemption: Preemption) -> list[Preemption]:
+    """For what else the booking had to give way afterwards, before it began."""
+    found = queries.preemptions_of(change.connection, preemptee=preemption.preemptee)
+    states = (PreemptionState.MOVED, PreemptionState.LOST)
+    return [other for other in found if other.id > preemption.id and other.state in states]
+
+
+def _is_untouched(booking: Booking, moves: Sequence[Preemption], now: datetime) -> bool:
+    """Whether it is where the last of `moves` left it, each of which found it where it was put."""
+    if any(move.kept or move.again is not None for move in moves):
+        return False
+    if any(after.old_window != before.new_window for before, after in pairwise(moves)):
+        return False
+    left = moves[-1].new_window
+    if left is None:
+        return booking.state is BookingState.PREEMPTED
+    return booking.is_upcoming(now) and booking.window == left
 
 
 def _revive(change: Change, preemption: Preemption, booking: Booking) -> Booking | None:

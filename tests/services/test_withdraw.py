@@ -251,6 +251,29 @@ class TestMoved:
         assert preemption(site, done).state is PreemptionState.OVERTAKEN
         check_promises(site)
 
+    @pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+    def test_also_after_it_had_to_give_way_once_more(self, site, order):
+        """Whichever urgent work is called off first."""
+        planned = reserve(site, actor(BOB), request(8, START, 2, node="gpu-03"), now=NOW)
+        windows, taken = [planned.window], []
+        for _ in order:
+            taken.append(take(site, urgent(8, windows[-1].start, **A100), now=NOW))
+            windows.append(look.get_booking(site, planned.id).window)
+        assert windows == [window(START + hours * HOUR, 2) for hours in (0, 2, 4)]
+        for number in order:
+            call_off(site, taken[number], NOW)
+            back = min(number, order[0])
+            assert look.get_booking(site, planned.id).window == windows[back]
+        assert {preemption(site, one).state for one in taken} == {PreemptionState.WITHDRAWN}
+
+    def test_but_not_when_its_owner_has_moved_it_in_between(self, site, planned, done):
+        move(site, actor(BOB), planned.id, START + 6 * HOUR, now=NOW)
+        again = take(site, urgent(8, START + 6 * HOUR, **A100), now=NOW)
+        chosen = look.get_booking(site, planned.id)
+        call_off(site, done, NOW)
+        assert look.get_booking(site, planned.id) == chosen
+        assert preemption(site, again).state is PreemptionState.MOVED
+
     def test_what_its_owner_cancelled_stays_cancelled(self, site, planned, done):
         cancel(site, actor(BOB), planned.id, now=NOW)
         call_off(site, done, NOW)
@@ -295,6 +318,23 @@ def test_what_was_lost_is_there_again(open_site):
     after = look.get_booking(site, planned.id)
     assert (after.state, after.window) == (BookingState.RESERVED, planned.window)
     assert preemption(site, done).state is PreemptionState.WITHDRAWN
+
+
+def test_what_was_moved_and_then_lost_is_where_it_was_first(open_site):
+    site = open_site(cluster(nodes=NODES[:1], horizon=6 * HOUR))
+    planned = reserve(site, actor(BOB), request(4, START, 2), now=TONIGHT)
+    firm = request(4, TONIGHT, 4, priority=Priority.P1)
+    reserve(site, actor(CHEN), firm, now=TONIGHT)
+    first = take(site, urgent(4, START), now=TONIGHT)
+    assert look.get_booking(site, planned.id).window == window(START + 2 * HOUR, 2)
+    second = take(site, urgent(4, START + 2 * HOUR), now=TONIGHT)
+    assert look.get_booking(site, planned.id).state is BookingState.PREEMPTED
+    call_off(site, first, TONIGHT)
+    after = look.get_booking(site, planned.id)
+    assert (after.state, after.window) == (BookingState.RESERVED, planned.window)
+    call_off(site, second, TONIGHT)
+    assert look.get_booking(site, planned.id) == after
+    assert {preemption(site, one).state for one in (first, second)} == {PreemptionState.WITHDRAWN}
 
 
 def test_who_cannot_have_it_back_keeps_what_they_booked_instead(site):
