@@ -23,6 +23,7 @@ from bot.services.record import post_transfer, record_booking
 from bot.services.rows import end_transfer, load_booking, load_transfer, update_booking
 from bot.services.site import Site
 from bot.services.transfer import check_live, check_receiver
+from bot.services.withdraw import leave_moved
 from bot.store import models, queries
 
 
@@ -66,6 +67,8 @@ def accept_transfer(site: Site, actor: Actor, transfer_id: int, *, now: datetime
         # A warning is about the GPUs, so whoever has them now gets it.
         if (warned := open_preemption(change, after.id)) is not None:
             announce_preemption(change, warned)
+        # What was accepted is the time that it has now, not the one it had before it made room.
+        leave_moved(change, after)
         return after
 
 

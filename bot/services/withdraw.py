@@ -61,6 +61,11 @@ def overtake_preemptions(change: Change, booking: Booking) -> None:
     if warned is not None:
         update_preemption(change, warned, state=PreemptionState.RELEASED)
         settle_start(change, warned.preemptor)
+    leave_moved(change, booking)
+
+
+def leave_moved(change: Change, booking: Booking) -> None:
+    """A booking that was moved does not go back any more: nothing is kept of its old time."""
     for preemption in queries.preemptions_of(change.connection, preemptee=booking.id):
         # Once the urgent work has begun there is nothing left to undo.
         is_open = load_booking(change, preemption.preemptor).state is BookingState.RESERVED

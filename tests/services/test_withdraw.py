@@ -251,6 +251,13 @@ class TestMoved:
         assert preemption(site, done).state is PreemptionState.OVERTAKEN
         check_promises(site)
 
+    def test_whoever_took_it_over_keeps_the_time_that_they_accepted(self, site, planned, done):
+        transfer = offer_transfer(site, actor(BOB), planned.id, DANA, now=NOW)
+        accepted = accept_transfer(site, actor(DANA), transfer.id, now=NOW)
+        assert preemption(site, done).state is PreemptionState.OVERTAKEN
+        call_off(site, done, NOW)
+        assert look.get_booking(site, planned.id) == accepted
+
     @pytest.mark.parametrize("order", [(0, 1), (1, 0)])
     def test_also_after_it_had_to_give_way_once_more(self, site, order):
         """Whichever urgent work is called off first."""
