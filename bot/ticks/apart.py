@@ -1,4 +1,4 @@
-"""Ticks that wait for others: on threads that cannot keep the program from ending."""
+"""Ticks that wait for others for long: on threads beside the scheduler's."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ log = logging.getLogger(__name__)
 def apart(name: str, run: Callable[[], object]) -> Callable[[], None]:
     """What starts `run` on a thread of its own, and does nothing while it still runs there.
 
-    The scheduler's own threads are waited for at the end of the program, however long a server
-    takes to answer; these are not.
+    The tick itself is over at once: how long a server takes to answer, whose troubles are told in
+    a way of their own, is no sign of a scheduler that is stuck.
     """
     running = threading.Lock()
 

@@ -14,6 +14,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from apscheduler.executors.base import BaseExecutor, run_job
+from apscheduler.job import Job
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from bot import logs
@@ -53,6 +55,22 @@ class TickState:
     failures: int
 
 
+class _Threads(BaseExecutor):  # type: ignore[misc]
+    """Runs each tick on a thread that cannot keep the program from ending.
+
+    The threads of APScheduler's own pool are waited for at the end of the program, however long
+    the server takes to answer that a tick has asked.
+    """
+
+    def _do_submit_job(self, job: Job, run_times: Sequence[datetime]) -> None:
+        where = job._jobstore_alias  # noqa: SLF001 - as executors of APScheduler do
+
+        def work() -> None:
+            self._run_job_success(job.id, run_job(job, where, run_times, self._logger.name))
+
+        threading.Thread(target=work, name=f"tick-{job.id}", daemon=True).start()
+
+
 class Ticks:
     """Runs a table of ticks in the background and knows when each last succeeded."""
 
@@ -72,6 +90,7 @@ class Ticks:
         self._looking = threading.Thread(target=self._look, name="ticks-clock", daemon=True)
         self._scheduler = BackgroundScheduler(
             timezone=UTC,
+            executors={"default": _Threads()},
             # None: a run that is due is done, however late. (The default drops it after 1 s.)
             job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1},
             daemon=True,

@@ -2,13 +2,39 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import threading
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from patience import PATIENCE_S
 
 from bot.ticks.scheduler import Tick, Ticks
+
+ROOT = Path(__file__).parents[2]
+#: Ends while a tick waits for a server that never answers.
+ENDING = """
+import threading
+from datetime import timedelta
+
+from bot.ticks.scheduler import Tick, Ticks
+
+begun = threading.Event()
+
+
+def ask() -> None:
+    begun.set()
+    threading.Event().wait()
+
+
+ticks = Ticks([Tick("runs", timedelta(seconds=5), ask)])
+ticks.start()
+begun.wait()
+ticks.stop(0)
+"""
 
 
 class Watch:
@@ -59,3 +85,13 @@ def test_a_tick_without_success_for_long_is_a_problem_until_it_succeeds() -> Non
     finally:
         never.set()
         ticks.stop(5)
+
+
+def test_a_tick_that_waits_for_a_server_does_not_keep_the_program_from_ending() -> None:
+    ended = subprocess.run(
+        [sys.executable, "-c", ENDING],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        timeout=PATIENCE_S,
+        check=False,
+    )
+    assert ended.returncode == 0
