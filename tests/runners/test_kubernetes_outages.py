@@ -10,7 +10,7 @@ import pytest
 from kubernetes_api.objects import Refusal
 from kubernetes_api.server import TOKEN, Call
 from kubernetes_api.volcano import JOBS
-from runners.contract import run_in
+from runners.contract import RECLAIM_AT, run_in
 from runners.kubernetes_lab import KubernetesLab, kubernetes_lab, shipped_rights
 from runners.waiting import eventually
 
@@ -19,6 +19,8 @@ from bot.domain.run import RunState
 from bot.runners.protocol import Refused, Unreachable
 
 CREATE = Call("batch.volcano.sh", "jobs", "create")
+COMMAND = Call("bus.volcano.sh", "commands", "create")
+NOTE = Call("", "pods", "patch")
 
 
 @pytest.fixture
@@ -154,3 +156,28 @@ def test_a_server_that_has_not_come_to_know_volcano_yet_loses_no_run(lab: Kubern
     )
     with pytest.raises(Unreachable):
         lab.runner.observe([run.key])
+
+
+def test_a_warning_that_pods_may_not_take_yet_hides_no_run(lab: KubernetesLab) -> None:
+    warned, other = run_in(lab).start(), run_in(lab).start()
+    lab.server.faults[NOTE] = Refusal(403, "Forbidden", "admission webhook denied the request")
+    with pytest.raises(Unreachable, match="admission webhook"):
+        lab.runner.warn(warned.key, RECLAIM_AT, "P0 work")
+    seen = lab.runner.observe([warned.key, other.key])
+    assert [found.state for found in seen.values()] == [RunState.RUNNING] * 2
+    lab.server.faults.clear()
+    eventually(lambda: warned.look() and warned.words().count("warned") == 1, warned.words)
+
+
+# 404 about nothing: Volcano was installed without the kind of its commands.
+@pytest.mark.parametrize("code", [403, 404, 500])
+def test_a_run_ends_without_volcanos_commands_and_hides_no_other(
+    lab: KubernetesLab, code: int
+) -> None:
+    stopped, other = run_in(lab).start(), run_in(lab).start()
+    lab.server.faults[COMMAND] = Refusal(code, "Whatever", "no such thing as a command")
+    lab.runner.insist_after_s = 0.0
+    with pytest.raises(Unreachable, match="no such thing"):
+        lab.runner.stop(stopped.key, "its time is over")
+    assert lab.runner.observe([other.key])[other.key].state is RunState.RUNNING
+    stopped.comes_to(RunState.STOPPED)

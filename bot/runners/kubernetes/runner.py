@@ -182,8 +182,7 @@ class KubernetesRunner:
         found = status.observe(self._seen(key, job, known or Remembered()))
         if not found.state.is_over:
             if job is not None:
-                self._pass_on(job)
-                self._insist(job)
+                self._remind(job)
             return found
         if not self._has_logs(key):
             return Observation(RunState.STOPPING, started_at=found.started_at)
@@ -221,6 +220,17 @@ class KubernetesRunner:
         self._jobs.learn(found)
         return found
 
+    def _remind(self, job: Object) -> None:
+        """See to it that what was asked of a run is done, as far as the cluster takes it now.
+
+        What it refuses for one run must not hide how that one and all others stand.
+        """
+        try:
+            self._pass_on(job)
+            self._insist(job)
+        except Unreachable as error:
+            log.warning("%s: %s", job["metadata"]["name"], error)
+
     def _pass_on(self, job: Object) -> None:
         """Tell the job's warning to its pods, also to those that came after it."""
         notes = {
@@ -239,9 +249,12 @@ class KubernetesRunner:
         """Have a job's pods end, and Volcano end the job."""
         key, namespace = job["metadata"]["name"], self._settings.namespace
         try:
-            with allowing(409):
-                self._api.create(names.commands(namespace), stop_command(job, namespace))
-            self._api.delete(names.pods(namespace), query=_alive(key))
+            try:
+                with allowing(409):
+                    self._api.create(names.commands(namespace), stop_command(job, namespace))
+            finally:
+                # They can end without Volcano.
+                self._api.delete(names.pods(namespace), query=_alive(key))
         except Denied as error:
             raise Unreachable(f"the cluster does not let the run be ended: {error}") from error
         with self._lock:
