@@ -208,6 +208,9 @@ class RunKeeper:
                 self._runner.stop(run.key, work.stop)
                 follow_run.stop_asked(self._site, run, now=self._now())
                 return
+            if observed.state is RunState.STOPPED:
+                # By a call of ours that nobody lived to note, or that broke off.
+                follow_run.stop_asked(self._site, run, now=self._now())
         elif observed is not None and observed.state in (RunState.PENDING, RunState.RUNNING):
             # It does not look asked: a start that was under way may have come after that.
             self._runner.stop(run.key, work.stop)

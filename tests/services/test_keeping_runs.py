@@ -199,6 +199,16 @@ def test_a_run_that_may_have_been_started_is_waited_for_until_it_is_known_not_to
     assert lab.run(booking).state is RunState.STOPPED
 
 
+def test_a_run_that_ended_before_it_was_noted_that_it_was_asked_to_is_not_lost(lab: Lab) -> None:
+    booking = lab.begun()
+    lab.ticks(2)
+    release(lab.site, actor(BOB), booking.id, now=lab.now)
+    # gpubot ends right after this call.
+    lab.servers.stop(lab.run(booking).key, "over")
+    lab.ticks()
+    assert lab.run(booking).state is RunState.STOPPED
+
+
 def test_what_its_runner_could_not_forget_is_forgotten_later(lab: Lab) -> None:
     booking = lab.begun()
     lab.ticks(2)
