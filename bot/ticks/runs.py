@@ -53,15 +53,15 @@ class RunKeeper:
         self._now, self._hidden = now, hidden
         #: The bookings whose runs this tick has seen at work.
         self._at_work: list[int] = []
+        #: What this tick could not have done, or seen; None: nothing.
+        self._trouble: str | None = None
 
     def tick(self) -> None:
         """Do what is to be done about every run; one that fails holds up no other."""
         work = open_work(self._site, now=self._now())
-        problem = None
-        if work or is_noted(self._site, self._runner.name):
-            # As long as nothing is to run, it is nobody's trouble that it could not.
-            problem = self._runner.problem()
-            note_outage(self._site, self._runner.name, problem, now=self._now())
+        # As long as nothing is to run, it is nobody's trouble that it could not.
+        matters = bool(work) or is_noted(self._site, self._runner.name)
+        problem = self._trouble = self._runner.problem() if matters else None
         seen = self._observed(work)
         failures: list[Exception] = []
         self._at_work = []
@@ -76,6 +76,7 @@ class RunKeeper:
                     self._bring_together(one, seen)
                 except Unreachable as error:
                     log.warning("run %s: %s", one.run.key, error)
+                    self._trouble = self._trouble or str(error)
                     if problem is not None:
                         # Nothing answers at present, and each of the others would take as long.
                         self._wait_all(todo[place:], str(error))
@@ -85,6 +86,8 @@ class RunKeeper:
                     failures.append(error)
         if self._at_work:
             saw_uses(self._site, self._at_work, now=self._now())
+        if matters:
+            note_outage(self._site, self._runner.name, self._trouble, now=self._now())
         if failures:
             raise failures[0]
 
@@ -116,6 +119,7 @@ class RunKeeper:
         except Unreachable as error:
             # What runs goes on.
             log.warning("runs cannot be seen at present: %s", error)
+            self._trouble = self._trouble or str(error)
             return None
 
     def _bring_together(self, work: Work, seen: Mapping[str, Observation] | None) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from builders import BOB, NOW, TONIGHT, actor, cluster, request
-from delivering import tick
+from delivering import tick, told
 
 from bot.domain.booking import Booking
 from bot.domain.cluster import Cluster
@@ -22,6 +22,7 @@ from bot.runners.protocol import Hold, Unreachable
 from bot.services import follow_run
 from bot.services.attach_job import attach_job
 from bot.services.look_runs import latest_run, run_with_key
+from bot.services.outages import TOLD_AFTER, is_noted
 from bot.services.release import release
 from bot.services.reserve import reserve
 from bot.services.run_work import open_work
@@ -53,6 +54,9 @@ class Servers:
     meanwhile: Callable[[], object] = nothing
     #: Why they cannot start or forget anything; empty: they can.
     away: str = ""
+    #: Why they show nothing, and why they end nothing; empty: they do.
+    unseen: str = ""
+    unending: str = ""
     #: How often they were asked to start something.
     tries: int = 0
     #: What is the matter with all of it.
@@ -69,6 +73,8 @@ class Servers:
             (self.folder / order.key).write_text(f"{order.key}\n")
 
     def observe(self, keys: Collection[str]) -> Mapping[str, Observation]:
+        if self.unseen:
+            raise Unreachable(self.unseen)
         return {key: seen for key, seen in self.runs.items() if key in keys}
 
     def warn(self, key: str, reclaim_at: datetime, reason: str) -> None:
@@ -76,6 +82,8 @@ class Servers:
 
     def stop(self, key: str, reason: str) -> None:
         self.asked.append(key)
+        if self.unending:
+            raise Unreachable(self.unending)
         if key in self.runs:
             self.end(key, RunState.STOPPED)
 
@@ -300,6 +308,23 @@ def test_while_servers_are_away_one_run_waits_for_them_and_not_each(
     lab.servers.away, lab.servers.matter = "", None
     lab.ticks()
     assert len(lab.servers.started) == 2
+
+
+@pytest.mark.parametrize("what", ["unseen", "unending"])
+def test_operators_hear_of_runs_that_servers_do_not_show_or_end(lab: Lab, what: str) -> None:
+    booking = lab.begun()
+    lab.ticks(2)
+    release(lab.site, actor(BOB), booking.id, now=lab.now)
+    setattr(lab.servers, what, "no room on the disk")
+    lab.ticks()
+    assert not lab.run(booking).state.is_over
+    lab.now += TOLD_AFTER
+    lab.ticks(3)
+    assert len(told(lab.site, "outage")) == 1
+    setattr(lab.servers, what, "")
+    lab.ticks()
+    assert not is_noted(lab.site, lab.servers.name)
+    assert len(told(lab.site, "outage")) == 2
 
 
 def test_that_bookings_cannot_be_held_while_servers_are_away_is_no_failure(lab: Lab) -> None:
