@@ -98,7 +98,7 @@ class FolderArchive:
         """See Archive.keep."""
         target = self._folder / key
         try:
-            if not target.exists():
+            if not _is_kept(target, files):
                 self._copy(target, files, hidden)
         except OSError as error:
             raise ArchiveError(f"the logs cannot be kept: {said(error)}") from error
@@ -142,12 +142,27 @@ class FolderArchive:
         try:
             for worker, file in enumerate(files):
                 _copy_file(file, made / file_name(worker), hidden)
+            earlier = made.with_name(f"{made.name}.earlier")
+            if target.exists() and not _is_kept(target, files):
+                target.rename(earlier)
             made.rename(target)
+            shutil.rmtree(earlier, ignore_errors=True)
         except OSError:
             shutil.rmtree(made, ignore_errors=True)
             # Somebody else may have kept them meanwhile.
             if not target.exists():
                 raise
+
+
+def _is_kept(target: Path, files: Sequence[Path]) -> bool:
+    """Whether these logs are kept there.
+
+    What is older than they are is of another run: a restore of the database gives numbers again.
+    """
+    if not target.exists():
+        return False
+    kept_at = target.stat().st_mtime
+    return all(file.stat().st_mtime <= kept_at for file in files)
 
 
 def _is_log(path: Path) -> bool:

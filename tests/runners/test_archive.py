@@ -99,6 +99,15 @@ def test_keeping_twice_is_keeping_once(archive: Archive, tmp_path: Path) -> None
     assert read(archive) == b"whole\n"
 
 
+def test_a_number_that_was_given_again_has_its_own_log(archive: Archive, tmp_path: Path) -> None:
+    archive.keep(KEY, files(tmp_path, b"somebody else's\n", b"of two workers\n"))
+    (again,) = files(tmp_path, b"mine\n")
+    later = datetime.now(UTC).timestamp() + 60
+    os.utime(again, (later, later))
+    assert archive.keep(KEY, [again]) == PAGE
+    assert read(archive) == b"mine\n"
+
+
 def test_secrets_are_not_kept(archive: Archive, tmp_path: Path) -> None:
     archive.keep(KEY, files(tmp_path, f"login {SECRET}\n".encode()), [SECRET])
     assert read(archive) == b"login ***\n"
