@@ -29,6 +29,7 @@ from bot.ticks.claims import Claims
 from bot.ticks.cluster_nodes import ClusterNodes
 from bot.ticks.directory import Directories
 from bot.ticks.monitoring import watch_gpus
+from bot.ticks.runs import drop_copies
 from bot.ticks.scheduler import Tick
 from bot.web.run_logs import ShownLogs
 from bot.web.runner_metrics import runner_metrics
@@ -123,6 +124,7 @@ class Around:
             *self._directories.ticks(),
             *self._looks_at_gpus(),
             *self._looks_at_nodes(),
+            *self._drops_copies(),
             *self._keeps_promises_known(),
             *self._leaves_runs(),
         )
@@ -182,6 +184,12 @@ class Around:
                 nodes.follow()
 
         return (Tick("nodes", NODES_EVERY, look),)
+
+    def _drops_copies(self) -> tuple[Tick, ...]:
+        """Not shared: each process has copies of its own."""
+        if self._running is None or (copies := self._running.copies) is None:
+            return ()
+        return (Tick("copies", LOGS_EXPIRE_EVERY, lambda: drop_copies(self._site, copies)),)
 
     def _leaves_runs(self) -> tuple[Tick, ...]:
         """Without a runner no run stays open, nor one of what was booked while there was one."""

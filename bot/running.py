@@ -22,7 +22,7 @@ from bot.runners.settings import RunnerSettings
 from bot.services.look_runs import latest_run, run_with_key
 from bot.services.site import Site
 from bot.ticks.cluster_nodes import Source
-from bot.ticks.runs import RunKeeper
+from bot.ticks.runs import Copies, RunKeeper
 from bot.web.run_logs import ShownLogs
 
 if TYPE_CHECKING:
@@ -43,6 +43,8 @@ class Running:
     logs: ShownLogs
     #: Who knows which nodes there are; None: the configuration file alone.
     nodes: Source | None
+    #: What each process copies for itself; None: nothing.
+    copies: Copies | None
     #: How far ahead the servers' own scheduler is told what is booked; None: they have none.
     holds_ahead: timedelta | None
 
@@ -70,6 +72,7 @@ def make_running(site: Site, edges: Edges, now: Callable[[], datetime]) -> Runni
         keeper=RunKeeper(site, runner, archive, now, hidden),
         logs=logs,
         nodes=kubernetes,
+        copies=kubernetes,
         holds_ahead=settings.slurm.reserve_ahead if settings.kind is RunnerKind.SLURM else None,
     )
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from bot.domain.errors import N_, NotFound
 from bot.domain.notes import Note
 from bot.domain.run import Run, RunState
@@ -34,3 +36,11 @@ def runs_its_job(site: Site, booking_id: int) -> bool:
     """Whether it is too late to give the booking another job: a runner has this one."""
     run = latest_run(site, booking_id)
     return run is not None and not run.state.is_over and run.state is not RunState.WANTED
+
+
+def settled_runs(site: Site, keys: Collection[str]) -> list[str]:
+    """Those of the runs with these keys about which nothing is to be done any more."""
+    if not keys:
+        return []
+    with site.database.snapshot() as connection:
+        return run_queries.settled_among(connection, keys)

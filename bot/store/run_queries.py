@@ -14,6 +14,7 @@ from sqlalchemy import (
     Select,
     bindparam,
     exists,
+    select,
 )
 from sqlmodel import col
 
@@ -82,6 +83,16 @@ def unsettled_runs(connection: Connection) -> list[Run]:
     table = models.Run
     statement = columns(table).where(col(table.settled_at).is_(None)).order_by(col(table.id))
     return [to_run(row) for row in connection.execute(statement)]
+
+
+def settled_among(connection: Connection, keys: Iterable[str]) -> list[str]:
+    """Those of the runs with these keys about which nothing is to be done any more."""
+    key, settled_at = col(models.Run.key), col(models.Run.settled_at)
+    found: list[str] = []
+    for chunk in in_chunks(sorted(set(keys))):
+        statement = select(key).where(key.in_(chunk), settled_at.is_not(None))
+        found += connection.execute(statement).scalars()
+    return found
 
 
 def has_open_run(booking: type[models.Booking] = models.Booking) -> ColumnElement[bool]:

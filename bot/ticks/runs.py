@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Protocol
 
 from bot import logs
 from bot.domain.booking import booking_label
@@ -24,6 +25,7 @@ from bot.runners.protocol import Hold, Refused, Runner, Unreachable
 from bot.runners.tails import tail
 from bot.services import follow_run
 from bot.services.activity import saw_uses
+from bot.services.look_runs import settled_runs
 from bot.services.notice import notice_of
 from bot.services.outages import is_noted, note_outage
 from bot.services.run_work import Work, accounts_of, live_bookings, open_work, refusal, work_order
@@ -35,6 +37,22 @@ log = logging.getLogger(__name__)
 KEEPING_S = 20.0
 #: A note that tells no more than the exit status, which is told anyway.
 _SAYS_NOTHING = re.compile(r"((worker \d+: )?exit (status|code) -?\d+)?")
+
+
+class Copies(Protocol):
+    """What a process copies of every run that it sees, whichever process attends to it."""
+
+    def copied(self) -> Collection[str]:
+        """The keys of the runs of which there are copies."""
+
+    def drop(self, key: str) -> None:
+        """Remove what is copied of a run."""
+
+
+def drop_copies(site: Site, copies: Copies) -> None:
+    """Remove copies of runs that another process has seen to the end, and keeps the logs of."""
+    for key in settled_runs(site, copies.copied()):
+        copies.drop(key)
 
 
 class RunKeeper:

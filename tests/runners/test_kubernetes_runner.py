@@ -15,6 +15,7 @@ from runners.waiting import eventually
 
 from bot.domain.job import Volume, VolumeKind
 from bot.domain.run import RunState, Worker
+from bot.runners.kubernetes.runner import kubernetes_runner
 from bot.runners.protocol import Unreachable
 
 
@@ -143,6 +144,25 @@ def test_logs_are_whole_and_nothing_is_doubled_however_often_connections_break(
     lab.finish(run.key, 0)
     run.comes_to(RunState.SUCCEEDED)
     assert run.words().splitlines() == ["worker 0 is here", *(f"line {n}" for n in range(60))]
+
+
+def test_what_another_process_copied_of_a_run_can_be_dropped(
+    lab: KubernetesLab, tmp_path: Path
+) -> None:
+    other = kubernetes_runner(lab.settings, tmp_path / "of-another")
+    try:
+        other.nodes()
+        run = run_in(lab).start()
+        lab.say(run.key, "epoch 1")
+        eventually(lambda: any("epoch 1" in path.read_text() for path in other.logs(run.key)))
+        lab.finish(run.key, 0)
+        run.comes_to(RunState.SUCCEEDED)
+        lab.runner.forget(run.key)
+        assert (lab.runner.copied(), other.copied()) == ([], [run.key])
+        other.drop(run.key)
+        assert list((tmp_path / "of-another").iterdir()) == []
+    finally:
+        other.close()
 
 
 def test_lines_of_one_instant_are_each_kept(lab: KubernetesLab) -> None:

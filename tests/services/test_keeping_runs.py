@@ -12,6 +12,7 @@ from builders import BOB, NOW, TONIGHT, actor, cluster, request
 from delivering import tick, told
 
 from bot.domain.booking import Booking
+from bot.domain.booking_request import BookingRequest
 from bot.domain.cluster import Cluster
 from bot.domain.errors import WrongState
 from bot.domain.job import Job, JobOrder, JobTemplate
@@ -27,7 +28,7 @@ from bot.services.release import release
 from bot.services.reserve import reserve
 from bot.services.run_work import open_work
 from bot.services.site import Site
-from bot.ticks.runs import RunKeeper
+from bot.ticks.runs import RunKeeper, drop_copies
 
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
 TRAIN, OTHER = JobOrder("train"), JobOrder("other")
@@ -109,6 +110,24 @@ class Servers:
 
     def close(self) -> None:
         pass
+
+
+@dataclass
+class Copied:
+    """Copies of these runs."""
+
+    keys: list[str]
+    dropped: list[str] = field(default_factory=list)
+
+    def copied(self) -> Collection[str]:
+        return self.keys
+
+    def drop(self, key: str) -> None:
+        self.dropped.append(key)
+
+
+def _on(node: str) -> BookingRequest:
+    return replace(request(4, node=node), job=TRAIN)
 
 
 @dataclass
@@ -298,7 +317,7 @@ def test_while_servers_are_away_one_run_waits_for_them_and_not_each(
     lab: Lab, matter: str | None, tries: int
 ) -> None:
     for node in ("gpu-01", "gpu-02"):
-        reserve(lab.site, actor(BOB), replace(request(4, node=node), job=TRAIN), now=NOW)
+        reserve(lab.site, actor(BOB), _on(node), now=NOW)
     tick(lab.site, TONIGHT)
     lab.servers.away, lab.servers.matter = "no answer", matter
     lab.ticks()
@@ -325,6 +344,19 @@ def test_operators_hear_of_runs_that_servers_do_not_show_or_end(lab: Lab, what: 
     lab.ticks()
     assert not is_noted(lab.site, lab.servers.name)
     assert len(told(lab.site, "outage")) == 2
+
+
+def test_copies_of_what_another_process_has_settled_are_dropped(lab: Lab) -> None:
+    bookings = [reserve(lab.site, actor(BOB), _on(node), now=NOW) for node in ("gpu-01", "gpu-02")]
+    tick(lab.site, TONIGHT)
+    lab.ticks(2)
+    over, open_one = (lab.run(booking).key for booking in bookings)
+    lab.servers.end(over, RunState.SUCCEEDED)
+    lab.ticks(3)
+    # The last is of a booking that a restored database does not know.
+    copies = Copied([over, open_one, "gpubot-b9999-1"])
+    drop_copies(lab.site, copies)
+    assert copies.dropped == [over]
 
 
 def test_that_bookings_cannot_be_held_while_servers_are_away_is_no_failure(lab: Lab) -> None:

@@ -48,6 +48,11 @@ class Memory:
         """Where that run's files are; it may not exist yet."""
         return self._folder / key
 
+    def keys(self) -> list[str]:
+        """The runs of which there is something on the disk."""
+        found = self._folder.glob(f"*/{_FILE}")
+        return sorted(path.parent.name for path in found)
+
     def get(self, key: str) -> Remembered | None:
         """What is known of a run; None when it was never seen, or forgotten."""
         with self._lock:

@@ -127,6 +127,14 @@ class KubernetesRunner:
     def forget(self, key: str) -> None:
         """Remove the job, which takes its pods with it, and the files about it."""
         self._remove(key)
+        self.drop(key)
+
+    def copied(self) -> Collection[str]:
+        """The runs of which there is something here, whichever process has begun them."""
+        return self._memory.keys()
+
+    def drop(self, key: str) -> None:
+        """Remove the files about a run that this or another process has seen to the end."""
         with self._lock:
             copies = [self._logs.pop(name) for name in list(self._logs) if _is_of(name, key)]
             self._over_since.pop(key, None)
