@@ -198,7 +198,8 @@ class RunKeeper:
             observed = replace(observed, note=self._last_words(work.run.key) or which)
         if follow_run.saw(self._site, work.run, observed, now=now):
             self._at_work.append(work.booking.id)
-        if not observed.state.is_over and must_warn(work.run, work.losing_at):
+        # One that still waits could not hear it: it is warned when it has begun.
+        if observed.state is RunState.RUNNING and must_warn(work.run, work.losing_at):
             self._warn(work, observed)
 
     def _last_words(self, key: str) -> str:

@@ -51,6 +51,7 @@ class Servers:
     runs: dict[str, Observation] = field(default_factory=dict)
     started: list[tuple[str, tuple[str, ...]]] = field(default_factory=list)
     asked: list[str] = field(default_factory=list)
+    warned: list[str] = field(default_factory=list)
     #: What happens in the middle of a start.
     meanwhile: Callable[[], object] = nothing
     #: Why they cannot start or forget anything; empty: they can.
@@ -79,7 +80,7 @@ class Servers:
         return {key: seen for key, seen in self.runs.items() if key in keys}
 
     def warn(self, key: str, reclaim_at: datetime, reason: str) -> None:
-        pass
+        self.warned.append(key)
 
     def stop(self, key: str, reason: str) -> None:
         self.asked.append(key)
@@ -234,6 +235,19 @@ def test_a_run_that_ended_before_it_was_noted_that_it_was_asked_to_is_not_lost(l
     lab.servers.stop(lab.run(booking).key, "over")
     lab.ticks()
     assert lab.run(booking).state is RunState.STOPPED
+
+
+def test_a_run_that_still_waits_when_its_time_runs_out_is_warned_once_it_runs(lab: Lab) -> None:
+    booking = lab.begun()
+    lab.ticks(2)
+    key = lab.run(booking).key
+    lab.servers.runs[key] = Observation(RunState.PENDING, "waiting for its GPUs to become free")
+    lab.now = booking.window.end - 20 * MINUTE
+    lab.ticks(2)
+    assert (lab.servers.warned, lab.run(booking).warned_for) == ([], None)
+    lab.servers.runs[key] = Observation(RunState.RUNNING)
+    lab.ticks(2)
+    assert (lab.servers.warned, lab.run(booking).warned_for) == ([key], booking.window.end)
 
 
 def test_what_its_runner_could_not_forget_is_forgotten_later(lab: Lab) -> None:
