@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import json
+import os
+import pwd
+import shutil
+import signal
 import subprocess
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from importlib.resources import files
 from pathlib import Path
 
 import pytest
+from patience import PATIENCE_S
 from runners.contract import RECLAIM_AT
+from runners.waiting import eventually
 
 from bot.domain.booking import Priority
 from bot.domain.job import Job
@@ -18,6 +26,7 @@ from bot.runners.protocol import Hold, Refused, Unreachable
 from bot.runners.slurm.commands import JobRow, Slurm, error_of, plain_text
 from bot.runners.slurm.observing import observation, outcome_of
 from bot.runners.slurm.reservations import Changes, Reservation, changes, wanted_reservations
+from bot.runners.slurm.runner import slurm_runner
 from bot.runners.slurm.script import check_order, private_files, sbatch_words
 from bot.runners.slurm.settings import SlurmSettings
 from bot.runners.slurm.traces import Outcome, RunFolder, Trace
@@ -130,6 +139,53 @@ def test_a_job_that_ends_before_it_is_told_to_needs_no_telling(tmp_path: Path) -
     scancel.write_text("#!/bin/sh\nkill -KILL $$\n")
     with pytest.raises(Unreachable, match="signal 9"):
         slurm.cancel(7)
+
+
+def test_a_job_is_not_signalled_before_its_script_has_begun(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    me = pwd.getpwuid(os.geteuid()).pw_name
+    told: list[tuple[int, str]] = []
+    monkeypatch.setattr(Slurm, "jobs", lambda _slurm, _names: [replace(ROW, user=me)])
+    monkeypatch.setattr(Slurm, "signal", lambda _slurm, job, name: told.append((job, name)))
+    runner = slurm_runner(SlurmSettings(), tmp_path)
+    folder = RunFolder(tmp_path / ROW.name)
+    folder.path.mkdir()
+    folder.note("order.json", json.dumps({"user": me}))
+    with pytest.raises(Unreachable, match="before its script has begun"):
+        runner.warn(ROW.name, RECLAIM_AT, "P0 work")
+    assert told == []
+    folder.note("status", "100 started 12.0\n")
+    runner.warn(ROW.name, RECLAIM_AT, "P0 work")
+    assert told == [(12, "USR1")]
+
+
+def test_a_warning_does_not_end_a_script_that_has_just_begun(tmp_path: Path) -> None:
+    run, programs = tmp_path / "run", tmp_path / "bin"
+    for folder in (run, programs):
+        folder.mkdir()
+    for name in ("job.sh", "worker.sh"):
+        shutil.copy(files("bot.runners.slurm").joinpath(name), run)
+    (run / "worker-0.env").write_text("exec true\n")
+    # The script asks what time it is before it does anything else, and here it waits for that.
+    date = programs / "date"
+    date.write_text(
+        f"#!/bin/sh\ntouch {tmp_path}/asked; until [ -e {tmp_path}/go ]; do sleep 0.01; done\n"
+    )
+    date.chmod(0o755)
+    job = subprocess.Popen(
+        ["bash", str(run / "job.sh"), str(run), "1", "0", "n1:0:1"],
+        env={"PATH": f"{programs}:{os.environ['PATH']}", "SLURM_JOB_ID": "12"},
+    )
+    try:
+        eventually((tmp_path / "asked").exists)
+        job.send_signal(signal.SIGUSR1)
+        (tmp_path / "go").touch()
+        assert job.wait(PATIENCE_S) == 0
+    finally:
+        job.kill()
+        job.wait()
+    assert "ended 12.0 0" in (run / "status").read_text()
 
 
 def test_what_slurm_complains_about_becomes_one_line() -> None:

@@ -6,6 +6,8 @@
 #
 # A worker alone runs right here. Several are started by srun, a step for each node; they are not
 # signalled through srun, since Slurm would give the signal to every process of the step.
+# A warning would end a script that is not ready for it; from "started" on there may be one.
+trap : USR1
 folder=$1 grace=$2 share=$3
 shift 3
 places=("$@") single='' run=$SLURM_JOB_ID.${SLURM_RESTART_COUNT:-0}

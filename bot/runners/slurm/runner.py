@@ -122,8 +122,13 @@ class SlurmRunner:
     def warn(self, key: str, reclaim_at: datetime, reason: str) -> None:  # noqa: ARG002
         """See Runner.warn: SIGUSR1 for those processes that catch it."""
         row = self._open_row(key)
-        if row and not is_waiting(row):
-            self._slurm.signal(row.id, "USR1")
+        if row is None or is_waiting(row):
+            return
+        with _told("cannot warn the run"):
+            if self._of(key).trace().started is None:
+                # For Slurm a job runs before its script does, which the signal would end.
+                raise Unreachable("it cannot be warned before its script has begun")
+        self._slurm.signal(row.id, "USR1")
 
     def stop(self, key: str, reason: str) -> None:
         """See Runner.stop. The job's own script sees to the end, whatever becomes of gpubot."""
