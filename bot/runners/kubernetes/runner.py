@@ -82,7 +82,7 @@ class KubernetesRunner:
         try:
             self._jobs.learn(self._api.create(names.jobs(self._settings.namespace), job))
         except Denied as error:
-            if error.may_pass:
+            if error.may_pass or self._is_at_odds(error, order.key):
                 raise Unreachable(f"the cluster takes no jobs at present: {error}") from error
             if error.status != 409:
                 raise Refused(f"the cluster does not take the job: {error}") from error
@@ -238,6 +238,10 @@ class KubernetesRunner:
             self._insist(job)
         except Unreachable as error:
             log.warning("%s: %s", job["metadata"]["name"], error)
+
+    def _is_at_odds(self, error: Denied, key: str) -> bool:
+        """Whether a conflict is none with a job that is there, but of the server's own: a quota."""
+        return error.status == 409 and self._job(key) is None
 
     def _pass_on(self, job: Object) -> None:
         """Tell the job's warning to its pods, also to those that came after it."""
