@@ -73,6 +73,8 @@ class ApiServer:
         self.calls: set[Call] = set()
         #: What to answer instead, by call: for faults.
         self.faults: dict[Call, Refusal] = {}
+        #: What something in between says to every request, with its status; None: nothing.
+        self.in_between: tuple[int, str] | None = None
         self.logs: dict[str, list[tuple[str, bytes]]] = {}
         #: Most objects in one piece of a list, however many were asked for; 0: any number.
         self.page = 0
@@ -167,6 +169,8 @@ class _Handler(BaseHTTPRequestHandler):
     def _answer(self) -> None:
         try:
             asked = self._asked()
+            if (page := self.server.api.in_between) is not None:
+                return self._say(page[0], "text/html", page[1].encode())
             self._check_rights(asked)
             if asked.part == "log":
                 return self._log(asked)
@@ -323,9 +327,11 @@ class _Handler(BaseHTTPRequestHandler):
         return None
 
     def _send(self, code: int, found: Object) -> None:
-        body = json.dumps(found).encode()
+        self._say(code, "application/json", json.dumps(found).encode())
+
+    def _say(self, code: int, kind: str, body: bytes) -> None:
         self.send_response(code)
-        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)

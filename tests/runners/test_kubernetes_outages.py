@@ -107,6 +107,32 @@ def test_what_the_cluster_cannot_do_now_is_tried_again(lab: KubernetesLab, code:
     run.start()
 
 
+@pytest.mark.parametrize(
+    ("code", "page"),
+    [
+        (200, "<html>Please sign in</html>"),
+        (403, "<html>Blocked by the firewall</html>"),
+        (404, "<html>No such page</html>"),
+        (200, '{"status": "ok"}'),
+        (200, "[]"),
+    ],
+)
+def test_what_something_in_between_says_is_an_outage_and_ends_nothing(
+    lab: KubernetesLab, code: int, page: str
+) -> None:
+    run = run_in(lab).start()
+    lab.server.in_between = (code, page)
+    with pytest.raises(Unreachable):
+        lab.runner.start(run_in(lab).order)
+    lab.server.break_watches()
+    eventually(lab.runner.problem)
+    with pytest.raises(Unreachable):
+        lab.runner.observe([run.key])
+    lab.server.in_between = None
+    eventually(lambda: lab.runner.problem() is None)
+    assert run.look().state is RunState.RUNNING
+
+
 def test_an_api_server_that_begins_and_knows_no_rights_yet_is_no_refusal(
     lab: KubernetesLab,
 ) -> None:

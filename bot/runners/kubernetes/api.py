@@ -155,7 +155,9 @@ class Api:
             found = json.loads(response.data)
         except (HTTPError, OSError, ValueError) as error:
             raise Unreachable(_told(error)) from error
-        return found if isinstance(found, dict) else {}
+        if not _is_object(found):
+            raise Unreachable("the API server cannot be reached: something else answers for it")
+        return dict(found)
 
     def _send(
         self,
@@ -223,17 +225,23 @@ def _is_inside() -> bool:
 
 def _error_of(response: urllib3.BaseHTTPResponse) -> Exception:
     """What an answer that is no success means."""
-    text, about = _words_of(response)
+    text, about, is_own = _words_of(response)
     status = response.status
     if status == 401:
         return Unreachable("the cluster does not accept gpubot's credentials (401)")
     if status == 429 or status >= 500:
         return Unreachable(f"the API server has trouble: {text} ({status})")
+    if not is_own and status != 404:
+        # (Of kinds that it does not know an API server says so in plain text.)
+        return Unreachable(f"something else answers for the API server: {text} ({status})")
     return Denied(status, text, about)
 
 
-def _words_of(response: urllib3.BaseHTTPResponse) -> tuple[str, str]:
-    """The message of the Status object that comes with a refusal, and what it is about."""
+def _words_of(response: urllib3.BaseHTTPResponse) -> tuple[str, str, bool]:
+    """The message of the Status object that comes with a refusal, and what it is about.
+
+    And whether there is such an object: firewalls and proxies say no in other ways.
+    """
     try:
         body = response.data
     except (HTTPError, OSError):
@@ -242,8 +250,13 @@ def _words_of(response: urllib3.BaseHTTPResponse) -> tuple[str, str]:
         found = json.loads(body)
         text, about = str(found["message"]), (found.get("details") or {}).get("name", "")
     except (ValueError, TypeError, KeyError):
-        text, about = body.decode("utf-8", "replace"), ""
-    return one_line(text) or f"HTTP {response.status}", about
+        found, text, about = None, body.decode("utf-8", "replace"), ""
+    return one_line(text) or f"HTTP {response.status}", about, _is_object(found)
+
+
+def _is_object(found: object) -> bool:
+    """Whether it is an object of Kubernetes: each that comes by itself says of which kind it is."""
+    return isinstance(found, dict) and "kind" in found
 
 
 def one_line(text: str) -> str:

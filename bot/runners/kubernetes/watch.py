@@ -190,18 +190,18 @@ class Watch:
         self._problem = None
         try:
             for line in stream.lines():
-                self._take(json.loads(line))
+                self._take(_event(line))
         except Unreachable:
             # It broke off; whether the server is away shows when the watch is begun anew.
             log.info("the watch of %s broke off", self._path)
         except ValueError as error:
-            raise Unreachable("the API server sends something that is no JSON") from error
+            raise Unreachable("the API server sends something that is no event") from error
         finally:
             with self._lock:
                 self._stream = None
 
     def _take(self, event: Object) -> None:
-        kind, found = event.get("type"), event.get("object", {})
+        kind, found = event.get("type"), event["object"]
         if kind == "ERROR":
             if found.get("code") == 410:
                 raise _Expired
@@ -223,6 +223,14 @@ class Watch:
         self._changed(Change.GONE if is_gone else Change.SEEN, found)
         if is_gone:
             self.unlearn(name)
+
+
+def _event(line: bytes) -> Object:
+    """What happened, as the line says. Raises ValueError when it says nothing of the kind."""
+    event = json.loads(line)
+    if not isinstance(event, dict) or not isinstance(event.get("object"), dict):
+        raise ValueError("no event")
+    return event
 
 
 def _longer(pause: float) -> float:
