@@ -43,6 +43,9 @@ _TOKEN = re.compile(
     r"|!(?P<special>[a-z]+)(?P<more>\^[^<>|]*)?)(?:\|(?P<label>[^<>]*))?>"
 )
 
+#: What Slack makes of a word that ends like a domain: `eval.py` (Paraguay), `gpu-01.lab.io`.
+_MADE_A_LINK = re.compile(r"<http://([^<>|]+)\|\1>")
+
 _ONE_TO_SIX = ("one", "two", "three", "four", "five", "six")
 _SEVEN_TO_TWELVE = ("seven", "eight", "nine", "ten", "eleven", "twelve")
 _ENGLISH_NUMBERS = {"a": 1, "an": 1} | {
@@ -69,8 +72,11 @@ class Text:
 
     @classmethod
     def of(cls, sent: str) -> Text:
-        """The text of a message as Slack sends it, with `&`, `<` and `>` escaped."""
-        return cls.as_it_is(unescape(sent))
+        """The text of a message as Slack sends it, with `&`, `<` and `>` escaped.
+
+        Words that Slack made links of are taken as they were typed.
+        """
+        return cls.as_it_is(unescape(_MADE_A_LINK.sub(r"\1", sent)))
 
     @classmethod
     def as_it_is(cls, typed: str) -> Text:

@@ -51,6 +51,7 @@ def yolo(**parameters: str) -> JobOrder:
         ("job yolo-train data=0,1,2", yolo(data="0,1,2")),
         ("data=a.yaml job yolo-train", yolo(data="a.yaml")),
         ('run "python train.py --epochs 3"', ("python", "train.py", "--epochs", "3")),
+        ('run "python <http://train.py|train.py> 3"', ("python", "train.py", "3")),
         ('run "a | b"', ("/bin/sh", "-c", "a | b")),
         ("运行 “python train.py”", ("python", "train.py")),
         ("", None),

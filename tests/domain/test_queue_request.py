@@ -79,6 +79,7 @@ def test_options_stand_before_the_command() -> None:
         ("for i in 1 2; do x $i; done", "for i in 1 2; do x $i; done"),
         ("x &lt; in.txt &gt;out.txt &amp;&amp; y", "x < in.txt >out.txt && y"),
         ("wget <https://example.org/a.tar|example.org/a.tar>", "wget https://example.org/a.tar"),
+        ("python <http://eval.py|eval.py> 3", "python eval.py 3"),
         ("mail <@U0BOB|bob>", "mail @bob"),
         ("first line\n\tsecond line", "first line\n\tsecond line"),
         (". ./environment.sh", ". ./environment.sh"),

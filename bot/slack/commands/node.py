@@ -12,6 +12,7 @@ from bot.domain.errors import N_, Missing
 from bot.domain.notes import Note
 from bot.domain.request import parse_drain
 from bot.domain.shape_rules import known_node
+from bot.domain.words import Text
 from bot.services.drain import Drained, drain
 from bot.services.look import drained_nodes
 from bot.services.resume import resume as back_into_service
@@ -50,7 +51,7 @@ def node(call: Call, text: str) -> Reply:
     if word.casefold() == "drain":
         return _drain_by_text(call, rest.strip())
     if word.casefold() == "resume":
-        return resume(call, rest.strip())
+        return resume(call, Text.of(rest.strip()).typed)
     raise Missing(what=Note(N_("Drain a node or resume one?")), example=EXAMPLE)
 
 
