@@ -159,7 +159,7 @@ def _whole_nodes(call: Call, error: BookingError, text: str) -> list[Block]:
 
     One over all GPUs of one model: from any nodes.
     """
-    verb, _, words = text.replace("\u00a0", " ").strip().partition(" ")
+    verb, _, words = text.strip().partition(" ")
     known = isinstance(error, NotWholeNodes | NeedsSpread)
     if not known or verb.casefold() != "reserve":
         return []

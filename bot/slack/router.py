@@ -49,12 +49,16 @@ class TooLate(Busy):
     )
 
 
+#: Spaces that keyboards and pastes put in the place of the plain one.
+_SPACES = str.maketrans("\u00a0\u3000", "  ")
+
 commands.load()
 
 
 @one_request()
 def run_command(call: Call, text: str) -> Reply | None:
     """Answer `/gpu text`. None: a modal was opened, and there is nothing to say."""
+    text = _plainly_spaced(text)
     try:
         _refuse_late(call)
         reply = _dispatch(call, text)
@@ -118,17 +122,22 @@ def _refuse_late(call: Call) -> None:
         raise TooLate
 
 
+def _plainly_spaced(text: str) -> str:
+    """A command without what nobody sees, and with one plain space behind its verb."""
+    return " ".join(visible(text.translate(_SPACES)).strip().split(maxsplit=1))
+
+
 def _dispatch(call: Call, text: str) -> Reply | None:
-    word, _, rest = visible(text.replace("\u00a0", " ")).strip().partition(" ")
+    word, _, rest = text.partition(" ")
     name = word.casefold()
     if not name:
         return VERBS["help"].run(call, "")
     if name in VERBS:
-        return VERBS[name].run(call, rest.strip())
+        return VERBS[name].run(call, rest)
     is_id = parse_booking_id(word) is not None or parse_entry_id(word) is not None
-    if is_id and not rest.strip():
+    if is_id and not rest:
         return VERBS["show"].run(call, word)
-    return _unknown(call, name, rest.strip())
+    return _unknown(call, name, rest)
 
 
 def _run_press(press: Press) -> Reply | None:

@@ -53,6 +53,12 @@ def test_a_mistyped_verb_is_asked_about_with_a_button_that_does_it(alice: Talk) 
     assert "Booked" in words(done)
 
 
+@pytest.mark.parametrize("space", [" ", "\u00a0", "\u3000", "\n", " \u200b "])
+def test_any_space_ends_a_verb(alice: Talk, space: str) -> None:
+    assert "Booked" in words(alice.types(f"reserve{space}2{space}tonight 8h"))
+    assert captions(alice.types(f"reserve{space}2 tonight")) == ["Use the form…"]
+
+
 def test_a_request_without_its_verb_is_asked_about_too(alice: Talk) -> None:
     reply = alice.types("2 tonight 8h")
     assert captions(reply) == ["/gpu reserve 2 tonight 8h"]
