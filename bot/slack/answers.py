@@ -60,7 +60,8 @@ class Answers:
     ) -> None:
         """Have `reply` reach `user` alone, in the conversation that `response_url` belongs to.
 
-        Where that address is used up or does not answer, as an ephemeral message in `channel`.
+        Where that address is used up (after 30 minutes: forms stay open for longer) or does not
+        answer, as an ephemeral message in `channel`, or else as a direct message.
         """
         replaces = reply.replace and replaceable
         body = {**to_body(reply), "replace_original": replaces}
@@ -127,15 +128,18 @@ class Answers:
     ) -> None:
         if response_url is not None and self._respond(response_url, body):
             return
-        if channel is None:
-            log.warning("a reply to %s could not be delivered", user)
-            return
+        content = {"text": body["text"], "blocks": body.get("blocks")}
+        ephemeral, direct = self._client.chat_postEphemeral, self._client.chat_postMessage
+        if channel is None or not self._post(ephemeral, channel=channel, user=user, **content):
+            self._post(direct, channel=user, **content)
+
+    def _post(self, method: Callable[..., object], **arguments: Any) -> bool:
         try:
-            self._client.chat_postEphemeral(
-                channel=channel, user=user, text=body["text"], blocks=body.get("blocks")
-            )
+            method(**arguments)
         except CALL_ERRORS as error:
-            log.warning("a reply to %s could not be delivered: %s", user, _why(error))
+            log.warning("a reply could not be posted to %s: %s", arguments["channel"], _why(error))
+            return False
+        return True
 
     def _respond(self, url: str, body: dict[str, Any]) -> bool:
         return not self._post_to(url, body)
