@@ -145,6 +145,20 @@ def test_a_conflict_can_be_waited_for_by_a_click(taken: Talk, bob: Talk, site: S
     assert len(waitlist(site)) == 1
 
 
+def test_a_button_that_stays_joins_again_after_one_has_left(
+    taken: Talk, bob: Talk, site: Site
+) -> None:
+    reply = bob.types("reserve 8 tonight 8h model A100")
+    for label in ("W1", "W2", "W3"):
+        for _ in range(2):
+            joined = bob.presses(reply, "Join waitlist", key="press:1")
+            assert joined is not None
+            assert f"You are on the waitlist.\n*{label}*" in words(joined)
+        assert len(waitlist(site)) == 1
+        bob.presses(joined, "Leave")
+    assert waitlist(site) == ()
+
+
 def test_what_is_rounded_to_begin_now_is_waited_for_at_its_asked_length(
     alice: Talk, bob: Talk, site: Site
 ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 from bot.domain.errors import N_, InThePast, WindowTooSmall
 from bot.domain.request import parse_wait
@@ -72,13 +73,19 @@ def press_join(press: Press) -> Reply | None:
         assert sketched is not None
         open_form(press, replace(wish_draft(sketched, press.now), latest=None))
         return None
-    return join(press, wish)
+    return join(press, wish, anew=True)
 
 
-def join(call: Call, wish: WaitRequest) -> Reply:
-    """Join the waitlist; what is free already is offered at once."""
+def join(call: Call, wish: WaitRequest, *, anew: bool = False) -> Reply:
+    """Join the waitlist; what is free already is offered at once.
+
+    With `anew` the call is a button that stays: once its wish is off the list, it joins again.
+    """
+    join_it = partial(join_waitlist, call.site, call.actor, wish, now=call.now)
     try:
-        entry = join_waitlist(call.site, call.actor, wish, now=call.now, key=call.key)
+        entry = join_it(key=call.key)
+        while anew and not entry.is_open:
+            entry = join_it(key=f"{call.key}:{entry.id}")
     except FreeAlready as free:
         said, buttons = no_need(call, free)
         return message(said, buttons, replace=True, title=call.reader.plain("Free already"))
