@@ -212,6 +212,8 @@ def _timed(draft: Draft, context: Context, since: datetime | None) -> Moment:
     wall = datetime.combine(day, time(hour, clock.minute, clock.second))
     # Without a day the hours past midnight need no shift: the next such time is meant anyway.
     wall += timedelta(days=shift if draft.day or draft.after else 0)
+    if _is_this_night(draft, wall, _local(since or context.now, zone)):
+        wall -= timedelta(days=1)
     rolled = period is not None and wall < _local(earliest, zone)
     if rolled and period:
         wall += period
@@ -222,6 +224,12 @@ def _timed(draft: Draft, context: Context, since: datetime | None) -> Moment:
     doubtful = (rolled and since is None) or shift > 0 or unclear
     doubtful = doubtful or _is_foreign(draft, instant, context.zone)
     return Moment(instant, _notes(draft, day, instant if doubtful else None))
+
+
+def _is_this_night(draft: Draft, wall: datetime, local: datetime) -> bool:
+    """Whether `tonight 1am` is said after midnight: the night is this one, not the next."""
+    tonight = draft.part is Part.EVENING and draft.day == RelativeDay(0)
+    return tonight and wall - timedelta(days=1) > local
 
 
 def _local(instant: datetime, zone: tzinfo) -> datetime:

@@ -5,7 +5,7 @@ import pytest
 from asking import NEW_YORK, NOW, PARIS, SHANGHAI, at
 
 from bot.domain.errors import InputError
-from bot.domain.timephrase import parse_moment
+from bot.domain.timephrase import parse_moment, parse_when
 from bot.domain.timewords import _FROM_DIGIT, _FROM_OTHER, _RULES
 
 # Phrases at NOW, by an asker in Shanghai.
@@ -155,6 +155,29 @@ def test_tonight_means_now_once_tonight_has_begun() -> None:
     moment = parse_moment("tonight", now=at("11-25 21:10"), zone=SHANGHAI)
     assert moment.is_now
     assert str(moment.notes[0]) == "“tonight” has begun and was read as now."
+
+
+@pytest.mark.parametrize(
+    ("phrase", "said_at", "expected"),
+    [
+        ("tonight 1am", "11-25 00:30", "11-25 01:00"),
+        ("今晚2点", "11-25 00:30", "11-25 02:00"),
+        ("tonight 1am", "11-25 01:30", "11-26 01:00"),
+        ("tonight 23:00", "11-25 00:30", "11-25 23:00"),
+        ("tonight 12am", "11-25 00:30", "11-26 00:00"),
+        ("today 24:00", "11-25 00:30", "11-26 00:00"),
+    ],
+)
+def test_after_midnight_tonight_is_still_the_present_night(
+    phrase: str, said_at: str, expected: str
+) -> None:
+    assert parse_moment(phrase, now=at(said_at), zone=SHANGHAI).instant == at(expected)
+
+
+def test_tonight_may_be_the_present_night_of_an_end_too() -> None:
+    when = parse_when("now until tonight 2am", now=at("11-25 00:30"), zone=SHANGHAI)
+    assert when.end is not None
+    assert when.end.instant == at("11-25 02:00")
 
 
 @pytest.mark.parametrize(
