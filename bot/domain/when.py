@@ -70,6 +70,7 @@ class When:
         return tuple(note for moment in moments if moment for note in moment.notes)
 
 
+_DAY = timedelta(days=1)
 _UNTIL = re.compile(rf"(?:until|till|til|by|ending){WORD_END}|直到|截止到?", FLAGS)
 _ARROW = re.compile(rf"-+>|=>|[→➔➜⇒—–−~-]|(?:to|through){WORD_END}|[到至]", FLAGS)
 _FILLER = re.compile(
@@ -223,7 +224,16 @@ class WhenDraft:
         end = resolve(self.end, self.context, since=since)
         if end.instant <= since:
             raise EndBeforeStart(start=since, end=end.instant)
+        self._check_night(end.instant - since)
         return end
+
+    def _check_night(self, length: timedelta) -> None:
+        """Refuse `22:00-06:00 sat` on a Wednesday, which leaves open what night is meant."""
+        bare = self.start.clock is not None and self.start.day is None
+        if bare and self.joins and self.end.day_last and length > _DAY:
+            clock, *day = self.end.words
+            example = f"{' '.join(day)} {self.start.phrase} {self.until} {clock}"
+            raise NotUnderstood(word=self.end.phrase, example=example, form_field="start")
 
     def _check_agree(self, start: Moment | None, end: Moment | None) -> None:
         begin = start.instant if start else self.context.now

@@ -80,6 +80,7 @@ def test_a_window_is_read_and_fitted_to_the_grid(phrase: str, start: str, end: s
     ("phrase", "code"),
     [
         ("tomorrow 22:00 until", "not_understood"),
+        ("22:00-06:00 sat", "not_understood"),
         ("tomorrow 22:00 until 20h", "not_understood"),
         ("tomorrow 22:00 until 18:00 until 20:00", "not_understood"),
         ("tomorrow 22:00 -", "not_understood"),
