@@ -27,6 +27,8 @@ class Blocker:
     team: str | None = None
     priority: int | None = None
     reason: str | None = None
+    #: Whether that reason is gpubot's own, and so to be told in the reader's language.
+    own_reason: bool = False
     held_until: datetime | None = None
 
 

@@ -145,9 +145,13 @@ def because(reader: Reader, reason: str) -> Mrkdwn:
 
 
 def because_of_drain(reader: Reader, drain: Drain) -> Mrkdwn:
+    """Why a node is out of service, to follow a sentence."""
+    return because(reader, reason_of_drain(reader, drain))
+
+
+def reason_of_drain(reader: Reader, drain: Drain) -> str:
     """Why a node is out of service; gpubot's own reasons are told in the reader's language."""
-    own = drain.actor == GPUBOT.name
-    return because(reader, reader.plain(drain.reason) if own else drain.reason)
+    return reader.plain(drain.reason) if drain.actor == GPUBOT.name else drain.reason
 
 
 def state(

@@ -9,14 +9,17 @@ import builders
 import pytest
 from chinese import chinese_site, chinese_talk, english
 from plainly import plain
-from talk import Talk, captions
+from talk import Talk, captions, words
 from told import Row, delivered, last, told
 
+from bot.domain.actor import GPUBOT
 from bot.domain.cluster import Cluster
+from bot.services.drain import drain
 from bot.services.keep_time import keep_time
 from bot.services.site import Site
 from bot.slack.announcements import render
 from bot.slack.context import Message, Reply
+from bot.ticks.cluster_nodes import NOT_READY
 
 OURS = ("warning", "moved", "reminder", "idle")
 
@@ -170,3 +173,11 @@ def test_the_history_of_a_preemption_holds_no_english(
     cards = [m for topic, _, m in told(busy, bob) if topic == "card" and m is not None]
     for card in cards:
         assert english(card) == [], card.text
+
+
+@pytest.mark.parametrize("command", ["status", "node", "reserve 1 now 4h on gpu-03"])
+def test_why_gpubot_took_a_node_out_of_service_is_told_in_chinese(
+    site: Site, bob: Talk, command: str
+) -> None:
+    drain(site, GPUBOT, "gpu-03", until=None, reason=NOT_READY, now=bob.now)
+    assert "Kubernetes 报告该节点未就绪" in words(bob.types(command))

@@ -109,7 +109,8 @@ def _held(reader: Reader, held: Blocker) -> Mrkdwn:
 
 
 def _drained(reader: Reader, held: Blocker) -> Mrkdwn:
-    because = phrases.because(reader, held.reason or "")
+    reason = held.reason or ""
+    because = phrases.because(reader, reader.plain(reason) if held.own_reason else reason)
     if held.window.end.timestamp() >= OPEN_END:
         return reader.text(
             N_("• {node} is out of service{because}"), node=held.node, because=because

@@ -70,13 +70,10 @@ def is_out(status: NodeStatus, at: datetime | None) -> bool:
 def _out(reader: Reader, status: NodeStatus, at: datetime) -> list[Mrkdwn]:
     if status.drain is None or not is_out(status, at):
         return []
-    if status.drain.end is None:
-        return [reader.text(N_("out of service: {why}"), why=status.drain.reason)]
-    return [
-        reader.text(
-            N_("out of service until {end}: {why}"), end=status.drain.end, why=status.drain.reason
-        )
-    ]
+    end, why = status.drain.end, phrases.reason_of_drain(reader, status.drain)
+    if end is None:
+        return [reader.text(N_("out of service: {why}"), why=why)]
+    return [reader.text(N_("out of service until {end}: {why}"), end=end, why=why)]
 
 
 def _now(reader: Reader, status: NodeStatus, at: datetime) -> list[Mrkdwn]:
