@@ -85,6 +85,13 @@ def test_how_the_words_were_rounded_is_said(taken: Talk, bob: Talk) -> None:
     assert "ounded to 8 h" in words(reply)
 
 
+def test_how_they_were_read_is_said_too_where_there_is_no_need_to_wait(bob: Talk) -> None:
+    reply = words(bob.types("wait 8 4h from 15:37 by 12/1 10:00 model A100"))
+    assert reply.startswith("There is no need to wait")
+    assert "“12/1 10:00” was read as Tue 1 Dec." in reply
+    assert "the beginning of that slot" in reply
+
+
 def test_what_is_free_already_is_shown_and_booked_by_a_click(bob: Talk, site: Site) -> None:
     reply = bob.types("wait 8 8h model A100 by tomorrow 22:00")
     assert words(reply).startswith("There is no need to wait: 8 × A100 on gpu-03,")

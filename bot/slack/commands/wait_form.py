@@ -131,7 +131,8 @@ def no_need(call: Call, free: FreeAlready, entry_id: int | None = None) -> tuple
     With `entry_id` it is a changed wish, which still stands as it was.
     """
     reader, found, wish = call.reader, free.placement, free.request
-    said = found_already(reader, call.site.cluster, found)
+    notes = (reader.note(note) for note in wish.notes)
+    said = reader.sentences(found_already(reader, call.site.cluster, found), *notes)
     value = pack_requests([at(wish, found)], at_once=found.window.start <= call.now)
     buttons = [button(reader.plain("Book it"), ActionId.BOOK, value, style="primary")]
     if entry_id is not None:
