@@ -81,6 +81,17 @@ def test_extending_by_the_form_keeps_it_open_with_the_longest_as_a_button(
     assert "B1 is extended until" in words(alice.window)
 
 
+@pytest.mark.parametrize("length", ["100m", "4h", "1.5d"])
+def test_the_form_for_a_reason_begins_with_the_length_that_was_typed(
+    alice: Talk, bob: Talk, length: str
+) -> None:
+    bob.types("reserve 4 tonight 4h on gpu-01")
+    alice.opens(f"extend B1 {length}")
+    answer = alice.submits(reason="it is not done")
+    assert isinstance(answer, Reply)
+    assert "B1 is extended until" in answer.text
+
+
 def test_a_form_for_somebody_elses_booking_asks_for_a_reason(alice: Talk, bob: Talk) -> None:
     bob.types("reserve 2 tonight 8h")
     own = bob.opens("extend B1")

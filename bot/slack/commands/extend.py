@@ -21,6 +21,7 @@ from bot.slack.blocks.waitlist import join_button
 from bot.slack.blocks.which import about, booking_of, data_of
 from bot.slack.changeable import changeable
 from bot.slack.context import Block, Call, Form, FormAnswer, FormUpdate, Press, Reply
+from bot.slack.draft import compact
 from bot.slack.ids import ActionId, BlockId, CallbackId
 from bot.slack.payload import pack, unpack_id, unpack_length
 from bot.slack.registry import Group, action, submission, verb
@@ -69,8 +70,8 @@ def open_form(call: Call, booking_id: int | None, length: timedelta | None = Non
     """Ask how much longer, and why where the rules want a reason."""
     reader = call.reader
     booking = None if booking_id is None else changeable(call, booking_id)
-    hours = (length or call.site.cluster.policy.slot) / timedelta(hours=1)
-    longer = inputs.text(f"{hours:g}h", placeholder="4h", longest=40)
+    usual = call.site.cluster.policy.slot
+    longer = inputs.text(compact(length or usual), placeholder="4h", longest=40)
     view = modal.form(
         call,
         CallbackId.EXTEND,
