@@ -81,6 +81,17 @@ def test_extending_by_the_form_keeps_it_open_with_the_longest_as_a_button(
     assert "B1 is extended until" in words(alice.window)
 
 
+@pytest.mark.parametrize(("length", "rounded"), [("3h", True), ("30m", True), ("4h", False)])
+def test_that_an_extension_was_rounded_is_said(alice: Talk, length: str, rounded: bool) -> None:
+    alice.types("reserve 4 tonight 4h")
+    by_words = alice.types(f"extend B1 {length}").text
+    alice.opens("extend B1")
+    by_form = alice.submits(length=length)
+    assert isinstance(by_form, Reply)
+    for said in (by_words, by_form.text):
+        assert ("Rounded to the end of the slot" in said) is rounded
+
+
 @pytest.mark.parametrize("length", ["100m", "4h", "1.5d"])
 def test_the_form_for_a_reason_begins_with_the_length_that_was_typed(
     alice: Talk, bob: Talk, length: str

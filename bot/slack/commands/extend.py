@@ -6,8 +6,10 @@ from datetime import timedelta
 
 from bot.domain.booking import Booking, booking_label
 from bot.domain.errors import N_, BookingError, ReasonNeeded
+from bot.domain.fitting import ENDS_AT
 from bot.domain.lengths import parse_length
 from bot.domain.request import parse_extend, parse_id_and_rest
+from bot.domain.window import GRACE
 from bot.services.extend import ExtendConflict
 from bot.services.extend import extend as extend_booking
 from bot.services.look import get_booking
@@ -90,13 +92,13 @@ def open_form(call: Call, booking_id: int | None, length: timedelta | None = Non
 @submission(CallbackId.EXTEND)
 def submitted(form: Form) -> FormAnswer:
     """Extend by the form's length; when that is too long, offer the longest that is possible."""
-    reason = forms.typed(form.values, BlockId.REASON)
+    reason, length = forms.typed(form.values, BlockId.REASON), _typed_length(form)
     try:
         booking = extend_booking(
             form.site,
             form.actor,
             booking_of(form),
-            _typed_length(form),
+            length,
             reason=reason,
             now=form.now,
             key=form.key,
@@ -104,7 +106,7 @@ def submitted(form: Form) -> FormAnswer:
     except ExtendConflict as conflict:
         said, buttons = _conflict(form, conflict)
         return FormUpdate(modal.with_banner(form.view, section(said), *buttons))
-    return _done(form, booking)
+    return _done(form, booking, length)
 
 
 def _typed_length(form: Form) -> timedelta:
@@ -127,15 +129,18 @@ def extend_by(call: Call, booking_id: int, length: timedelta) -> Reply | None:
     except ExtendConflict as conflict:
         said, buttons = _conflict(call, conflict)
         return message(said, *buttons, replace=True, title=call.reader.plain("Not free"))
-    return _done(call, booking)
+    return _done(call, booking, length)
 
 
-def _done(call: Call, booking: Booking) -> Reply:
+def _done(call: Call, booking: Booking, asked: timedelta) -> Reply:
+    """Until when it has its GPUs; also that this is longer than `asked`, when it was rounded."""
+    end = booking.window.end
     said = call.reader.text(
-        N_("{label} is extended until {end}."),
-        label=booking_label(booking.id),
-        end=booking.window.end,
+        N_("{label} is extended until {end}."), label=booking_label(booking.id), end=end
     )
+    # A little past a line of the grid counts as on it.
+    if asked % call.site.cluster.policy.slot > GRACE:
+        said = call.reader.sentences(said, call.reader.text(ENDS_AT, end=end))
     reply = changed(call.reader, call.site.cluster, said, booking, call.now)
     return outcome(reply, call.reader.plain("Extended"), said)
 
