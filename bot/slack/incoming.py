@@ -56,6 +56,27 @@ class _Time(Clock):
         return self._now()
 
 
+class Lateness:
+    """Whether what Slack sent has waited for too long, which the log is told now and then."""
+
+    def __init__(self) -> None:
+        self._told_until = float("-inf")
+
+    def mark(self, request: BoltRequest, waited_s: float) -> None:
+        """Have a request answered, and not carried out, that has waited here for too long."""
+        if waited_s <= TOO_LATE_S:
+            return
+        request.context["is_late"] = True
+        if time.monotonic() < self._told_until:
+            return
+        self._told_until = time.monotonic() + TOLD_EVERY_S
+        log.warning(
+            "what Slack sent has waited %.1f s: too much is asked for. Commands, buttons and forms"
+            " that wait for more than %.1f s are answered that gpubot is busy, and not carried out",
+            waited_s, TOO_LATE_S,
+        )  # fmt: skip
+
+
 class Incoming:
     """Bolt, and the secret by which Slack's requests are known."""
 
@@ -65,7 +86,8 @@ class Incoming:
         """`now` is the real time, in seconds of the epoch."""
         self._bolt = bolt
         self._verifier = SignatureVerifier(signing_secret, _Time(now))
-        self._quiet_until = self._late_told_until = float("-inf")
+        self._quiet_until = float("-inf")
+        self._lateness = Lateness()
 
     def answer(
         self, body: str, query: str, headers: Mapping[str, str], waited_s: float = 0.0
@@ -81,9 +103,7 @@ class Incoming:
         if "ssl_check" in request.body and "command" not in request.body:
             # Slack looks now and then whether an address has a good certificate.
             return BoltResponse(status=200, body="")
-        if waited_s > TOO_LATE_S:
-            request.context["is_late"] = True
-            self._tell_late(waited_s)
+        self._lateness.mark(request, waited_s)
         return self._bolt.dispatch(request)
 
     def read(self, body: str, query: str, headers: Mapping[str, str]) -> BoltRequest:
@@ -111,16 +131,6 @@ class Incoming:
             # The time is no number or too large a one, or the signature is not ASCII.
             return False
         return is_signed
-
-    def _tell_late(self, waited_s: float) -> None:
-        if time.monotonic() < self._late_told_until:
-            return
-        self._late_told_until = time.monotonic() + TOLD_EVERY_S
-        log.warning(
-            "what Slack sent has waited %.1f s: too much is asked for. Commands, buttons and forms"
-            " that wait for more than %.1f s are answered that gpubot is busy, and not carried out",
-            waited_s, TOO_LATE_S,
-        )  # fmt: skip
 
     def _tell_stale(self, body: str, headers: Mapping[str, str]) -> None:
         """Say so when Slack did sign it, at another time: this machine's clock may be wrong."""

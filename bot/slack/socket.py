@@ -17,14 +17,18 @@ from contextlib import suppress
 
 from slack_bolt import App
 from slack_bolt.adapter.socket_mode import SocketModeHandler
+from slack_bolt.adapter.socket_mode.internals import build_headers, send_response
+from slack_bolt.request import BoltRequest
 from slack_sdk import WebClient
 from slack_sdk.socket_mode.builtin import SocketModeClient
+from slack_sdk.socket_mode.client import BaseSocketModeClient
 from slack_sdk.socket_mode.request import SocketModeRequest
 
 from bot import logs
 from bot.config.settings import Settings
 from bot.loopback import is_loopback
 from bot.slack.clients import CALL_ERRORS, background_client
+from bot.slack.incoming import Lateness
 
 log = logging.getLogger(__name__)
 #: Where slack_sdk's client tells of its connection.
@@ -124,8 +128,15 @@ def _has_ended(sock: socket.socket) -> bool:
         return False
 
 
+class _Arrived(str):
+    """A message of Slack's, and when it came, in monotonic seconds."""
+
+    __slots__ = ("at",)
+    at: float
+
+
 class _Counting(SocketModeHandler):
-    """Bolt's handler, which knows how many requests are being answered."""
+    """Bolt's handler, which knows how many requests are answered, and how long each has waited."""
 
     def __init__(self, app: App, app_token: str, *, web_client: WebClient) -> None:
         super().__init__(
@@ -133,15 +144,37 @@ class _Counting(SocketModeHandler):
         )
         self._under_way = 0
         self._changed = threading.Condition()
+        self._lateness = Lateness()
+        #: When what this thread answers has come.
+        self._current = threading.local()
+        self.client.enqueue_message = self._enqueue  # type: ignore[method-assign]
+        # It is told of a message first, by the thread that answers it next.
+        self.client.message_listeners.append(self._take_up)
 
     def handle(self, client: SocketModeClient, req: SocketModeRequest) -> None:  # type: ignore[override]
-        """Answer one request."""
+        """Answer one request; what has waited for too long is not carried out, as over HTTP."""
         self._count(1)
+        start = time.time()
         try:
             with logs.about(request=logs.request_id(req.envelope_id)):
-                super().handle(client, req)
+                request = BoltRequest(
+                    mode="socket_mode", body=req.payload, headers=build_headers(req)
+                )
+                self._lateness.mark(request, time.monotonic() - self._current.at)
+                send_response(client, req, self.app.dispatch(request), start)
         finally:
             self._count(-1)
+
+    def _enqueue(self, message: str) -> None:
+        """A message came, and waits for one of the client's threads."""
+        arrived = _Arrived(message)
+        arrived.at = time.monotonic()
+        self.client.message_queue.put(arrived)
+
+    def _take_up(
+        self, _client: BaseSocketModeClient, _message: dict[str, object], raw: str | None
+    ) -> None:
+        self._current.at = raw.at if isinstance(raw, _Arrived) else time.monotonic()
 
     def wait_idle(self, timeout: float) -> None:
         """Wait until nothing is being answered, for at most `timeout` seconds."""

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import socket
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from queue import Queue
 
 import pytest
 from patience import PATIENCE_S
@@ -14,7 +17,7 @@ from slack_sdk import WebClient
 
 from bot.config.settings import Settings
 from bot.sandbox import Sandbox
-from bot.slack.socket import SocketLink, _has_ended
+from bot.slack.socket import SocketLink, _Arrived, _has_ended
 
 MANIFEST = Path(__file__).parents[2] / "manifest.yml"
 
@@ -40,6 +43,41 @@ def test_the_first_connection_is_tried_until_slack_is_there(slack: Sandbox) -> N
     try:
         slack.wait_for(lambda: slack.connected)
         assert len(slack.calls("apps.connections.open")) == 2
+    finally:
+        link.stop(5)
+
+
+def envelope() -> str:
+    """A command, as it comes."""
+    body = {"command": "/gpu", "trigger_id": "1", "user_id": "U0ALICE"}
+    return json.dumps({"type": "slash_commands", "envelope_id": "E1", "payload": body})
+
+
+def test_what_has_waited_for_too_long_is_marked_as_over_http(slack: Sandbox) -> None:
+    seen: Queue[bool] = Queue()
+    app = App(
+        client=WebClient(base_url=slack.api_url),
+        authorize=lambda: AuthorizeResult(enterprise_id=None, team_id=None),
+        signing_secret="",
+        process_before_response=True,
+    )
+
+    @app.command("/gpu")
+    def gpu(ack: Callable[[], None], context: dict[str, bool]) -> None:
+        ack()
+        seen.put(context.get("is_late", False))
+
+    link = SocketLink(app, Settings(app_token=slack.app_token, slack_api_url=slack.api_url))
+    client = link._handler.client
+    link.start()
+    try:
+        slack.wait_for(lambda: slack.connected)
+        client.enqueue_message(envelope())
+        assert not seen.get(timeout=PATIENCE_S)
+        late = _Arrived(envelope())
+        late.at = time.monotonic() - PATIENCE_S - 1
+        client.message_queue.put(late)
+        assert seen.get(timeout=PATIENCE_S)
     finally:
         link.stop(5)
 
