@@ -87,7 +87,7 @@ def reader_of(site: Site, recipient: str) -> Reader:
     person = people.get_person(site, recipient)
     if person is None:
         return Reader.of_channel(site.cluster, recipient)
-    return Reader.of_person(person)
+    return Reader.of_person(person, site.cluster)
 
 
 def _name(site: Site, user: str) -> str:

@@ -62,7 +62,7 @@ class Profiles:
             person = None
         if person is None:
             return Reader.of_channel(self._site.cluster, user, known=False)
-        return Reader.of_person(person, self.name_of)
+        return Reader.of_person(person, self._site.cluster, self.name_of)
 
     def name_of(self, user: str) -> str:
         """The name of `user` as far as it is known here; never asks Slack."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import gettext
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta, tzinfo
+from datetime import date, datetime, timedelta, tzinfo
 from functools import lru_cache
 from string import Formatter
 from typing import NamedTuple
@@ -81,20 +81,27 @@ class Reader:
     locale: str
     #: Whether 12/1 is the first of December to them.
     month_first: bool = True
-    #: False when their profile could not be read, so that zone and language are the cluster's.
+    #: False when their profile, or the zone in it, could not be read: the zone is the cluster's.
     known: bool = True
     #: People's names, for places where Slack shows no mentions (buttons, option lists).
     name_of: Callable[[str], str] = _no_names
 
     @classmethod
-    def of_person(cls, person: Person, name_of: Callable[[str], str] = _no_names) -> Reader:
-        """The reader whose profile was read."""
+    def of_person(
+        cls, person: Person, cluster: Cluster, name_of: Callable[[str], str] = _no_names
+    ) -> Reader:
+        """The reader whose profile was read; in the cluster's zone where theirs is not known here.
+
+        Slack may have a zone that is newer than the zones of this machine.
+        """
+        zone = zone_named(person.zone_name)
         return cls(
             user=person.user,
-            zone=zone_named(person.zone_name) or UTC,
-            zone_name=person.zone_name,
+            zone=zone or cluster.zone,
+            zone_name=person.zone_name if zone else cluster.zone_name,
             locale=person.locale,
             month_first=is_month_first(person.locale),
+            known=zone is not None,
             name_of=name_of,
         )
 

@@ -11,7 +11,9 @@ import pytest
 from patience import PATIENCE_S
 
 from bot.config.settings import Settings
+from bot.domain.actor import Person
 from bot.sandbox import Sandbox, SandboxUser
+from bot.services.people import remember_person
 from bot.services.site import Site
 from bot.slack.clients import interactive_client
 from bot.slack.profiles import FRESH, LEAVE_ALONE_S, Profiles
@@ -80,6 +82,16 @@ def test_without_a_profile_the_clusters_zone_holds_and_the_reader_is_not_known(
     reader = profiles.reader(builders.STRANGER)
     assert (reader.zone_name, reader.known) == ("Asia/Shanghai", False)
     assert reader.user == builders.STRANGER
+
+
+def test_in_a_zone_that_is_not_known_here_the_clusters_holds_and_that_is_told(
+    profiles: Profiles, site: Site, times: Times
+) -> None:
+    person = Person(builders.DANA, "Dana", "Mars/Olympus", "fr-FR", None, times.at)
+    remember_person(site, person)
+    reader = profiles.reader(builders.DANA)
+    assert (reader.zone_name, reader.locale, reader.known) == ("Asia/Shanghai", "fr-FR", False)
+    assert reader.zone == site.cluster.zone
 
 
 def test_a_profile_that_cannot_be_read_is_left_alone_for_a_minute(
