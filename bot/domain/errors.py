@@ -8,6 +8,7 @@
     │   ├── AmbiguousTime     a wall-clock time that occurs twice on a daylight-saving day
     │   ├── NonexistentTime   a wall-clock time that the clock skips
     │   ├── BadCount          a number of GPUs that no node or mixture of nodes has
+    │   │   ├── NoNodes       any number, as long as no node is known
     │   │   ├── NeedsSpread   more than one model has, but not more than there are
     │   │   └── ReleaseCount  a number of GPUs to give back that a booking does not have
     │   ├── NotWholeNodes     more than one node's GPUs that do not fill whole nodes
@@ -133,6 +134,15 @@ class BadCount(InputError):
     code = "bad_count"
     form_field = "gpus"
     template = N_("{gpus} GPUs cannot be booked on {where}: ask for 1 to {highest}.")
+
+
+class NoNodes(BadCount):
+    """Where nodes are read from Kubernetes, and none has been yet. Fields: as for BadCount."""
+
+    code = "no_nodes"
+    template = N_(
+        "No node with GPUs is known yet, so there is nothing to book. Please tell an admin."
+    )
 
 
 class NeedsSpread(BadCount):

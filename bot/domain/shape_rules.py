@@ -6,7 +6,14 @@ from collections.abc import Iterable, Mapping
 
 from bot.domain.booking import Shape
 from bot.domain.cluster import Cluster, Node, Size
-from bot.domain.errors import BadCount, Contradiction, NeedsSpread, NotWholeNodes, UnknownName
+from bot.domain.errors import (
+    BadCount,
+    Contradiction,
+    NeedsSpread,
+    NoNodes,
+    NotWholeNodes,
+    UnknownName,
+)
 
 EXAMPLE = "/gpu reserve 4 tomorrow 22:00 20h on gpu-01"
 
@@ -21,9 +28,9 @@ def check_shape(
 ) -> Shape:
     """The shape with names as the cluster spells them.
 
-    Raises UnknownName, Contradiction, BadCount, NeedsSpread for a count over all GPUs of one
-    model, and NotWholeNodes for a count over one node's GPUs that no whole nodes of one model add
-    up to.
+    Raises UnknownName, Contradiction, BadCount, NoNodes where none is known, NeedsSpread for a
+    count over all GPUs of one model, and NotWholeNodes for a count over one node's GPUs that no
+    whole nodes of one model add up to.
     """
     chosen = known_node(cluster, node) if node else None
     named_model = known_model(cluster, model) if model else None
@@ -32,7 +39,8 @@ def check_shape(
     size = Size(chosen.gpus, chosen.gpus) if chosen else cluster.size(named_model)
     if not 1 <= gpus <= size.gpus:
         where = chosen.name if chosen else named_model or cluster.name
-        raise BadCount(gpus=gpus, highest=size.gpus, where=where)
+        kind = BadCount if cluster.nodes else NoNodes
+        raise kind(gpus=gpus, highest=size.gpus, where=where)
     # What one node has fits into one model.
     if not spread and gpus > size.largest:
         nodes = (chosen,) if chosen else _nodes_of(cluster, named_model)

@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+import builders
 import pytest
-from talk import Talk, words
+from talk import Talk, captions, words
+
+from bot.domain.cluster import Cluster
+from bot.services.site import Site
+from bot.slack.home import home_view
 
 
 def test_a_window_from_now_says_why_it_is_longer_than_asked(alice: Talk) -> None:
@@ -36,3 +43,34 @@ def test_a_day_that_is_over_is_called_past_and_not_asked_for_its_time(
     admin: Talk, text: str
 ) -> None:
     assert "is in the past." in words(admin.types(text))
+
+
+@pytest.fixture
+def early(open_site: Callable[[Cluster], Site]) -> Talk:
+    """Somebody of a cluster whose nodes have not been read from Kubernetes yet."""
+    return Talk(open_site(builders.cluster(nodes=())), builders.ADMIN)
+
+
+def test_before_any_node_is_known_one_can_look(early: Talk) -> None:
+    page = early.types("status")
+    assert "0 of 0 GPUs are free now." in words(page)
+    assert page.picture is not None
+    assert page.picture.draw()
+    assert captions(page) == ["Refresh", "Reserve…"]
+    assert early.presses(page, "Refresh") is not None
+    assert "0 nodes" in words(early.types("node"))
+    assert home_view(early.site, early.call().reader, early.now)["blocks"]
+
+
+@pytest.mark.parametrize(
+    "text", ["reserve 4 now 4h", "reserve 4 now 4h spread", "free", "wait 4 4h", "queue 1 45m"]
+)
+def test_before_any_node_is_known_that_is_why_nothing_can_be_booked(early: Talk, text: str) -> None:
+    assert "No node with GPUs is known yet" in words(early.types(text))
+
+
+@pytest.mark.parametrize("verb", ["reserve", "wait", "queue"])
+def test_before_any_node_is_known_forms_open_all_the_same(early: Talk, verb: str) -> None:
+    early.opens(verb)
+    answer = early.submits(length="45m" if verb == "queue" else "4h")
+    assert "No node with GPUs is known yet" in str(answer)

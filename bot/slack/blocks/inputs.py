@@ -45,7 +45,8 @@ def _action_of(*, live: bool) -> ActionId:
 
 
 def number(initial: int | None, *, lowest: int, highest: int, live: bool = False) -> Block:
-    """A whole number between two bounds."""
+    """A whole number between two bounds; where there is nothing to choose, the lowest."""
+    highest = max(lowest, highest)
     element: Block = {
         "type": "number_input",
         "is_decimal_allowed": False,

@@ -31,8 +31,8 @@ def summary(reader: Reader, nodes: Sequence[NodeStatus], at: datetime | None) ->
 
 def node_lines(reader: Reader, nodes: Sequence[NodeStatus], at: datetime) -> list[Mrkdwn]:
     """A line a node, names and models in columns."""
-    name = max(len(status.node.name) for status in nodes)
-    model = max(len(status.node.model) for status in nodes)
+    name = max((len(status.node.name) for status in nodes), default=0)
+    model = max((len(status.node.model) for status in nodes), default=0)
     return [
         _node_line(reader, status, at, f"{status.node.name:{name}} {status.node.model:{model}}")
         for status in nodes

@@ -143,7 +143,7 @@ def node_page(call: Call, page: int) -> Reply:
     """One page of nodes, each with the button that changes its state for those who may."""
     reader, cluster = call.reader, call.site.cluster
     drains = drained_nodes(call.site)
-    pages = -(-len(cluster.nodes) // PER_PAGE)
+    pages = max(1, -(-len(cluster.nodes) // PER_PAGE))
     page = min(page, pages - 1)
     shown = cluster.nodes[page * PER_PAGE :][:PER_PAGE]
     said = reader.many("*{n} node*", "*{n} nodes*", len(cluster.nodes))

@@ -60,7 +60,7 @@ def press_page(press: Press) -> Reply:
 def picture(call: Call, page: int, at: datetime | None) -> Reply:
     """One page of nodes at `at` (None: now), with buttons to the others."""
     names = [node.name for node in call.site.cluster.nodes]
-    pages = -(-len(names) // NODES_PER_PAGE)
+    pages = max(1, -(-len(names) // NODES_PER_PAGE))
     page = min(page, pages - 1)
     here = names[page * NODES_PER_PAGE :][:NODES_PER_PAGE]
     nodes = node_status(call.site, at=at or call.now, now=call.now, only=here)
