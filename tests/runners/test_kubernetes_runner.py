@@ -165,6 +165,21 @@ def test_what_another_process_copied_of_a_run_can_be_dropped(
         other.close()
 
 
+def test_a_log_that_could_not_be_written_for_a_while_is_gone_on_with(
+    lab: KubernetesLab, caplog: pytest.LogCaptureFixture
+) -> None:
+    run = run_in(lab)
+    in_the_way = lab.kept / run.key / "worker-0.log"
+    in_the_way.mkdir(parents=True)
+    lab.runner.start(run.order)
+    run.comes_to(RunState.RUNNING)
+    eventually(lambda: "the log broke off" in caplog.text)
+    in_the_way.rmdir()
+    lab.say(run.key, "epoch 1")
+    run.writes("epoch 1")
+    assert caplog.text.count("Is a directory") == 1
+
+
 def test_lines_of_one_instant_are_each_kept(lab: KubernetesLab) -> None:
     run = run_in(lab).start()
     at = "2031-01-01T00:00:00.5Z"

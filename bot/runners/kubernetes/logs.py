@@ -106,15 +106,14 @@ class LogCopy:
                 log.debug("%s: %s", self._path, error)
                 if was_over and (error.status == 404 or failures >= ATTEMPTS):
                     break
-            except Unreachable as error:
+            except (Unreachable, OSError) as error:
                 failures += 1
-                level = logging.INFO if failures == 1 else logging.DEBUG
+                # A disk that is full may have room again.
+                worst = logging.INFO if isinstance(error, Unreachable) else logging.ERROR
+                level = worst if failures == 1 else logging.DEBUG
                 log.log(level, "%s: the log broke off: %s", self._path, error)
                 if was_over and failures >= MANY_ATTEMPTS:
                     break
-            except OSError:
-                log.exception("%s: the log cannot be written", self._path)
-                return
             else:
                 failures = 0
                 if was_over:
