@@ -218,6 +218,15 @@ def test_every_end_in_slurm_has_its_meaning(
     assert (stopped.state, stopped.note) == (RunState.STOPPED, "")
 
 
+@pytest.mark.parametrize("state", ["CONFIGURING", "RESIZING", "SUSPENDED", "COMPLETING"])
+def test_a_job_that_has_its_gpus_goes_on(state: str) -> None:
+    row = replace(ROW, state=state)
+    assert outcome_of(row, Trace(job=12)) is None
+    seen = observation(row, Trace(job=12))
+    assert seen is not None
+    assert seen.state is RunState.RUNNING
+
+
 def test_a_job_that_slurm_has_forgotten_is_known_by_what_it_wrote(tmp_path: Path) -> None:
     folder = RunFolder(tmp_path / "gpubot-b142-1")
     folder.path.mkdir()

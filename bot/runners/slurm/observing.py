@@ -14,6 +14,7 @@ _RUNNING = {
     "RUNNING",
     "COMPLETING",
     "CONFIGURING",
+    "RESIZING",
     "SUSPENDED",
     "STOPPED",
     "SIGNALING",
