@@ -73,6 +73,15 @@ def open_work(site: Site, *, now: datetime) -> tuple[Work, ...]:
     )
 
 
+def gpus_in_use(connection: Connection) -> frozenset[Gpu]:
+    """The GPUs that runs may be using, also those of bookings that are over already."""
+    runs = run_queries.unsettled_runs(connection)
+    if not runs:
+        return frozenset()
+    bookings = queries.bookings_by_id(connection, {run.booking for run in runs})
+    return frozenset(_holders(runs, bookings.values()))
+
+
 def _holders(runs: Iterable[Run], bookings: Iterable[Booking]) -> dict[Gpu, set[int]]:
     """Which bookings' runs may use each GPU: those that a runner has, and that are not over."""
     by_id = {booking.id: booking for booking in bookings}

@@ -27,6 +27,7 @@ from bot.services.reclaim import fair_reclaim
 from bot.services.record import record_booking
 from bot.services.rows import update_booking
 from bot.services.run_rows import want_run
+from bot.services.run_work import gpus_in_use
 from bot.services.site import Site
 from bot.services.withdraw import let_go, release_holds
 from bot.store import models, queries
@@ -135,7 +136,9 @@ def _settle_ids(change: Change, booking: Booking) -> GpuIds:
     holders = {claim.holder for claim in claims if claim.kind == "booking"} - {booking.id}
     others = queries.bookings_by_id(change.connection, holders).values()
     active = [other for other in others if other.state is BookingState.ACTIVE]
-    at_work = unbooked_work(change.connection, change.now)
+    # Runs of bookings that are over save their work until their grace is over as well.
+    ending: dict[Place, str | None] = dict.fromkeys(gpus_in_use(change.connection))
+    at_work = unbooked_work(change.connection, change.now) | ending
     return tuple(
         (share.node, _ids_on(change, share, active, at_work, booking.owner))
         for share in booking.shares

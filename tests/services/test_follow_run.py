@@ -275,6 +275,19 @@ def test_gpus_in_use_by_a_run_that_is_ending_are_waited_for(site: Site, booking:
     assert work_of(site, following).waits_for == ()
 
 
+def test_gpus_in_use_by_a_run_that_is_ending_are_given_out_last(site: Site) -> None:
+    wanted = replace(request(2, node="gpu-01"), job=JobOrder("train"))
+    first = reserve(site, actor(BOB), wanted, now=NOW)
+    tick(site, TONIGHT)
+    running(site, first)
+    release(site, actor(BOB), first.id, now=TONIGHT + 2 * HOUR)
+    wanted = replace(wanted, window=request(2, TONIGHT + 2 * HOUR, 2).window)
+    following = reserve(site, actor(BOB), wanted, now=TONIGHT + 2 * HOUR)
+    tick(site, TONIGHT + 2 * HOUR)
+    assert look.get_booking(site, following.id).gpu_ids == (("gpu-01", (2, 3)),)
+    assert work_of(site, following).waits_for == ()
+
+
 def test_no_gpu_is_taken_from_under_a_run(site: Site, booking: Booking) -> None:
     running(site, booking)
     with pytest.raises(WrongState, match="all of its GPUs"):
