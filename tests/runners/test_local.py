@@ -316,6 +316,7 @@ def test_a_number_that_another_process_has_now_is_not_signalled() -> None:
 def test_a_folder_that_is_away_ends_nothing(lab: LocalLab) -> None:
     run = run_in(lab).start()
     away = lab.kept.rename(lab.kept.with_name("away"))
+    assert lab.runner.problem() is None
     with pytest.raises(Unreachable, match="cannot read how runs stand"):
         lab.runner.observe([run.key])
     away.rename(lab.kept)

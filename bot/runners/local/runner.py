@@ -145,11 +145,15 @@ class LocalRunner:
         try:
             if self._settings.run_as not in ("", OWNER):
                 find_account(self._settings.run_as, "")
-            self._folder.mkdir(mode=records.FOLDER_MODE, parents=True, exist_ok=True)
+            # The first run makes it. An empty one in the place of one that is away would say that
+            # no run was ever started.
+            there = next(one for one in (self._folder, *self._folder.parents) if one.exists())
         except (RunnerError, OSError) as error:
             return _line(error)
-        writable = os.access(self._folder, os.W_OK | os.X_OK)
-        return None if writable else f"{self._folder} cannot be written to"
+        if not there.is_dir():
+            return f"{self._folder}: Not a directory"
+        writable = os.access(there, os.W_OK | os.X_OK)
+        return None if writable else f"{there} cannot be written to"
 
     def close(self) -> None:
         """Nothing is held."""
