@@ -222,9 +222,20 @@ def test_every_end_in_slurm_has_its_meaning(
 def test_a_job_that_has_its_gpus_goes_on(state: str) -> None:
     row = replace(ROW, state=state)
     assert outcome_of(row, Trace(job=12)) is None
-    seen = observation(row, Trace(job=12))
+    seen = observation(row, Trace(job=12, started=100))
     assert seen is not None
     assert seen.state is RunState.RUNNING
+
+
+@pytest.mark.parametrize("state", ["CONFIGURING", "RUNNING"])
+def test_a_job_whose_script_has_not_begun_still_waits(state: str) -> None:
+    row = replace(ROW, state=state)
+    seen = observation(row, Trace(job=12))
+    assert seen is not None
+    assert (seen.state, seen.is_trouble) == (RunState.PENDING, False)
+    asked = observation(row, Trace(job=12, stopped=True))
+    assert asked is not None
+    assert asked.state is RunState.STOPPING
 
 
 def test_a_job_that_slurm_has_forgotten_is_known_by_what_it_wrote(tmp_path: Path) -> None:
@@ -254,7 +265,7 @@ def test_reasons_for_waiting_are_told_and_troubles_are_troubles() -> None:
         seen = observation(replace(ROW, state="PENDING", reason=reason), Trace(job=12))
         assert seen is not None
         assert (seen.state, seen.note, seen.is_trouble) == (RunState.PENDING, note, trouble)
-    again = observation(replace(ROW, restarts=3), Trace(job=12))
+    again = observation(replace(ROW, restarts=3), Trace(job=12, started=100))
     assert again is not None
     assert again.note == "started again by Slurm, 3 times so far"
 

@@ -21,6 +21,8 @@ _RUNNING = {
     "STAGE_OUT",
 }
 _WAITING = {"PENDING", "REQUEUED", "REQUEUE_HOLD", "SPECIAL_EXIT", "REQUEUE_FED", "RESV_DEL_HOLD"}
+#: Among them those in which its script may not have begun: nodes boot, prologs run.
+_BEGINNING = {"RUNNING", "CONFIGURING"}
 #: What a job's last state says, unless gpubot ended it.
 _ENDS = {
     "COMPLETED": (RunState.SUCCEEDED, ""),
@@ -76,7 +78,7 @@ def observation(row: JobRow | None, trace: Trace) -> Observation | None:
     if trace.outcome:
         return _of_end(trace.outcome, stopped=trace.stopped)
     if row:
-        return _of_job(row, stopped=trace.stopped)
+        return _of_job(row, trace)
     if trace.job is None:
         return None
     if trace.stopped:
@@ -94,7 +96,10 @@ def is_waiting(row: JobRow) -> bool:
     return row.state in _WAITING
 
 
-def _of_job(row: JobRow, *, stopped: bool) -> Observation:
+def _of_job(row: JobRow, trace: Trace) -> Observation:
+    stopped = trace.stopped
+    if not stopped and trace.started is None and row.state in _BEGINNING:
+        return Observation(RunState.PENDING, _WAITS["Prolog"])
     if is_waiting(row):
         state = RunState.STOPPING if stopped else RunState.PENDING
         trouble = row.reason.startswith(_TROUBLES) and not stopped
