@@ -55,9 +55,9 @@ def note_signs(change: Change, booking_ids: Sequence[int]) -> None:
 
 
 def answering(booking: Booking, now: datetime) -> dict[str, datetime | None]:
-    """What to write of a booking that somebody changes, and goes on with, when they were asked.
+    """What to write of a booking that somebody goes on with whose owner was asked about it.
 
-    Who makes it longer or smaller needs the rest: that answers the question whether they do.
+    Who makes it longer or smaller, or takes it over, needs it: that answers the question.
     """
     return {} if booking.asked_at is None else {"used_at": now, "asked_at": None}
 

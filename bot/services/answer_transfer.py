@@ -15,6 +15,7 @@ from bot.domain.errors import N_, NotAllowed, UserId, WrongState
 from bot.domain.job import JobOrder
 from bot.domain.notes import Note
 from bot.domain.transfer import Transfer, TransferState
+from bot.services.activity import answering
 from bot.services.change import Change
 from bot.services.changing import changing
 from bot.services.preemption_rows import announce_preemption, open_preemption
@@ -52,8 +53,8 @@ def accept_transfer(site: Site, actor: Actor, transfer_id: int, *, now: datetime
             booking,
             owner=transfer.receiver,
             team=team,
-            asked_at=None,
             job=_handed_over(booking.job),
+            **answering(booking, change.now),
         )
         record_booking(
             change,

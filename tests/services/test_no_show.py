@@ -12,6 +12,7 @@ from bot.domain.errors import WrongState
 from bot.domain.preemption_notice import PreemptionState
 from bot.services import look, look_waiting
 from bot.services.activity import saw_use
+from bot.services.answer_transfer import accept_transfer
 from bot.services.extend import extend
 from bot.services.join_waitlist import join_waitlist
 from bot.services.keep_time import keep_time
@@ -19,6 +20,7 @@ from bot.services.no_show import ask_idle, release_unused, still_needed
 from bot.services.recover import note_alive, recover
 from bot.services.release import release
 from bot.services.reserve import reserve
+from bot.services.transfer import offer_transfer
 
 ASKED = TONIGHT + 30 * MINUTE
 RELEASED = ASKED + 30 * MINUTE
@@ -115,6 +117,16 @@ class TestAnswering:
         assert (after.asked_at, told(site, "idle", mark)) == (None, [BOB])
         for later in (RELEASED, now + 30 * MINUTE):
             tick(site, later)
+        assert state_of(site, running) is BookingState.ACTIVE
+
+    def test_whoever_takes_it_over_has_answered_and_is_not_asked_at_once(self, site, running):
+        tick(site, ASKED)
+        now = ASKED + MINUTE
+        transfer = offer_transfer(site, actor(BOB), running.id, DANA, now=now)
+        accept_transfer(site, actor(DANA), transfer.id, now=now)
+        for later in (now, RELEASED, now + 30 * MINUTE):
+            tick(site, later)
+        assert actions(site).count("asked_idle") == 1
         assert state_of(site, running) is BookingState.ACTIVE
 
     def test_saying_so_twice_is_saying_so_once(self, site, running):
