@@ -14,15 +14,16 @@ from sqlmodel import col
 from bot.domain.actor import GPUBOT, Actor
 from bot.domain.alternatives import alternatives
 from bot.domain.booking import Booking, Shape
-from bot.domain.calendar import Calendar, span
+from bot.domain.calendar import Calendar, Claim, span
 from bot.domain.cluster import Cluster
 from bot.domain.conflict import Alternative, Blocker, Conflict
 from bot.domain.masks import lowest
 from bot.domain.placement import Hints, by_free
+from bot.domain.preemption_notice import PreemptionState
 from bot.domain.request import BookingRequest
 from bot.domain.starts import eligible
 from bot.domain.window import Window
-from bot.services.change import OPEN_END, claims_of
+from bot.services.change import OPEN_END, claims_by_holder, claims_of
 from bot.services.site import Site
 from bot.store import models, queries, wait_queries
 from bot.store.ahead import Question
@@ -52,7 +53,7 @@ def conflict_over(
     """
     with site.database.snapshot() as connection:
         calendar = site.calendars.fresh(connection, now).calendar.fork()
-        for claim in claims_of(connection, "booking", besides):
+        for claim in (*claims_of(connection, "booking", besides), *kept_for(connection, besides)):
             calendar.remove(claim)
         nodes = _in_the_way(calendar, request.shape, request.window)
         return Conflict(
@@ -63,6 +64,15 @@ def conflict_over(
                 connection, site.cluster, calendar, request, actor.name, now=now
             ),
         )
+
+
+def kept_for(connection: Connection, booking: int | None) -> list[Claim]:
+    """What is kept of a time that a booking had before: it is not in its own way."""
+    if booking is None:
+        return []
+    given_up = queries.preemptions_of(connection, preemptee=booking)
+    moves = [one.id for one in given_up if one.state is PreemptionState.MOVED]
+    return [k for kept in claims_by_holder(connection, "hold", moves).values() for k in kept]
 
 
 def alternatives_to(
@@ -164,10 +174,11 @@ def blockers_on(
     One entry a holder and node, however often it was extended; by when they end.
     """
     claims = queries.claims_overlapping(connection, nodes, *span(window))
+    kept = {claim.id for claim in kept_for(connection, besides)}
     holders = {
         (claim.kind, claim.holder, claim.node): claim
         for claim in sorted(claims, key=attrgetter("end_s"))
-        if claim.kind != "booking" or claim.holder != besides
+        if (claim.kind != "booking" or claim.holder != besides) and claim.id not in kept
     }
     return _named(connection, list(holders.values())[:NAMED_BLOCKERS])
 

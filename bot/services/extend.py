@@ -17,7 +17,7 @@ from bot.services import receipts
 from bot.services.activity import answering
 from bot.services.change import Change, DoesNotFit
 from bot.services.changing import changing
-from bot.services.conflict import blockers_on, hints_for
+from bot.services.conflict import blockers_on, hints_for, kept_for
 from bot.services.preemption_rows import pending_preemptions
 from bot.services.quota import check_quotas
 from bot.services.record import record_booking
@@ -134,7 +134,9 @@ def _conflict(site: Site, booking: Booking, until: datetime, now: datetime) -> E
         if booking.id in queries.warned(connection):
             conflict: ExtendConflict = UrgentWorkNext(booking, until, timedelta(0))
         else:
-            calendar = site.calendars.fresh(connection, now).calendar
+            calendar = site.calendars.fresh(connection, now).calendar.fork()
+            for claim in kept_for(connection, booking.id):
+                calendar.remove(claim)
             longest = _longest_extension(calendar, site.cluster.grid, booking, until)
             conflict = ExtendConflict(booking, until, longest)
         conflict.blockers = blockers_on(

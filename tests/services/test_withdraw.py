@@ -28,7 +28,7 @@ from bot.services import look, look_waiting
 from bot.services.answer_transfer import accept_transfer
 from bot.services.cancel import cancel
 from bot.services.drain import drain
-from bot.services.extend import extend
+from bot.services.extend import ExtendConflict, extend
 from bot.services.join_waitlist import join_queue, join_waitlist
 from bot.services.move import move
 from bot.services.reclaim import (
@@ -233,6 +233,9 @@ class TestMoved:
         later = reserve(site, actor(CHEN), firm, now=NOW)
         done = take(site, urgent(4, START, 2, node="gpu-01"), now=NOW)
         cancel(site, actor(CHEN), later.id, now=NOW)
+        with pytest.raises(Conflict) as refused:
+            move(site, actor(BOB), planned.id, START, now=NOW)
+        assert [blocker.booking for blocker in refused.value.blockers] == [done.booking.id]
         after = move(site, actor(BOB), planned.id, START + 2 * HOUR, now=NOW)
         assert after.window == window(START + 2 * HOUR, 4)
         assert preemption(site, done).state is PreemptionState.OVERTAKEN
@@ -246,6 +249,10 @@ class TestMoved:
         done = take(site, urgent(4, START + 2 * HOUR, 2), now=now)
         assert look.get_booking(site, planned.id).window == window(START - 6 * HOUR, 4)
         cancel(site, actor(CHEN), before.id, now=now)
+        with pytest.raises(ExtendConflict) as refused:
+            extend(site, actor(BOB), planned.id, 6 * HOUR, now=now)
+        assert refused.value.longest == 4 * HOUR
+        assert [blocker.booking for blocker in refused.value.blockers] == [done.booking.id]
         after = extend(site, actor(BOB), planned.id, 4 * HOUR, now=now)
         assert after.window == window(START - 6 * HOUR, 8)
         assert preemption(site, done).state is PreemptionState.OVERTAKEN
