@@ -23,6 +23,7 @@ class Unreachable(Busy):
 class Uncertain(Unreachable):
     """The database's server went away during a commit, or could not be had after it."""
 
+    code = "uncertain"
     template = N_(
         "I lost my database just while I was saving this. Please look with `/gpu mine` whether it"
         " was done, before you try again."

@@ -25,7 +25,7 @@ from bot.domain.errors import (
     WrongState,
 )
 from bot.services.join_waitlist import FreeAlready
-from bot.store.errors import Busy
+from bot.store.errors import Busy, Uncertain
 from bot.web.plain import Plain
 
 log = logging.getLogger(__name__)
@@ -90,7 +90,9 @@ def to_problem(error: BookingError, reader: Plain | None = None, **more: Any) ->
     fields = {name: _as_json(value) for name, value in error.fields.items()}
     if fields:
         more["fields"] = fields
-    headers = {"Retry-After": "2"} if status == 503 else None
+    # Who tries again by themselves would book twice what may have been done.
+    is_over_soon = status == 503 and not isinstance(error, Uncertain)
+    headers = {"Retry-After": "2"} if is_over_soon else None
     detail = (reader or Plain()).error(error)
     return Problem(status, error.code, detail, headers=headers, **more)
 

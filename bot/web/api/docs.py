@@ -25,7 +25,11 @@ ANY_ERROR = {
     "401": "Say who you are: the token is missing, unknown, expired or revoked.",
     "403": "You, or the token, may not do that.",
     "422": "The request cannot be read, or lies out of bounds.",
-    "503": "The database is busy; nothing was changed. Try again in a moment.",
+    "503": (
+        "The database is busy or away; nothing was changed. Try again in a moment. Only with the"
+        " code `uncertain` it may have been done: send it again with the same `Idempotency-Key`,"
+        " or look first."
+    ),
 }
 
 #: The order in which the page shows them.
