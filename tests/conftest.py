@@ -9,6 +9,7 @@ import pytest
 from databases import BOTH, database_of
 from hypothesis import HealthCheck, settings
 from patience import PATIENCE_S
+from postgres import remove_shared_server
 from slurm.cluster import SlurmCluster, slurm_cluster
 
 from bot import demo_clock
@@ -33,6 +34,11 @@ clients.INTERACTIVE_TIMEOUT_S = clients.BACKGROUND_TIMEOUT_S = int(PATIENCE_S)
 incoming.TOO_LATE_S = PATIENCE_S
 database.LOCK_WAIT_MS = int(PATIENCE_S * 1000)
 demo_clock.STOP_WAITS_S = demo_clock.JUMP_WAITS_S = PATIENCE_S
+
+
+def pytest_sessionfinish() -> None:
+    """End what was started for all tests."""
+    remove_shared_server()
 
 
 @pytest.fixture(autouse=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import atexit
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,6 +18,7 @@ __all__ = ["PostgresServer"]
 
 _numbers = count(1)
 _free: list[str] = []
+_shared: list[PostgresServer] = []
 
 _END_SESSIONS = """
     SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity
@@ -49,10 +49,16 @@ def postgres_server(*, durable: bool = False) -> Iterator[PostgresServer]:
 def shared_server() -> PostgresServer:
     """The server of all tests that need no more of it than a database."""
     server = _server(durable=False)
-    atexit.register(server.remove)
+    _shared.append(server)
     server.execute("CREATE DATABASE gpubot_template")
     upgrade(server.url("gpubot_template"))
     return server
+
+
+def remove_shared_server() -> None:
+    """End it, where a test has needed it; by the session: who runs it may be killed after that."""
+    while _shared:
+        _shared.pop().remove()
 
 
 def new_postgres_database() -> str:
