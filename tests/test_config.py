@@ -389,6 +389,11 @@ def test_a_bad_variable_is_named_and_secrets_are_not_shown(
     assert "secret" not in str(caught.value)
 
 
+def test_links_lead_to_an_address_of_ipv6_where_gpubot_listens_there() -> None:
+    settings = Settings.from_environment({"GPUBOT_HOST": "::1", "GPUBOT_PORT": "8081"})
+    assert settings.base_url == "http://[::1]:8081"
+
+
 @pytest.mark.parametrize("given", ["SLACK_CLIENT_ID", "SLACK_CLIENT_SECRET"])
 def test_half_of_what_signs_people_in_is_named(given: str) -> None:
     with pytest.raises(ConfigError, match="are needed together"):

@@ -159,7 +159,8 @@ def _settings(given: Mapping[str, str]) -> Settings:
 
 def _local_address(host: str, port: int) -> str:
     """Empty for any free port: it is known once gpubot listens there."""
-    return f"http://{host}:{port}" if port else ""
+    shown = f"[{host}]" if ":" in host else host
+    return f"http://{shown}:{port}" if port else ""
 
 
 def _problems(given: Mapping[str, str]) -> Iterable[str]:
