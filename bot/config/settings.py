@@ -230,8 +230,12 @@ def _check_header_token(value: str) -> str:
 
 
 def _is_web_address(value: str) -> bool:
-    parts = urlsplit(value)
-    return parts.scheme in ("http", "https") and bool(parts.netloc)
+    try:
+        parts = urlsplit(value)
+        is_port = parts.port is None or parts.port > 0
+    except ValueError:
+        return False
+    return parts.scheme in ("http", "https") and bool(parts.hostname) and is_port
 
 
 def _check_port(value: str) -> str:
@@ -255,13 +259,19 @@ def _check_log_format(value: str) -> str:
 def _check_database_url(value: str) -> str:
     try:
         url = make_url(value)
-    except ArgumentError:
-        return "cannot be read; allowed: an SQLAlchemy URL such as sqlite:///gpubot.db"
+    except (ArgumentError, ValueError):
+        # What it says of a port may be a piece of the password.
+        return (
+            "cannot be read; allowed: an SQLAlchemy URL such as sqlite:///gpubot.db, in which a"
+            " password has %40 for @"
+        )
     if url.get_backend_name() not in ("sqlite", "postgresql"):
         return (
             f"found a {url.get_backend_name()} URL; allowed: sqlite:///FILE or"
             " postgresql://USER:PASSWORD@HOST/DATABASE"
         )
+    if url.get_backend_name() == "sqlite" and url.database in (None, "", ":memory:"):
+        return "found an SQLite URL without a file; allowed: sqlite:///FILE"
     return ""
 
 
