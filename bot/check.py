@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
@@ -140,7 +141,9 @@ def database_finding(settings: Settings) -> Finding:
     shown = f"database {settings.shown_database_url}"
     url = make_url(settings.database_url)
     file = url.database if url.get_backend_name() == "sqlite" else None
-    if file and file != ":memory:" and not Path(file).exists():
+    if file and not Path(file).exists():
+        if not os.access(folder := Path(file).absolute().parent, os.W_OK):
+            return _bad(f"{shown}: the folder {folder} is not there, or cannot be written to")
         return Finding(ok=None, text=f"{shown}: does not exist yet; {MAKES_IT}")
     try:
         with (

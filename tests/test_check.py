@@ -240,6 +240,15 @@ def test_a_database_that_is_not_there_or_has_no_tables_is_named(
     assert "has no tables yet; `gpubot serve` brings it up to date" in line
 
 
+def test_a_database_in_a_folder_that_is_not_there_is_named(
+    settings: Settings, tmp_path: Path
+) -> None:
+    folder = tmp_path / "nowhere"
+    (line,) = bad_lines(replace(settings, database_url=f"sqlite:///{folder / 'gpubot.db'}"))
+    assert line.startswith("✗")
+    assert f"the folder {folder} is not there" in line
+
+
 def test_a_file_that_is_no_database_is_named(settings: Settings, tmp_path: Path) -> None:
     (tmp_path / "text.db").write_text("this is no database, but it is long enough for a header\n")
     (line,) = bad_lines(replace(settings, database_url=f"sqlite:///{tmp_path / 'text.db'}"))
