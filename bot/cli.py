@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy.exc import SQLAlchemyError
 
 from bot import logs
-from bot.config.settings import ConfigError, Settings
+from bot.config.settings import ConfigError, Settings, check_database_url
 from bot.domain.errors import BookingError
 from bot.pipeline.options import add_options
 
@@ -278,6 +278,12 @@ def _port(text: str) -> int:
     return int(text)
 
 
+def _database_url(text: str) -> str:
+    if problem := check_database_url(text):
+        raise argparse.ArgumentTypeError(problem)
+    return text
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="gpubot",
@@ -310,9 +316,15 @@ def _add_db(commands: Commands) -> None:
     db = _add(commands, "db", "take bookings to another database, or into a backup", None)
     kinds = db.add_subparsers(metavar="WHAT", required=True)
     copy = _add(kinds, "copy", "copy everything into an empty database", _db_copy)
-    copy.add_argument("source", metavar="SOURCE", help="URL of the database to read")
     copy.add_argument(
-        "target", metavar="TARGET", nargs="?", help="URL to copy to (default: GPUBOT_DATABASE_URL)"
+        "source", type=_database_url, metavar="SOURCE", help="URL of the database to read"
+    )
+    copy.add_argument(
+        "target",
+        type=_database_url,
+        metavar="TARGET",
+        nargs="?",
+        help="URL to copy to (default: GPUBOT_DATABASE_URL)",
     )
     backup = _add(kinds, "backup", "copy the database while it is in use", _db_backup)
     backup.add_argument(

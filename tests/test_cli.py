@@ -166,7 +166,15 @@ def test_without_a_migrated_database_the_audit_says_what_to_do(
 
 @pytest.mark.parametrize(
     "arguments",
-    [[], ["audit"], ["srve"], ["audit", "export", "--since", "soon"], ["demo", "--port", "99999"]],
+    [
+        [],
+        ["audit"],
+        ["srve"],
+        ["audit", "export", "--since", "soon"],
+        ["demo", "--port", "99999"],
+        ["db", "copy", "mysql://h/d", "sqlite:///new.db"],
+        ["db", "copy", "sqlite:///old.db", "postgresql://u:p@x:y@h/d"],
+    ],
 )
 def test_what_cannot_be_read_ends_with_2(
     arguments: list[str], capsys: pytest.CaptureFixture[str]

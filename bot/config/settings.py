@@ -256,7 +256,8 @@ def _check_log_format(value: str) -> str:
     return f"found {value!r}; allowed: {', '.join(LOG_FORMATS)}"
 
 
-def _check_database_url(value: str) -> str:
+def check_database_url(value: str) -> str:
+    """What is wrong with an address of a database; empty: nothing that can be told from it."""
     try:
         url = make_url(value)
     except (ArgumentError, ValueError):
@@ -279,7 +280,7 @@ _CHECKS = {
     "SLACK_BOT_TOKEN": _check_bot_token,
     "SLACK_APP_TOKEN": _check_app_token,
     "SLACK_API_URL": _check_api_url,
-    "GPUBOT_DATABASE_URL": _check_database_url,
+    "GPUBOT_DATABASE_URL": check_database_url,
     "GPUBOT_PORT": _check_port,
     "GPUBOT_BASE_URL": _check_base_url,
     "GPUBOT_URL": _check_base_url,

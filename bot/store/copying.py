@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from itertools import islice, zip_longest
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Row, Table, func, insert, select, text
+from sqlalchemy.engine import make_url
 from sqlmodel import SQLModel
 
 from bot.store.database import Database
@@ -28,6 +30,7 @@ def copy_database(source_url: str, target_url: str) -> dict[str, int]:
     goes wrong. What was written is read again and compared with the source, row by row.
     Raises CannotCopy, and Busy when a database cannot be had.
     """
+    _check_is_there(source_url)
     with closing(Database(source_url)) as source, source.snapshot() as reading:
         if revision(reading) != newest_revision():
             raise CannotCopy(
@@ -40,6 +43,14 @@ def copy_database(source_url: str, target_url: str) -> dict[str, int]:
             target.transaction(patient=True) as writing,
         ):
             return _copy(reading, writing)
+
+
+def _check_is_there(source_url: str) -> None:
+    """Raise CannotCopy for a file that is not there: opening it would make an empty one."""
+    url = make_url(source_url)
+    is_file = url.get_backend_name() == "sqlite"
+    if is_file and not Path(url.database or "").is_file():
+        raise CannotCopy(f"there is no file {url.database}")
 
 
 def _copy(reading: Connection, writing: Connection) -> dict[str, int]:

@@ -106,6 +106,14 @@ def test_a_source_of_an_older_version_has_to_be_migrated_first(target: str, tmp_
         copy_database(source, target)
 
 
+def test_a_source_that_is_not_there_is_named_and_not_made(tmp_path: Path) -> None:
+    source, target = tmp_path / "gone.db", tmp_path / "target.db"
+    with pytest.raises(CannotCopy, match="there is no file"):
+        copy_database(f"sqlite:///{source}", f"sqlite:///{target}")
+    assert not source.exists()
+    assert not target.exists()
+
+
 def test_what_cannot_be_written_leaves_the_target_empty(lived: str, target: str) -> None:
     with closing(Database(lived)) as database, database.transaction() as connection:
         connection.execute(text("UPDATE audit SET reason = char(0) WHERE seq = 7"))
