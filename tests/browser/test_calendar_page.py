@@ -392,3 +392,17 @@ def test_nothing_is_asked_of_another_host(visits: Visits, looked_at: Demo) -> No
     expect(bar(page, "ImageNet baseline")).to_be_visible()
     assert len(asked) > 20
     assert {url for url in asked if not url.startswith(looked_at.bot.address)} == set()
+def test_the_list_shows_the_same_time_for_as_long_as_it_is_open(
+    changing: Visits, demo: Demo
+) -> None:
+    page = changing.signed_in(ALICE)
+    expect(page.locator("body")).to_have_attribute("data-live", "")
+    shown = page.locator("#shown").inner_text()
+    page.get_by_role("button", name="List").click()
+    book(demo, BOB, '2 in 6h 8h on gpu-04 "just now"')
+    expect(page.get_by_role("row").filter(has_text="just now")).to_be_visible()
+    expect(page.locator("#shown")).to_have_text(shown)
+    page.get_by_role("button", name="Tracks").click()
+    expect(bar(page, "just now")).to_be_in_viewport()
+
+

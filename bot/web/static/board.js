@@ -86,6 +86,8 @@ function forget() {
 export function measure() {
   const board = $("board");
   const left = parseFloat(getComputedStyle(board).getPropertyValue("--label"));
+  // While the list stands in its place, time goes on as it was.
+  if (board.hidden) return;
   resize(left, board.clientWidth - left);
   metrics = { top: $("scroll").scrollTop, height: $("scroll").clientHeight };
   drawSoon();
