@@ -19,6 +19,7 @@ from bot.services.drain import drain
 from bot.services.look import bookings_of
 from bot.services.reserve import reserve
 
+from bot.services.move import move
 ALICE, BOB, CHEN, GRACE = "U0ALICE", "U0BOB", "U0CHEN", "U0GRACE"
 PHONE = {"viewport": {"width": 390, "height": 780}, "has_touch": True, "is_mobile": True}
 
@@ -360,6 +361,24 @@ def test_a_phone_shows_it_without_scrolling_sideways_and_swipes_through_time(
     assert page.evaluate("document.documentElement.scrollWidth") == 390
     expect(page.locator("#shown")).to_have_text("Wed 25 Nov")
     before = left(page, bar(page, "simulation sweep"))
+def test_what_others_cancel_or_move_leaves_the_list(changing: Visits, demo: Demo) -> None:
+    assert demo.bot is not None
+    site, now = demo.bot.site, demo.clock.now()
+    here, there = book(demo, BOB, "1 in 6h 2h on gpu-04"), book(demo, BOB, "1 in 8h 2h on gpu-04")
+    page = changing.signed_in(ALICE)
+    page.wait_for_load_state("networkidle")
+    page.get_by_role("button", name="List").click()
+    rows = page.locator("#table").get_by_role("row")
+    named = [rows.filter(has_text=booking_label(one.id)) for one in (here, there)]
+    expect(named[0]).to_be_visible()
+    expect(named[1]).to_be_visible()
+    cancel(site, Actor(BOB), here.id, now=now)
+    expect(named[0]).to_have_count(0)
+    expect(named[1]).to_be_visible()
+    move(site, Actor(BOB), there.id, now + timedelta(days=40), now=now)
+    expect(named[1]).to_have_count(0)
+
+
     client = page.context.new_cdp_session(page)
     at = {"y": 500}
     client.send(

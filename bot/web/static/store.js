@@ -65,6 +65,10 @@ export async function reloadNodes(names, signal) {
   if (store.from !== from || store.to !== to) return reloadNodes(names, signal);
   const fresh = new Map(found.nodes.map((node) => [node.name, node]));
   store.nodes = store.nodes.map((node) => fresh.get(node.name) || node);
+  // Those that were there and are no more were cancelled, or went elsewhere.
+  for (const [id, { nodes }] of Object.entries(store.bookings)) {
+    if (nodes.some((name) => fresh.has(name))) delete store.bookings[id];
+  }
   Object.assign(store.bookings, found.bookings);
   Object.assign(store.offers, found.offers);
   Object.assign(store.holds, found.holds);
