@@ -90,6 +90,18 @@ def test_every_gpu_has_its_track_by_model_and_node(visits: Visits) -> None:
 
 def test_a_bar_says_everything_to_a_screen_reader(visits: Visits) -> None:
     page = visits.signed_in(ALICE)
+def test_what_is_free_now_is_told_only_where_it_is_known(visits: Visits) -> None:
+    page = visits.signed_in(ALICE)
+    node = page.get_by_role("rowheader", name="gpu-01: V100")
+    expect(node).to_have_text("gpu-01full")
+    for _ in range(3):
+        page.keyboard.press("PageDown")
+    expect(node).to_have_text("gpu-01")
+    expect(page.get_by_role("rowheader", name="V100 4 nodes")).to_have_text("V100 4 nodes")
+    page.keyboard.press("t")
+    expect(node).to_have_text("gpu-01full")
+
+
     name = bar(page, "ImageNet baseline").get_attribute("aria-label")
     assert name is not None
     for word in ("Alice Martin", "vision", "P2", "4 GPUs on gpu-01", "running", "yours"):

@@ -47,6 +47,7 @@ export function extend() {
   for (const [key, made] of drawn.rows) {
     made.element.row = fresh.get(key);
     made.node = fresh.get(key).node;
+    made.tellFree(fresh.get(key));
     made.isWhole = false;
   }
   drawSoon();
@@ -85,9 +86,9 @@ function forget() {
 
 export function measure() {
   const board = $("board");
-  const left = parseFloat(getComputedStyle(board).getPropertyValue("--label"));
   // While the list stands in its place, time goes on as it was.
   if (board.hidden) return;
+  const left = parseFloat(getComputedStyle(board).getPropertyValue("--label"));
   resize(left, board.clientWidth - left);
   metrics = { top: $("scroll").scrollTop, height: $("scroll").clientHeight };
   drawSoon();

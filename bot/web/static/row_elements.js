@@ -30,18 +30,27 @@ function makeElement(row, className) {
 
 function makeHeading(row) {
   const element = makeElement(row, "row heading");
-  const gpus = row.nodes.reduce((sum, node) => sum + node.gpus, 0);
-  const free = row.nodes.reduce((sum, node) => sum + freeNow(node), 0);
   const cell = document.createElement("div");
   cell.setAttribute("role", "rowheader");
   const name = document.createElement("b");
   name.textContent = row.model;
   const rest = document.createElement("span");
-  const nodes = tn("{n} node", "{n} nodes", row.nodes.length);
-  rest.textContent = [nodes, t("{free} of {gpus} GPUs free now", { free, gpus })].join(" · ");
   cell.append(name, " ", rest);
   element.append(cell);
-  return { element, bars: new Map() };
+  const tellFree = ({ nodes }) => {
+    rest.textContent = headingText(nodes);
+  };
+  tellFree(row);
+  return { element, tellFree, bars: new Map() };
+}
+
+function headingText(nodes) {
+  const said = tn("{n} node", "{n} nodes", nodes.length);
+  const counts = nodes.map(freeNow);
+  if (counts.includes(null)) return said;
+  const free = counts.reduce((sum, n) => sum + n, 0);
+  const gpus = nodes.reduce((sum, node) => sum + node.gpus, 0);
+  return [said, t("{free} of {gpus} GPUs free now", { free, gpus })].join(" · ");
 }
 
 function makeRow(row, track) {
@@ -58,28 +67,35 @@ function makeRow(row, track) {
   lane.style.height = `${row.node.gpus * track}px`;
   window.append(lane);
   element.append(label, window);
-  return { element, label, lane, node: row.node, bars: new Map(), ...emptyLane() };
+  const tellFree = ({ node }) => writeLabel(label, node);
+  return { element, label, lane, tellFree, node: row.node, bars: new Map(), ...emptyLane() };
 }
 
 function makeLabel(node) {
-  const free = freeNow(node);
   const label = document.createElement("button");
   label.type = "button";
   label.className = "label";
   label.tabIndex = -1;
   label.setAttribute("role", "rowheader");
-  label.title = t("{node}: {model}, {free} of {gpus} GPUs free now", {
-    node: node.name,
-    model: node.model,
-    free,
-    gpus: node.gpus,
-  });
+  writeLabel(label, node);
+  return label;
+}
+
+function writeLabel(label, node) {
+  const free = freeNow(node);
+  label.title = labelText(node, free);
   label.setAttribute("aria-label", label.title);
   const name = document.createElement("b");
   name.textContent = node.name;
   const note = document.createElement("span");
   note.className = free ? "room is-some" : "room";
-  note.textContent = free ? t("{n} free", { n: free }) : t("full");
-  label.append(name, note);
-  return label;
+  if (free !== null) note.textContent = free ? t("{n} free", { n: free }) : t("full");
+  label.replaceChildren(name, note);
+}
+
+function labelText(node, free) {
+  const { name, model, gpus } = node;
+  const count = tn("{n} GPU", "{n} GPUs", gpus);
+  if (free === null) return `${name}: ${model}, ${count}`;
+  return t("{node}: {model}, {free} of {gpus} GPUs free now", { node: name, model, free, gpus });
 }

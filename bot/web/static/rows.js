@@ -39,9 +39,11 @@ export function layOut(nodes, model) {
   return { rows, height: top, track };
 }
 
-/** GPUs of a node that nothing holds now; none while it is out of service. */
+/** GPUs of a node that nothing holds now; none while it is out of service. Null: what is now was not
+ * loaded. */
 export function freeNow(node) {
   const at = now();
+  if (at < store.from || at >= store.to) return null;
   if (node.drain && node.drain.s <= at && (!node.drain.e || node.drain.e > at)) return 0;
   const held = new Set();
   for (const bar of node.bars) {
