@@ -34,6 +34,11 @@ class Visits:
     def signed_in(self, user: str, path: str = "/", **options: object) -> Page:
         """The calendar as `user` sees it, with its bookings drawn."""
         page = self.stranger(**options)
+        self.sign_in(page, user, path)
+        return page
+
+    def sign_in(self, page: Page, user: str, path: str = "/") -> None:
+        """Open the calendar as `user` sees it, in a browser in which nobody has signed in."""
         bot = self._demo.bot
         assert bot is not None
         # The session holds no clock: people who jump about in time stay signed in.
@@ -42,7 +47,6 @@ class Visits:
         page.context.add_cookies([{"name": COOKIE, "value": value, "url": bot.address}])
         page.goto(f"{bot.address}{path}")
         expect(page.locator("#space .bar").first).to_be_visible()
-        return page
 
     def _heard(self, text: str) -> None:
         # Browsers log each answer over 399; a refusal that is shown to people is no mistake.

@@ -399,6 +399,28 @@ def test_what_others_cancel_or_move_leaves_the_list(changing: Visits, demo: Demo
     for x in (280, 240, 200):
         points = [{"x": x, **at}]
         client.send("Input.dispatchTouchEvent", {"type": "touchMove", "touchPoints": points})
+def test_once_gpubot_answers_again_behind_its_proxy_the_page_is_up_to_date(
+    visits: Visits,
+) -> None:
+    page = visits.stranger()
+    page.route("**/api/v1/events", lambda route: route.fulfill(status=502))
+    visits.sign_in(page, ALICE)
+    expect(page.locator("#state")).to_have_text("Offline, showing 10:37")
+    page.unroute("**/api/v1/events")
+    expect(page.locator("body")).to_have_attribute("data-live", "")
+    expect(page.locator("#state")).to_have_text("")
+
+
+def test_whoever_is_signed_out_over_night_is_asked_to_sign_in(visits: Visits) -> None:
+    page = visits.stranger()
+    page.route("**/api/v1/events", lambda route: route.fulfill(status=401))
+    visits.sign_in(page, ALICE)
+    page.context.clear_cookies()
+    expect(page.get_by_role("heading", level=1)).to_have_text(
+        "Who has which GPUs, and what is free"
+    )
+
+
     expect(page.locator("#shown")).to_have_text(re.compile("Wed 25 Nov – 26 Nov"))
     client.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
     assert left(page, bar(page, "simulation sweep")) < before - 60

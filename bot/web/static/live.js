@@ -8,6 +8,9 @@ import { t } from "./words.js";
 const GATHER_MS = 120;
 /** More nodes than this at once are cheaper loaded as a whole. */
 const MANY = 24;
+/** How long until it asks again where there was an answer, but no stream. */
+const AGAIN_MS = 3000;
+const STREAM = "/api/v1/events";
 
 let source = null;
 let pending = new Set();
@@ -28,23 +31,36 @@ export function startLive(changed) {
   const soon = () => {
     timer ||= setTimeout(flush, GATHER_MS);
   };
-  source = new EventSource("/api/v1/events");
-  source.addEventListener("hello", (event) => {
-    // What happened between loading and now, or while the connection was lost.
-    if (JSON.parse(event.data).seq !== store.seq || lost) {
-      all = true;
+  const listen = () => {
+    source = new EventSource(STREAM);
+    source.addEventListener("hello", (event) => {
+      // What happened between loading and now, or while the connection was lost.
+      if (JSON.parse(event.data).seq !== store.seq || lost) {
+        all = true;
+        soon();
+      }
+      tell(false);
+      document.body.dataset.live = "";
+    });
+    source.addEventListener("change", (event) => {
+      const { nodes } = JSON.parse(event.data);
+      if (nodes) nodes.forEach((name) => pending.add(name));
+      else all = true;
       soon();
-    }
-    tell(false);
-    document.body.dataset.live = "";
-  });
-  source.addEventListener("change", (event) => {
-    const { nodes } = JSON.parse(event.data);
-    if (nodes) nodes.forEach((name) => pending.add(name));
-    else all = true;
-    soon();
-  });
-  source.addEventListener("error", () => tell(true));
+    });
+    source.addEventListener("error", () => {
+      tell(true);
+      // Browsers come back by themselves when a connection breaks, but not from such an answer.
+      if (source.readyState === EventSource.CLOSED) setTimeout(again, AGAIN_MS);
+    });
+  };
+  const again = async () => {
+    const status = await answered();
+    if (status === 401) location.reload();
+    else if (status === 200) listen();
+    else setTimeout(again, AGAIN_MS);
+  };
+  listen();
   // The system knows sooner than the stream, which may stay silent for a while.
   addEventListener("offline", () => tell(true));
   addEventListener("online", () => {
@@ -55,6 +71,19 @@ export function startLive(changed) {
   });
   addEventListener("pagehide", () => source.close());
   addEventListener("pageshow", (event) => event.persisted && location.reload());
+}
+
+/** What a stream would be answered with; 0: nothing. A proxy answers while gpubot starts, and who
+ * signed in yesterday has to do so again. */
+async function answered() {
+  const stop = new AbortController();
+  try {
+    return (await fetch(STREAM, { signal: stop.signal })).status;
+  } catch {
+    return 0;
+  } finally {
+    stop.abort();
+  }
 }
 
 function tell(isLost) {
