@@ -195,6 +195,19 @@ def test_a_link_to_no_booking_says_so(visits: Visits) -> None:
 
 def test_a_link_to_a_window_shows_it_and_moving_rewrites_it(visits: Visits) -> None:
     page = visits.signed_in(ALICE, "/?at=2026-11-26T00:00%2B08:00&view=day")
+def test_whoever_looks_for_a_booking_that_was_cancelled_is_told_so(
+    changing: Visits, demo: Demo
+) -> None:
+    gone = book(demo, BOB, "2 V100 2026-12-20 08:00 1d")
+    assert demo.bot is not None
+    cancel(demo.bot.site, Actor(BOB), gone.id, now=demo.clock.now())
+    page = changing.signed_in(ALICE)
+    search = page.get_by_role("searchbox")
+    search.fill(booking_label(gone.id))
+    search.press("Enter")
+    expect(page.locator("#state")).to_have_text(f"{booking_label(gone.id)}: cancelled")
+
+
     expect(page.locator("#shown")).to_have_text("Thu 26 Nov")
     page.get_by_role("button", name="Later").click()
     expect(page.locator("#shown")).to_have_text("Fri 27 Nov")

@@ -10,7 +10,7 @@ import { startLive } from "./live.js";
 import { panBy, show, startMotion, view, viewEnd, zoomBy } from "./motion.js";
 import { askFrom, clearSelection, startSelecting } from "./select.js";
 import { findBooking, load, now, reloadNodes, searchOpen, store } from "./store.js";
-import { shownText, zoneText } from "./facts.js";
+import { label, shownText, stateName, zoneText } from "./facts.js";
 import { drawTable } from "./table.js";
 import { drawNow } from "./axis.js";
 import { parse, zone } from "./time.js";
@@ -352,6 +352,8 @@ async function openBooking(id, isStep, element = null) {
     const [s, e] = [parse(found.start), parse(found.end)];
     bring({ s, e });
     await refresh(view.from, viewEnd());
+    // What was cancelled has no bar, and so no card.
+    if (!store.bookings[id]) $("state").textContent = `${label(id)}: ${stateName(found)}`;
   }
   const booking = store.bookings[id];
   if (!booking) return;
