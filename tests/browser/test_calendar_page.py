@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
+from zoneinfo import ZoneInfo
 
 import pytest
 from calendar_visits import Visits
@@ -14,12 +15,13 @@ from bot.demo import Demo
 from bot.domain.actor import Actor
 from bot.domain.booking import Booking, booking_label
 from bot.domain.request import parse_reserve
+from bot.domain.window import Grid
 from bot.services.cancel import cancel
 from bot.services.drain import drain
 from bot.services.look import bookings_of
+from bot.services.move import move
 from bot.services.reserve import reserve
 
-from bot.services.move import move
 ALICE, BOB, CHEN, GRACE = "U0ALICE", "U0BOB", "U0CHEN", "U0GRACE"
 PHONE = {"viewport": {"width": 390, "height": 780}, "has_touch": True, "is_mobile": True}
 
@@ -88,8 +90,6 @@ def test_every_gpu_has_its_track_by_model_and_node(visits: Visits) -> None:
     assert heights[0] == 4 * heights[1]
 
 
-def test_a_bar_says_everything_to_a_screen_reader(visits: Visits) -> None:
-    page = visits.signed_in(ALICE)
 def test_what_is_free_now_is_told_only_where_it_is_known(visits: Visits) -> None:
     page = visits.signed_in(ALICE)
     node = page.get_by_role("rowheader", name="gpu-01: V100")
@@ -102,6 +102,8 @@ def test_what_is_free_now_is_told_only_where_it_is_known(visits: Visits) -> None
     expect(node).to_have_text("gpu-01full")
 
 
+def test_a_bar_says_everything_to_a_screen_reader(visits: Visits) -> None:
+    page = visits.signed_in(ALICE)
     name = bar(page, "ImageNet baseline").get_attribute("aria-label")
     assert name is not None
     for word in ("Alice Martin", "vision", "P2", "4 GPUs on gpu-01", "running", "yours"):
@@ -193,8 +195,6 @@ def test_a_link_to_no_booking_says_so(visits: Visits) -> None:
     expect(page.locator("#state")).to_have_text("There is no booking B99999.")
 
 
-def test_a_link_to_a_window_shows_it_and_moving_rewrites_it(visits: Visits) -> None:
-    page = visits.signed_in(ALICE, "/?at=2026-11-26T00:00%2B08:00&view=day")
 def test_whoever_looks_for_a_booking_that_was_cancelled_is_told_so(
     changing: Visits, demo: Demo
 ) -> None:
@@ -208,12 +208,38 @@ def test_whoever_looks_for_a_booking_that_was_cancelled_is_told_so(
     expect(page.locator("#state")).to_have_text(f"{booking_label(gone.id)}: cancelled")
 
 
+def test_a_link_to_a_window_shows_it_and_moving_rewrites_it(visits: Visits) -> None:
+    page = visits.signed_in(ALICE, "/?at=2026-11-26T00:00%2B08:00&view=day")
     expect(page.locator("#shown")).to_have_text("Thu 26 Nov")
     page.get_by_role("button", name="Later").click()
     expect(page.locator("#shown")).to_have_text("Fri 27 Nov")
     expect(page).to_have_url(re.compile(r"at=2026-11-26T16:00Z&view=day"))
     page.go_back()
     expect(page.locator("#shown")).to_have_text("Thu 26 Nov")
+
+
+@pytest.mark.parametrize("zone", ["Europe/Berlin", "America/New_York", "America/Santiago"])
+def test_the_page_has_the_same_grid_as_gpubot_where_clocks_change(
+    visits: Visits, zone: str
+) -> None:
+    grids = [Grid(timedelta(hours=hours), ZoneInfo(zone)) for hours in (1, 2, 24)]
+    year = (datetime(2026, 1, 1, tzinfo=UTC) + n * timedelta(minutes=45) for n in range(11680))
+    asked = [(grid, at) for at in year if changes_near(at, ZoneInfo(zone)) for grid in grids]
+    lines = visits.signed_in(ALICE).evaluate(
+        """async ([zone, asked]) => {
+            const { slotBefore, slotAfter } = await import("/static/time.js");
+            const ends = [slotBefore, slotAfter];
+            return asked.map(([slot, at]) => ends.map((end) => end(at, slot, zone)));
+        }""",
+        [zone, [(grid.slot.total_seconds(), at.timestamp()) for grid, at in asked]],
+    )
+    assert lines == [[grid.floor(at).timestamp(), grid.ceil(at).timestamp()] for grid, at in asked]
+
+
+def changes_near(at: datetime, zone: tzinfo) -> bool:
+    """Whether the clock of the zone changes within two days."""
+    around = (at - timedelta(days=2), at, at + timedelta(days=2))
+    return len({one.astimezone(zone).utcoffset() for one in around}) > 1
 
 
 def test_day_week_and_month_show_that_much_and_today_comes_back(visits: Visits) -> None:
@@ -335,6 +361,24 @@ def test_what_others_do_appears_without_a_reload(changing: Visits, demo: Demo) -
     assert page.evaluate("window.same") is True
 
 
+def test_what_others_cancel_or_move_leaves_the_list(changing: Visits, demo: Demo) -> None:
+    assert demo.bot is not None
+    site, now = demo.bot.site, demo.clock.now()
+    here, there = book(demo, BOB, "1 in 6h 2h on gpu-04"), book(demo, BOB, "1 in 8h 2h on gpu-04")
+    page = changing.signed_in(ALICE)
+    page.wait_for_load_state("networkidle")
+    page.get_by_role("button", name="List").click()
+    rows = page.locator("#table").get_by_role("row")
+    named = [rows.filter(has_text=booking_label(one.id)) for one in (here, there)]
+    expect(named[0]).to_be_visible()
+    expect(named[1]).to_be_visible()
+    cancel(site, Actor(BOB), here.id, now=now)
+    expect(named[0]).to_have_count(0)
+    expect(named[1]).to_be_visible()
+    move(site, Actor(BOB), there.id, now + timedelta(days=40), now=now)
+    expect(named[1]).to_have_count(0)
+
+
 def test_a_node_out_of_service_is_told_in_words(changing: Visits, demo: Demo) -> None:
     page = changing.signed_in(ALICE)
     assert demo.bot is not None
@@ -355,63 +399,6 @@ def test_without_a_connection_the_page_says_from_when_it_is(visits: Visits) -> N
     visits.errors[:] = [error for error in visits.errors if "ERR_INTERNET" not in error]
 
 
-def test_the_list_has_the_same_bookings_as_a_table(visits: Visits) -> None:
-    page = visits.signed_in(ALICE)
-    page.get_by_role("button", name="List").click()
-    expect(page).to_have_url(re.compile("show=list"))
-    row = page.get_by_role("row").filter(has_text="ImageNet baseline")
-    expect(row).to_contain_text("4 GPUs on gpu-01")
-    row.get_by_role("button").click()
-    expect(page.get_by_role("dialog", name=re.compile("^B"))).to_contain_text("ImageNet baseline")
-    page.keyboard.press("Escape")
-    page.get_by_role("button", name="Tracks").click()
-    expect(bar(page, "ImageNet baseline")).to_be_visible()
-
-
-def test_the_theme_is_chosen_here_and_remembered(visits: Visits) -> None:
-    page = visits.signed_in(ALICE, color_scheme="light")
-    background = "getComputedStyle(document.body).backgroundColor"
-    light = page.evaluate(background)
-    page.get_by_role("button", name="Light or dark").click()
-    dark = page.evaluate(background)
-    assert dark != light
-    page.reload()
-    assert page.evaluate(background) == dark
-
-
-def test_a_phone_shows_it_without_scrolling_sideways_and_swipes_through_time(
-    visits: Visits,
-) -> None:
-    page = visits.signed_in(ALICE, **PHONE)
-    assert page.evaluate("document.documentElement.scrollWidth") == 390
-    expect(page.locator("#shown")).to_have_text("Wed 25 Nov")
-    before = left(page, bar(page, "simulation sweep"))
-def test_what_others_cancel_or_move_leaves_the_list(changing: Visits, demo: Demo) -> None:
-    assert demo.bot is not None
-    site, now = demo.bot.site, demo.clock.now()
-    here, there = book(demo, BOB, "1 in 6h 2h on gpu-04"), book(demo, BOB, "1 in 8h 2h on gpu-04")
-    page = changing.signed_in(ALICE)
-    page.wait_for_load_state("networkidle")
-    page.get_by_role("button", name="List").click()
-    rows = page.locator("#table").get_by_role("row")
-    named = [rows.filter(has_text=booking_label(one.id)) for one in (here, there)]
-    expect(named[0]).to_be_visible()
-    expect(named[1]).to_be_visible()
-    cancel(site, Actor(BOB), here.id, now=now)
-    expect(named[0]).to_have_count(0)
-    expect(named[1]).to_be_visible()
-    move(site, Actor(BOB), there.id, now + timedelta(days=40), now=now)
-    expect(named[1]).to_have_count(0)
-
-
-    client = page.context.new_cdp_session(page)
-    at = {"y": 500}
-    client.send(
-        "Input.dispatchTouchEvent", {"type": "touchStart", "touchPoints": [{"x": 300, **at}]}
-    )
-    for x in (280, 240, 200):
-        points = [{"x": x, **at}]
-        client.send("Input.dispatchTouchEvent", {"type": "touchMove", "touchPoints": points})
 def test_once_gpubot_answers_again_behind_its_proxy_the_page_is_up_to_date(
     visits: Visits,
 ) -> None:
@@ -434,6 +421,59 @@ def test_whoever_is_signed_out_over_night_is_asked_to_sign_in(visits: Visits) ->
     )
 
 
+def test_the_list_has_the_same_bookings_as_a_table(visits: Visits) -> None:
+    page = visits.signed_in(ALICE)
+    page.get_by_role("button", name="List").click()
+    expect(page).to_have_url(re.compile("show=list"))
+    row = page.get_by_role("row").filter(has_text="ImageNet baseline")
+    expect(row).to_contain_text("4 GPUs on gpu-01")
+    row.get_by_role("button").click()
+    expect(page.get_by_role("dialog", name=re.compile("^B"))).to_contain_text("ImageNet baseline")
+    page.keyboard.press("Escape")
+    page.get_by_role("button", name="Tracks").click()
+    expect(bar(page, "ImageNet baseline")).to_be_visible()
+
+
+def test_the_list_shows_the_same_time_for_as_long_as_it_is_open(
+    changing: Visits, demo: Demo
+) -> None:
+    page = changing.signed_in(ALICE)
+    expect(page.locator("body")).to_have_attribute("data-live", "")
+    shown = page.locator("#shown").inner_text()
+    page.get_by_role("button", name="List").click()
+    book(demo, BOB, '2 in 6h 8h on gpu-04 "just now"')
+    expect(page.get_by_role("row").filter(has_text="just now")).to_be_visible()
+    expect(page.locator("#shown")).to_have_text(shown)
+    page.get_by_role("button", name="Tracks").click()
+    expect(bar(page, "just now")).to_be_in_viewport()
+
+
+def test_the_theme_is_chosen_here_and_remembered(visits: Visits) -> None:
+    page = visits.signed_in(ALICE, color_scheme="light")
+    background = "getComputedStyle(document.body).backgroundColor"
+    light = page.evaluate(background)
+    page.get_by_role("button", name="Light or dark").click()
+    dark = page.evaluate(background)
+    assert dark != light
+    page.reload()
+    assert page.evaluate(background) == dark
+
+
+def test_a_phone_shows_it_without_scrolling_sideways_and_swipes_through_time(
+    visits: Visits,
+) -> None:
+    page = visits.signed_in(ALICE, **PHONE)
+    assert page.evaluate("document.documentElement.scrollWidth") == 390
+    expect(page.locator("#shown")).to_have_text("Wed 25 Nov")
+    before = left(page, bar(page, "simulation sweep"))
+    client = page.context.new_cdp_session(page)
+    at = {"y": 500}
+    client.send(
+        "Input.dispatchTouchEvent", {"type": "touchStart", "touchPoints": [{"x": 300, **at}]}
+    )
+    for x in (280, 240, 200):
+        points = [{"x": x, **at}]
+        client.send("Input.dispatchTouchEvent", {"type": "touchMove", "touchPoints": points})
     expect(page.locator("#shown")).to_have_text(re.compile("Wed 25 Nov – 26 Nov"))
     client.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
     assert left(page, bar(page, "simulation sweep")) < before - 60
@@ -458,17 +498,3 @@ def test_nothing_is_asked_of_another_host(visits: Visits, looked_at: Demo) -> No
     expect(bar(page, "ImageNet baseline")).to_be_visible()
     assert len(asked) > 20
     assert {url for url in asked if not url.startswith(looked_at.bot.address)} == set()
-def test_the_list_shows_the_same_time_for_as_long_as_it_is_open(
-    changing: Visits, demo: Demo
-) -> None:
-    page = changing.signed_in(ALICE)
-    expect(page.locator("body")).to_have_attribute("data-live", "")
-    shown = page.locator("#shown").inner_text()
-    page.get_by_role("button", name="List").click()
-    book(demo, BOB, '2 in 6h 8h on gpu-04 "just now"')
-    expect(page.get_by_role("row").filter(has_text="just now")).to_be_visible()
-    expect(page.locator("#shown")).to_have_text(shown)
-    page.get_by_role("button", name="Tracks").click()
-    expect(bar(page, "just now")).to_be_in_viewport()
-
-

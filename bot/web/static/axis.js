@@ -77,7 +77,8 @@ export function drawNow() {
 
 function daysOf(from, to) {
   const found = [];
-  for (let at = startOfDay(from); at < to; at = addDays(at, 1)) found.push(at);
+  // A day whose midnight is skipped begins later, and those after it do not.
+  for (let at = startOfDay(from); at < to; at = startOfDay(addDays(at, 1))) found.push(at);
   return found;
 }
 

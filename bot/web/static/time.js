@@ -47,10 +47,15 @@ export function offset(at, name = zone) {
   return offsets.get(key);
 }
 
-/** The instant at which the wall clock of `name` shows `local` (seconds, as if it were UTC). */
+/** The instant at which the wall clock of `name` shows `local` (seconds, as if it were UTC). As for
+ * gpubot: of two it is the first, and what the clock skips lies as far behind the gap. */
 export function fromLocal(local, name = zone) {
-  const near = local - offset(local, name);
-  return local - offset(near, name);
+  const before = offset(local - DAY, name);
+  const early = local - before;
+  const after = offset(early, name);
+  if (after === before) return early;
+  const late = local - after;
+  return late + offset(late, name) === local ? late : early;
 }
 
 export function startOfDay(at, name = zone) {
@@ -70,8 +75,9 @@ export function slotBefore(at, slot, name) {
 
 /** The grid line at or after `at`. */
 export function slotAfter(at, slot, name) {
-  const before = slotBefore(at, slot, name);
-  return before >= at ? before : slotBefore(before + slot * 1.5, slot, name);
+  let local = Math.floor((at + offset(at, name)) / slot) * slot;
+  while (fromLocal(local, name) < at) local += slot;
+  return fromLocal(local, name);
 }
 
 /** Instants in [from, to) at which the wall clock shows a multiple of `step` seconds a day. */
