@@ -180,6 +180,19 @@ def test_a_conflict_says_who_has_it_and_what_is_free_instead(lab: ApiLab) -> Non
             program.post(f"/bookings/{again.json()['id']}/cancel")
 
 
+def test_what_is_free_instead_of_the_longest_booking_from_now_can_be_booked(lab: ApiLab) -> None:
+    program = lab.by(CHEN)
+    program.post("/bookings", json={"gpus": 6, "length": "8h", "node": "gpu-03"})
+    # From 10:37 on that is an hour and 23 minutes longer, as far as the next line of the grid.
+    order = {"gpus": 4, "length": "7d", "node": "gpu-03"}
+    found = refused(program.post("/bookings", json=order), 409, "conflict")
+    (fewer,) = (one for one in found["alternatives"] if one["kind"] == "fewer")
+    made = program.post("/bookings", json=fewer["orders"][0])
+    assert made.status_code == 201, made.text
+    (part,) = fewer["parts"]
+    assert made.json()["end"] == part["end"].replace("+00:00", "Z")
+
+
 def test_a_check_books_nothing_and_says_what_booking_would(lab: ApiLab) -> None:
     program, order = lab.by(BOB), {"gpus": 8, "start": TEN_PM, "length": "7h", "node": "gpu-03"}
     free = program.post("/bookings/check", json=order).json()

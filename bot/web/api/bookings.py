@@ -175,7 +175,9 @@ def conflict_problem(
     names = names_of(api.site, (b.owner for b in conflict.blockers if b.owner))
     shown = {
         "blockers": [blocker_result(held, names) for held in conflict.blockers],
-        "alternatives": [alternative_result(found, request) for found in conflict.alternatives],
+        "alternatives": [
+            alternative_result(api.site.cluster, found, request) for found in conflict.alternatives
+        ],
         "notes": [asker.reader.note(note) for note in request.notes] if request else [],
     }
     return to_problem(conflict, asker.reader, **_plain(shown), **more)
@@ -200,7 +202,9 @@ def _checked(api: Api, asker: Asker, request: BookingRequest, found: Availabilit
         "shares": placement and [(share.node, share.gpus) for share in placement.shares],
         "notes": [asker.reader.note(note) for note in request.notes],
         "blockers": [blocker_result(held, names) for held in found.blockers],
-        "alternatives": [alternative_result(one, request) for one in found.alternatives],
+        "alternatives": [
+            alternative_result(api.site.cluster, one, request) for one in found.alternatives
+        ],
     }
 
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any
 
 from bot.domain.booking import Booking, Placement, Priority, Shape, booking_label
+from bot.domain.cluster import Cluster
 from bot.domain.conflict import Alternative, Blocker
 from bot.domain.request import BookingRequest
+from bot.domain.window import Window, asked_length
 from bot.services.change import OPEN_END
 from bot.services.links import calendar_path
 from bot.services.site import Site
@@ -63,14 +66,16 @@ def blocker_result(held: Blocker, names: Mapping[str, str]) -> Json:
     }
 
 
-def alternative_result(found: Alternative, asked: BookingRequest | None) -> Json:
+def alternative_result(cluster: Cluster, found: Alternative, asked: BookingRequest | None) -> Json:
     """What is free instead, with the orders that book it where a booking was asked for."""
     return {
         "kind": found.kind,
         "gpus": found.shape.gpus,
         "parts": [part_result(part) for part in found.parts],
         "orders": [
-            order_for(found.shape, part, asked) for part in found.parts if asked is not None
+            order_for(cluster, found.shape, part, asked)
+            for part in found.parts
+            if asked is not None
         ],
     }
 
@@ -81,12 +86,12 @@ def part_result(part: Placement) -> Json:
     return {"start": part.window.start, "end": part.window.end, "nodes": nodes}
 
 
-def order_for(shape: Shape, part: Placement, asked: BookingRequest) -> Json:
+def order_for(cluster: Cluster, shape: Shape, part: Placement, asked: BookingRequest) -> Json:
     """The body for `POST /bookings` that books `part`, with everything else as it was asked."""
     order = {
         "gpus": shape.gpus,
         "start": part.window.start.isoformat(),
-        "end": part.window.end.isoformat(),
+        **_end(cluster, part.window, asked.priority),
         "node": shape.node,
         "model": shape.model,
         "spread": shape.spread,
@@ -97,3 +102,10 @@ def order_for(shape: Shape, part: Placement, asked: BookingRequest) -> Json:
         "job": job_order(asked.job),
     }
     return {name: value for name, value in order.items() if value is not None}
+
+
+def _end(cluster: Cluster, window: Window, priority: Priority) -> Json:
+    """The end of an order, or its length where rounding made the window longer than is allowed."""
+    if window.length <= cluster.policy.max_length[priority]:
+        return {"end": window.end.isoformat()}
+    return {"length": f"{asked_length(window, cluster.grid) // timedelta(hours=1)}h"}

@@ -140,7 +140,8 @@ def _join(
     try:
         entry = join_waitlist(api.site, actor, request, now=now, key=key.receipt)
     except FreeAlready as free:
-        orders = [order_for(free.request.shape, free.placement, _as_booking(free))]
+        as_booking = _as_booking(free)
+        orders = [order_for(api.site.cluster, as_booking.shape, free.placement, as_booking)]
         raise to_problem(free, asker.reader, orders=orders) from free
     key.remember(api.site, now=now)
     return entry, request.notes
