@@ -24,6 +24,8 @@ from bot.domain.errors import (
     QuotaExceeded,
     WrongState,
 )
+from bot.domain.notes import Note
+from bot.domain.window import Window
 from bot.services.join_waitlist import FreeAlready
 from bot.store.errors import Busy, Uncertain
 from bot.web.plain import Plain
@@ -87,14 +89,14 @@ def to_problem(error: BookingError, reader: Plain | None = None, **more: Any) ->
     status = next(status for kind, status in STATUS if isinstance(error, kind))
     if error.form_field:
         more["field"] = error.form_field
-    fields = {name: _as_json(value) for name, value in error.fields.items()}
+    words = reader or Plain()
+    fields = {name: _as_json(value, words) for name, value in error.fields.items()}
     if fields:
         more["fields"] = fields
     # Who tries again by themselves would book twice what may have been done.
     is_over_soon = status == 503 and not isinstance(error, Uncertain)
     headers = {"Retry-After": "2"} if is_over_soon else None
-    detail = (reader or Plain()).error(error)
-    return Problem(status, error.code, detail, headers=headers, **more)
+    return Problem(status, error.code, words.error(error), headers=headers, **more)
 
 
 def of_http(error: HTTPException) -> Problem:
@@ -145,8 +147,12 @@ def install(web: FastAPI) -> None:
         return incident(request.method, request.url.path, error).response()
 
 
-def _as_json(value: object) -> object:
+def _as_json(value: object, words: Plain) -> object:
     match value:
+        case Note():
+            return words.note(value)
+        case Window():
+            return {"start": value.start.isoformat(), "end": value.end.isoformat()}
         case datetime():
             return value.isoformat()
         case timedelta():
@@ -154,6 +160,6 @@ def _as_json(value: object) -> object:
         case bool() | int() | float() | None:
             return value
         case tuple() | list():
-            return [_as_json(item) for item in value]
+            return [_as_json(item, words) for item in value]
         case _:
             return str(value)

@@ -150,6 +150,7 @@ def test_a_token_may_no_more_than_the_one_who_made_it(tmp_path: Path) -> None:
         reserve(lab.site, actor(DANA), request(4, node="gpu-02"), now=NOW)
         found = refused(lab.by(BOB).post("/bookings/B1/cancel"), 403, "not_allowed")
         assert "@U0CHEN" in found["detail"]
+        assert "@U0CHEN" in found["fields"]["who"]
         urgent = {"gpus": 1, "length": "2h", "priority": "P0"}
         refused(lab.by(BOB).post("/bookings", json=urgent), 403, "not_allowed")
         assert lab.by(ALICE).post("/bookings", json=urgent).status_code == 201

@@ -236,6 +236,7 @@ def test_where_there_is_no_need_to_wait_the_order_books_it(lab: ApiLab) -> None:
     program = lab.by(CHEN)
     wanted = {"gpus": 4, "length": "2h", "priority": "P1", "purpose": "x"}
     found = refused(program.post("/waitlist", json=wanted), 409, "free_already")
+    assert found["fields"]["window"].keys() == {"start", "end"}
     made = program.post("/bookings", json=found["orders"][0])
     assert (made.status_code, made.json()["priority"], made.json()["purpose"]) == (201, "P1", "x")
 
