@@ -101,6 +101,12 @@ def hours_in(words: str) -> int:
     return int(found[1] or 0) * 24 + int(found[2] or 0)
 
 
+def test_the_button_asks_for_any_node(visits: Visits) -> None:
+    page = visits.signed_in("U0ALICE")
+    page.get_by_role("button", name="Book…").click()
+    expect(field(page, "Where").locator("option:checked")).to_have_text("Any node")
+
+
 def test_what_is_taken_is_answered_with_who_has_it_and_one_press_books_instead(
     visits: Visits, demo: Demo
 ) -> None:

@@ -219,6 +219,8 @@ function whereSelect(range) {
   const made = select([["", t("Any node")], ["spread", t("From any nodes at once")]]);
   made.append(group(t("Models"), models.map((name) => [`model=${name}`, t("Any {model}", { model: name })])));
   made.append(group(t("Nodes"), store.nodes.map((node) => [`node=${node.name}`, `${node.name} (${node.model})`])));
+  // Options that stood in a list before bring along that they were chosen there.
+  made.value = "";
   if (range.node) made.value = `node=${range.node}`;
   else if (range.model) made.value = `model=${range.model}`;
   return made;
