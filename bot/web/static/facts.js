@@ -122,7 +122,8 @@ export function details(booking) {
   if (booking.owner) rows.push([t("Owner"), nameOf(booking.owner)]);
   rows.push([t("Team"), booking.team], [t("Priority"), priorityName(booking.priority)]);
   rows.push([t("State"), stateName(booking)]);
-  rows.push([t("Job"), booking.job ? `${booking.job.name} · ${booking.job.state}` : t("none")]);
+  // The calendar does not tell yet whether a booking runs something by itself.
+  if (booking.job) rows.push([t("Job"), `${booking.job.name} · ${booking.job.state}`]);
   return rows;
 }
 
