@@ -431,6 +431,10 @@ def test_the_list_has_the_same_bookings_as_a_table(visits: Visits) -> None:
     opened = page.get_by_role("dialog", name=re.compile("^B"))
     expect(opened).to_contain_text("ImageNet baseline")
     expect(opened).not_to_contain_text("Job")
+    boxes = row.bounding_box(), opened.bounding_box()
+    assert boxes[0] is not None
+    assert boxes[1] is not None
+    assert boxes[1]["y"] >= boxes[0]["y"] + boxes[0]["height"] - 2
     page.keyboard.press("Escape")
     page.get_by_role("button", name="Tracks").click()
     expect(bar(page, "ImageNet baseline")).to_be_visible()

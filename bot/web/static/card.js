@@ -48,7 +48,7 @@ export function open(id, bar, focusBack = bar) {
   made.setAttribute("role", "dialog");
   made.setAttribute("aria-label", label(id));
   made.hidden = false;
-  if (bar) place(bar);
+  if (back) place(back);
   made.querySelector("h2").focus({ preventScroll: true });
   document.dispatchEvent(new CustomEvent("gpubot:open", { detail: { id } }));
 }
