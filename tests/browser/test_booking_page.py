@@ -174,6 +174,7 @@ def test_ones_own_booking_is_moved_extended_and_cancelled(visits: Visits, demo: 
     expect(outcome(page)).to_contain_text("B8 is cancelled")
     assert in_store(demo, AHEAD).state is BookingState.CANCELLED
     expect(page.get_by_role("gridcell", name=re.compile("^B8,"))).to_have_count(0)
+    expect(card).to_be_hidden()
 
 
 def test_gpus_of_a_running_booking_are_given_back_by_count(visits: Visits, demo: Demo) -> None:

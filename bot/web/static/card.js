@@ -3,14 +3,17 @@
 import { linkTo } from "./address.js";
 import { details, drainText, label, nameOf, remarks, signs, stateName } from "./facts.js";
 import { mark } from "./marks.js";
-import { store } from "./store.js";
+import { findBooking, store } from "./store.js";
 import { length, moment, span, time } from "./time.js";
 import { t } from "./words.js";
 
 const card = () => document.getElementById("card");
 const GAP = 8;
 const SHOWN_AFTER_MS = 90;
+const LIVE = new Set(["reserved", "active"]);
 let opened = null;
+/** The booking as its card tells it. */
+let told = null;
 let back = null;
 let timer = 0;
 
@@ -40,6 +43,7 @@ export function unpeek() {
 export function open(id, bar, focusBack = bar) {
   clearTimeout(timer);
   opened = id;
+  told = store.bookings[id];
   back = focusBack;
   const piece = bar?.piece || { bar: { k: "booking", id } };
   const made = card();
@@ -66,8 +70,13 @@ export function close() {
 
 /** Write the open card anew after a change; its actions stay as they are. */
 export function refreshCard() {
+  if (opened === null) return;
   const booking = store.bookings[opened];
-  if (!booking) return;
+  if (!booking) {
+    if (told && told.s < store.to && told.e > store.from) closeIfOver(opened);
+    return;
+  }
+  told = booking;
   const fresh = content({ bar: { k: "booking", id: opened } }, true);
   const made = card();
   const actions = made.querySelector("[data-actions]");
@@ -75,6 +84,13 @@ export function refreshCard() {
   if (had) return;
   made.replaceChildren(...fresh);
   document.dispatchEvent(new CustomEvent("gpubot:open", { detail: { id: opened } }));
+}
+
+/** A booking has no bar any more: it was cancelled, or it moved and its other node is still to come. */
+async function closeIfOver(id) {
+  const found = await findBooking(id);
+  if (!found || id !== opened || LIVE.has(found.state)) return;
+  document.dispatchEvent(new CustomEvent("gpubot:close"));
 }
 
 /** Beside the bar, above it or below, wherever it fits; on a phone CSS puts it at the bottom. */
