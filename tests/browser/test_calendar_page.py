@@ -242,6 +242,16 @@ def changes_near(at: datetime, zone: tzinfo) -> bool:
     return len({one.astimezone(zone).utcoffset() for one in around}) > 1
 
 
+def test_a_page_left_open_overnight_marks_the_new_day(visits: Visits) -> None:
+    page = visits.stranger()
+    page.clock.install()
+    visits.sign_in(page, ALICE)
+    marked = page.locator("#axis .is-today")
+    expect(marked).to_have_text(["Wed 25 Nov", "Wed 25 Nov"])
+    page.clock.fast_forward("14:00:00")
+    expect(marked).to_have_text(["Thu 26 Nov"])
+
+
 def test_day_week_and_month_show_that_much_and_today_comes_back(visits: Visits) -> None:
     page = visits.signed_in(ALICE)
     expect(page.locator("#shown")).to_have_text("Wed 25 Nov – 1 Dec 2026")

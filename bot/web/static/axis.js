@@ -12,6 +12,8 @@ const HOURS = [1, 2, 3, 4, 6, 12];
 const pools = new Map();
 let upper = [];
 let isByDay = true;
+/** The day that is marked as the present one. */
+let today = 0;
 const firstWidths = new Map();
 
 /** Draw both levels and the lines for the time between `from` and `to`, which is more than is in
@@ -30,6 +32,7 @@ export function drawAxis(from, to, x) {
 
 /** The days or months above, each with its date. */
 function spans(x) {
+  today = startOfDay(now());
   draw("#axis .upper", upper, (element, one) => {
     const width = x(one.end) - x(one.start);
     write(element, dateFor(one.start, width));
@@ -40,11 +43,21 @@ function spans(x) {
 }
 
 function classOf({ start }) {
-  return isByDay && start === startOfDay(now()) ? "tick is-today" : "tick";
+  return isByDay && start === today ? "tick is-today" : "tick";
+}
+
+/** A page that stays open meets midnight. */
+function markToday() {
+  if (today === startOfDay(now())) return;
+  today = startOfDay(now());
+  upper.forEach((one, n) => {
+    pools.get("#axis .upper").made[n].className = classOf(one);
+  });
 }
 
 /** In each frame: the date of the left edge stays there until the next one pushes it out. */
 export function slideAxis() {
+  markToday();
   const one = upper.find(({ start, end }) => start <= view.from && view.from < end);
   const first = document.querySelector("#axis .first");
   first.hidden = !one;
@@ -66,7 +79,7 @@ function dateFor(at, room) {
   return room > 64 ? date(at, "day") : date(at, "weekday");
 }
 
-export function drawNow() {
+function drawNow() {
   const line = document.getElementById("nowline");
   const x = (now() - view.from) * view.pps;
   line.hidden = x < 0 || x > view.width;

@@ -12,7 +12,7 @@ import { askFrom, clearSelection, startSelecting } from "./select.js";
 import { findBooking, load, now, reloadNodes, searchOpen, store } from "./store.js";
 import { label, shownText, stateName, zoneText } from "./facts.js";
 import { drawTable } from "./table.js";
-import { drawNow } from "./axis.js";
+import { slideAxis } from "./axis.js";
 import { parse, zone } from "./time.js";
 import { page, t } from "./words.js";
 
@@ -39,7 +39,7 @@ function start() {
   startKeys({ reveal, bring, book: (node, piece) => askFrom(node, piece ? piece.bar.e : viewStart()) });
   if (page.books) startSelecting();
   writeLegend($("legend"), page.books);
-  setInterval(drawNow, 15000);
+  setInterval(slideAxis, 15000);
   return refresh(view.from, viewEnd()).then(() => {
     startLive((names) => (names ? change(names) : reload()));
     return state.booking ? openBooking(state.booking, false) : null;
