@@ -131,6 +131,24 @@ def test_instead_of_booking_one_can_wait_for_what_is_taken(visits: Visits) -> No
     expect(outcome(page)).to_contain_text("on the waitlist as W1")
 
 
+def test_whoever_thinks_for_a_while_still_waits_or_books_from_now_on(
+    visits: Visits, demo: Demo
+) -> None:
+    page = visits.signed_in("U0ALICE")
+    page.get_by_role("button", name="Book…").click()
+    field(page, "Where").select_option("gpu-02 (V100)")
+    field(page, "GPUs").fill("4")
+    fewer = sheet(page).get_by_role("button", name=re.compile("^Fewer GPUs"))
+    expect(fewer).to_contain_text("10:37")
+    demo.clock.jump(demo.clock.now() + timedelta(minutes=10))
+    fewer.click()
+    expect(sheet(page).locator(".wrong:visible")).to_contain_text("10:37 is in the past")
+    expect(fewer).to_contain_text("10:47")
+    demo.clock.jump(demo.clock.now() + timedelta(minutes=10))
+    press(page, "Join the waitlist for what you asked")
+    expect(outcome(page)).to_contain_text("You are on the waitlist as W1.")
+
+
 def test_mistakes_are_said_at_their_field_and_what_was_typed_is_kept(visits: Visits) -> None:
     page = visits.signed_in("U0BOB")
     page.get_by_role("button", name="Book…").click()

@@ -171,8 +171,10 @@ class BookingForm {
   }
 
   /** Wait for just that window, as the button in Slack does. */
-  wait({ start: from, end: by }) {
-    const { start, ...wish } = this.order();
+  wait({ start, end: by }) {
+    const { start: asked, ...wish } = this.order();
+    // What was now when it was looked at has passed meanwhile.
+    const from = asked === "now" ? asked : start;
     return this.try(() => post("/waitlist", { ...wish, from, by }, { key: newKey() }), waiting);
   }
 
@@ -199,6 +201,8 @@ class BookingForm {
     if (problem?.alternatives) this.showTaken({ ...problem, notes: problem.notes || [] }, problem.fields);
     else if (problem) showError(this.dialog, refusal);
     else throw refusal;
+    // Alternatives to what was to begin now begin when that was looked at: they are looked for anew.
+    if (problem.code === "in_the_past" && this.start.value() === "now") this.look();
   }
 
   setBusy(busy) {
