@@ -13,6 +13,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import TypeVar
 
+from bot.domain.cluster import Node
 from bot.domain.window import Window
 from bot.services.changes import Changes, State, changes_since, state_now
 from bot.services.site import Site
@@ -22,7 +23,8 @@ from bot.services.tracks import NodeTracks, Tracks, tracks
 KEPT = 8
 
 T = TypeVar("T")
-_Key = tuple[Window, frozenset[str] | None]
+#: Which window of which nodes was asked for, and which there were then: some are learnt later on.
+_Key = tuple[Window, frozenset[str] | None, tuple[Node, ...]]
 
 
 class RecentTracks:
@@ -38,18 +40,18 @@ class RecentTracks:
 
     def get(self, window: Window, *, now: datetime, nodes: Collection[str] | None = None) -> Tracks:
         """As `bot.services.tracks.tracks`."""
-        names = None if nodes is None else frozenset(nodes)
+        key = window, None if nodes is None else frozenset(nodes), self._site.cluster.nodes
         with self._lock:
-            known = self._kept.get((window, names))
+            known = self._kept.get(key)
         # The state is read before the tracks, so that a change in between is read once more.
         if known is None:
             state = state_now(self._site)
-            found = tracks(self._site, window, now=now, nodes=names)
+            found = tracks(self._site, window, now=now, nodes=key[1])
         elif (changes := changes_since(self._site, known[0])) is not None:
             state, found = changes.state, self._renewed(known[1], changes, now)
         else:
             state, found = known[0], replace(known[1], now=now)
-        self._keep((window, names), state, found)
+        self._keep(key, state, found)
         return found
 
     def _renewed(self, old: Tracks, changes: Changes, now: datetime) -> Tracks:

@@ -39,8 +39,14 @@ Json = dict[str, Any]
 def calendar_routes(site: Site, access: Access, now: Callable[[], datetime]) -> APIRouter:
     """The route, over `site`; `now` is the bot's clock, aware UTC."""
     router, recent = APIRouter(prefix="/api/v1", tags=["calendar"]), RecentTracks(site)
-    # Nodes, teams, colours and roles change without an audit record, by a restart.
-    configured = hash(repr(site.cluster))
+    known = site.cluster, hash(repr(site.cluster))
+
+    def configured() -> int:
+        """Nodes, teams, colours and roles: they may change without an audit record."""
+        nonlocal known
+        if known[0] is not (cluster := site.cluster):
+            known = cluster, hash(repr(cluster))
+        return known[1]
 
     @router.get("/calendar")
     def calendar(
@@ -56,13 +62,13 @@ def calendar_routes(site: Site, access: Access, now: Callable[[], datetime]) -> 
         with site.database.snapshot() as connection:
             seq = last_seq(connection)
         headers = {
-            "ETag": _etag(configured, seq, window, nodes, viewer),
+            "ETag": _etag(configured(), seq, window, nodes, viewer),
             "Cache-Control": "private, no-cache",
         }
         if is_known(headers["ETag"], request.headers.get("If-None-Match", "")):
             return Response(status_code=304, headers=headers)
         found = recent.get(window, now=now(), nodes=names)
-        headers["ETag"] = _etag(configured, found.seq, window, nodes, viewer)
+        headers["ETag"] = _etag(configured(), found.seq, window, nodes, viewer)
         return Response(calendar_json(site, viewer, found), 200, headers, "application/json")
 
     return router

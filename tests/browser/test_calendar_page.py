@@ -14,10 +14,12 @@ from playwright.sync_api import Browser, Locator, Page, expect
 from bot.demo import Demo
 from bot.domain.actor import Actor
 from bot.domain.booking import Booking, booking_label
+from bot.domain.cluster import Node
 from bot.domain.request import parse_reserve
 from bot.domain.window import Grid
 from bot.services.cancel import cancel
 from bot.services.drain import drain
+from bot.services.learn_nodes import learn_nodes
 from bot.services.look import bookings_of
 from bot.services.move import move
 from bot.services.reserve import reserve
@@ -387,6 +389,16 @@ def test_what_others_cancel_or_move_leaves_the_list(changing: Visits, demo: Demo
     expect(named[1]).to_be_visible()
     move(site, Actor(BOB), there.id, now + timedelta(days=40), now=now)
     expect(named[1]).to_have_count(0)
+
+
+def test_a_node_that_is_learnt_appears_without_a_reload(changing: Visits, demo: Demo) -> None:
+    page = changing.signed_in(ALICE)
+    expect(page.locator("body")).to_have_attribute("data-live", "")
+    assert demo.bot is not None
+    site = demo.bot.site
+    nodes = (*site.cluster.nodes, Node("gpu-09", 8, "H100"))
+    learn_nodes(site, nodes, now=demo.clock.now())
+    expect(page.get_by_role("rowheader", name="gpu-09: H100")).to_have_count(1)
 
 
 def test_a_node_out_of_service_is_told_in_words(changing: Visits, demo: Demo) -> None:

@@ -16,11 +16,13 @@ from serving import Served, served
 from bot.domain.access import Scope, TokenKind
 from bot.domain.actor import Actor, Person
 from bot.domain.booking import Priority, Shape
+from bot.domain.cluster import Node
 from bot.domain.queue_request import QueueRequest
 from bot.domain.request import parse_wait
 from bot.services.activity import saw_use
 from bot.services.drain import drain
 from bot.services.join_waitlist import join_queue, join_waitlist
+from bot.services.learn_nodes import learn_nodes
 from bot.services.people import remember_person
 from bot.services.preempt import preempt
 from bot.services.release import release
@@ -64,6 +66,16 @@ def calendar(lab: Served, user: str | None = BOB, **query: str) -> dict[str, Any
 
 def book(lab: Served, user: str = BOB, **more: Any):
     return reserve(lab.site, actor(user), request(2, node="gpu-03", **more), now=NOW)
+
+
+def test_a_node_that_is_learnt_meanwhile_is_there(lab: Served) -> None:
+    answer = lab.web.get("/api/v1/calendar", params=DAY)
+    assert len(answer.json()["nodes"]) == len(NODES)
+    learn_nodes(lab.site, (*NODES, Node("gpu-04", 8, "H100")), now=NOW)
+    known = {"If-None-Match": answer.headers["ETag"]}
+    later = lab.web.get("/api/v1/calendar", params=DAY, headers=known)
+    assert later.status_code == 200
+    assert [node["name"] for node in later.json()["nodes"]][-1] == "gpu-04"
 
 
 def test_the_document_has_what_the_page_draws(lab: Served) -> None:

@@ -9,6 +9,7 @@ import { writeLegend } from "./legend.js";
 import { startLive } from "./live.js";
 import { panBy, show, startMotion, view, viewEnd, zoomBy } from "./motion.js";
 import { askFrom, clearSelection, startSelecting } from "./select.js";
+import { nodeNamed } from "./rows.js";
 import { findBooking, load, now, reloadNodes, searchOpen, store } from "./store.js";
 import { label, shownText, stateName, zoneText } from "./facts.js";
 import { drawTable } from "./table.js";
@@ -172,8 +173,9 @@ async function reload() {
   if (await refresh(from, to, whole)) $("state").textContent = "";
 }
 
-/** Those nodes changed: only they are loaded and drawn. */
+/** Those nodes changed: only they are loaded and drawn, unless there are new ones among them. */
 async function change(names) {
+  if (!names.every(nodeNamed)) return reload();
   try {
     await reloadNodes(names);
   } catch (error) {
