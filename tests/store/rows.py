@@ -42,6 +42,7 @@ _KNOWN: dict[tuple[str, str], Any] = {
     ("booking", "state"): "ended",
     ("booking", "priority"): 1,
     ("booking", "job"): None,
+    ("run", "state"): "succeeded",
     ("booking", "shares"): '[["gpu-01", 1]]',
     ("booking", "gpu_ids"): '[["gpu-01", [0]]]',
 }

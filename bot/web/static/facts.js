@@ -122,8 +122,6 @@ export function details(booking) {
   if (booking.owner) rows.push([t("Owner"), nameOf(booking.owner)]);
   rows.push([t("Team"), booking.team], [t("Priority"), priorityName(booking.priority)]);
   rows.push([t("State"), stateName(booking)]);
-  // The calendar does not tell yet whether a booking runs something by itself.
-  if (booking.job) rows.push([t("Job"), `${booking.job.name} · ${booking.job.state}`]);
   return rows;
 }
 
