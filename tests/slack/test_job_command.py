@@ -87,6 +87,17 @@ def test_words_that_could_not_be_read_begin_the_form_with_the_job(alice: Talk) -
     assert "runs *yolo-train* (data=a b.yaml)" in words(answer)
 
 
+def test_a_command_that_is_too_long_is_kept_in_the_form(alice: Talk) -> None:
+    command = f"python train.py {'x' * 300}"
+    alice.presses(alice.types(f'reserve 4 blah 8h run "{command}"'), "Use the form…")
+    assert alice.window is not None
+    typed = next(block for block in alice.window["blocks"] if block["block_id"] == "run")
+    assert typed["element"]["initial_value"] == command
+    assert "max_length" not in typed["element"]
+    alice.submits()
+    assert "316 characters long; 300 are allowed" in words(alice.window)
+
+
 def test_a_command_of_ones_own_is_shown_as_it_was_typed(alice: Talk, site: Site) -> None:
     reply = alice.types('reserve 1 tonight 8h run "python train.py --lr 0.1"')
     assert "runs `python train.py --lr 0.1`" in words(reply)

@@ -72,7 +72,8 @@ def text(
         element["initial_value"] = initial
     if placeholder:
         element["placeholder"] = plain(placeholder, PLACEHOLDER)
-    if longest is not None:
+    # What was typed already stays as it is, also where a form would not let so much be typed.
+    if longest is not None and len(initial) <= longest:
         element["max_length"] = longest
     return _reporting(element) if live else element
 
