@@ -73,13 +73,10 @@ def open_work(site: Site, *, now: datetime) -> tuple[Work, ...]:
     )
 
 
-def gpus_in_use(connection: Connection) -> frozenset[Gpu]:
-    """The GPUs that runs may be using, also those of bookings that are over already."""
-    runs = run_queries.unsettled_runs(connection)
-    if not runs:
-        return frozenset()
-    bookings = queries.bookings_by_id(connection, {run.booking for run in runs})
-    return frozenset(_holders(runs, bookings.values()))
+def gpus_still_in_use(connection: Connection) -> frozenset[Gpu]:
+    """The GPUs that runs may be using whose bookings are over: they save their work."""
+    ending = run_queries.bookings_with_a_run_that_ends(connection)
+    return frozenset(gpu for booking in ending for gpu in _gpus(booking))
 
 
 def _holders(runs: Iterable[Run], bookings: Iterable[Booking]) -> dict[Gpu, set[int]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -27,7 +27,7 @@ from bot.services.reclaim import fair_reclaim
 from bot.services.record import record_booking
 from bot.services.rows import update_booking
 from bot.services.run_rows import want_run
-from bot.services.run_work import gpus_in_use
+from bot.services.run_work import gpus_still_in_use
 from bot.services.site import Site
 from bot.services.withdraw import let_go, release_holds
 from bot.store import models, queries
@@ -53,8 +53,10 @@ def turn_over(site: Site, *, now: datetime) -> int:
         begun = [booking for booking in found if booking.window.end > change.now]
         for booking in over:
             _end(change, booking)
+        # Those of what has just ended are among them.
+        ending = gpus_still_in_use(change.connection) if begun else frozenset()
         for booking in begun:
-            _begin(change, booking)
+            _begin(change, booking, ending)
         return len(found)
 
 
@@ -118,27 +120,26 @@ def _reclaim(change: Change, booking: Booking, warned: Preemption) -> None:
     let_go(change, GPUBOT, after, booking)
 
 
-def _begin(change: Change, booking: Booking) -> None:
+def _begin(change: Change, booking: Booking, ending: Collection[Place]) -> None:
     takes_from = pending_preemptions(change, booking.id)
     if any(preemption.state is PreemptionState.WARNED for preemption in takes_from):
         return  # Somebody still has its GPUs.
-    ids = _settle_ids(change, booking)
+    ids = _settle_ids(change, booking, ending)
     after = update_booking(change, booking, state=BookingState.ACTIVE, gpu_ids=ids)
     _record(change, "started", booking, after)
     release_holds(change, after)
     want_run(change, after)
 
 
-def _settle_ids(change: Change, booking: Booking) -> GpuIds:
+def _settle_ids(change: Change, booking: Booking, ending: Collection[Place]) -> GpuIds:
     """The indices that the booking gets on each of its nodes."""
     now_s = int(change.now.timestamp())
     claims = queries.claims_overlapping(change.connection, booking.nodes, now_s, now_s + 1)
     holders = {claim.holder for claim in claims if claim.kind == "booking"} - {booking.id}
     others = queries.bookings_by_id(change.connection, holders).values()
     active = [other for other in others if other.state is BookingState.ACTIVE]
-    # Runs of bookings that are over save their work until their grace is over as well.
-    ending: dict[Place, str | None] = dict.fromkeys(gpus_in_use(change.connection))
-    at_work = unbooked_work(change.connection, change.now) | ending
+    # Nobody is given first what a run of before still saves its work on, not even its owner.
+    at_work = {**unbooked_work(change.connection, change.now), **dict.fromkeys(ending)}
     return tuple(
         (share.node, _ids_on(change, share, active, at_work, booking.owner))
         for share in booking.shares

@@ -18,11 +18,12 @@ from sqlalchemy import (
 )
 from sqlmodel import col
 
+from bot.domain.booking import Booking, BookingState
 from bot.domain.job_json import order_from_json
 from bot.domain.run import Checkpoint, Run, RunState
 from bot.store import models
 from bot.store.prepared import Reading
-from bot.store.queries import columns, find, in_chunks
+from bot.store.queries import columns, find, in_chunks, to_booking
 from bot.store.tables import table_of
 
 
@@ -83,6 +84,23 @@ def unsettled_runs(connection: Connection) -> list[Run]:
     table = models.Run
     statement = columns(table).where(col(table.settled_at).is_(None)).order_by(col(table.id))
     return [to_run(row) for row in connection.execute(statement)]
+
+
+def bookings_with_a_run_that_ends(connection: Connection) -> list[Booking]:
+    """The bookings that are over and have a run that a runner still has."""
+    return [to_booking(row) for row in connection.execute(_WITH_A_RUN_THAT_ENDS)]
+
+
+_WITH_A_RUN_THAT_ENDS = (
+    columns(models.Booking)
+    .join(models.Run, col(models.Run.booking) == col(models.Booking.id))
+    .where(
+        col(models.Run.settled_at).is_(None),
+        col(models.Run.ended_at).is_(None),
+        col(models.Run.submitted_at).is_not(None),
+        col(models.Booking.state) != BookingState.ACTIVE.value,
+    )
+)
 
 
 def settled_among(connection: Connection, keys: Iterable[str]) -> list[str]:
