@@ -141,7 +141,11 @@ class RunKeeper:
             return None
 
     def _bring_together(self, work: Work, seen: Mapping[str, Observation] | None) -> None:
-        if work.run.state is RunState.WANTED:
+        if work.run.state is RunState.WANTED and seen is None and not work.stop:
+            # To make room for it could hide what runs: an empty folder in the place of one that is
+            # away says that there are no runs.
+            follow_run.waits(self._site, work.run, self._trouble or "", now=self._now())
+        elif work.run.state is RunState.WANTED:
             self._begin(work)
         elif seen is not None:
             self._attend(work, seen.get(work.run.key))

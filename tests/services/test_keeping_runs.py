@@ -360,6 +360,24 @@ def test_operators_hear_of_runs_that_servers_do_not_show_or_end(lab: Lab, what: 
     assert len(told(lab.site, "outage")) == 2
 
 
+def test_nothing_begins_while_what_runs_cannot_be_seen(lab: Lab) -> None:
+    lab.begun()
+    lab.ticks(2)
+    later = TONIGHT + timedelta(hours=2)
+    wanted = replace(request(4, later, node="gpu-02"), job=TRAIN)
+    booking = reserve(lab.site, actor(BOB), wanted, now=TONIGHT)
+    lab.servers.unseen = "the folder of runs is away"
+    tick(lab.site, later)
+    lab.now = later
+    lab.ticks(2)
+    assert len(lab.servers.started) == 1
+    waiting = lab.run(booking)
+    assert (waiting.state, waiting.note) == (RunState.WANTED, "the folder of runs is away")
+    lab.servers.unseen = ""
+    lab.ticks()
+    assert len(lab.servers.started) == 2
+
+
 def test_copies_of_what_another_process_has_settled_are_dropped(lab: Lab) -> None:
     bookings = [reserve(lab.site, actor(BOB), _on(node), now=NOW) for node in ("gpu-01", "gpu-02")]
     tick(lab.site, TONIGHT)
