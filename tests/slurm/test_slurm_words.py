@@ -222,7 +222,7 @@ def test_every_end_in_slurm_has_its_meaning(
 def test_a_job_that_has_its_gpus_goes_on(state: str) -> None:
     row = replace(ROW, state=state)
     assert outcome_of(row, Trace(job=12)) is None
-    seen = observation(row, Trace(job=12, started=100))
+    seen = observation(row, Trace(job=12, started=100, begun="12.0"))
     assert seen is not None
     assert seen.state is RunState.RUNNING
 
@@ -233,6 +233,8 @@ def test_a_job_whose_script_has_not_begun_still_waits(state: str) -> None:
     seen = observation(row, Trace(job=12))
     assert seen is not None
     assert (seen.state, seen.is_trouble) == (RunState.PENDING, False)
+    once_more = observation(replace(row, restarts=1), Trace(job=12, started=100, begun="12.0"))
+    assert once_more == seen
     asked = observation(row, Trace(job=12, stopped=True))
     assert asked is not None
     assert asked.state is RunState.STOPPING
@@ -265,7 +267,7 @@ def test_reasons_for_waiting_are_told_and_troubles_are_troubles() -> None:
         seen = observation(replace(ROW, state="PENDING", reason=reason), Trace(job=12))
         assert seen is not None
         assert (seen.state, seen.note, seen.is_trouble) == (RunState.PENDING, note, trouble)
-    again = observation(replace(ROW, restarts=3), Trace(job=12, started=100))
+    again = observation(replace(ROW, restarts=3), Trace(job=12, started=100, begun="12.3"))
     assert again is not None
     assert again.note == "started again by Slurm, 3 times so far"
 

@@ -46,6 +46,8 @@ class Trace:
     started: int | None = None
     ended: int | None = None
     exit_code: int | None = None
+    #: Which start of which job that was, as `12.0`: Slurm may start one again.
+    begun: str = ""
     #: Whether it was asked to end before, by whomever.
     asked: bool = False
     outcome: Outcome | None = None
@@ -164,8 +166,10 @@ def _with_status(trace: Trace, text: str) -> Trace:
     """With when the job began last, and when and how it ended, by the lines of job.sh."""
     for line in text.splitlines():
         match line.split():
-            case [at, "started", _] if at.isdecimal():
-                trace = replace(trace, started=int(at), ended=None, exit_code=None, asked=False)
+            case [at, "started", begun] if at.isdecimal():
+                trace = replace(
+                    trace, started=int(at), begun=begun, ended=None, exit_code=None, asked=False
+                )
             case [at, "ended", _, code, *asked] if at.isdecimal() and code.isdecimal():
                 trace = replace(trace, ended=int(at), exit_code=int(code), asked=bool(asked))
     return trace
