@@ -81,7 +81,9 @@ def test_extending_by_the_form_keeps_it_open_with_the_longest_as_a_button(
     assert "B1 is extended until" in words(alice.window)
 
 
-@pytest.mark.parametrize(("length", "rounded"), [("3h", True), ("30m", True), ("4h", False)])
+@pytest.mark.parametrize(
+    ("length", "rounded"), [("3h", True), ("30m", True), ("3m", True), ("4h", False)]
+)
 def test_that_an_extension_was_rounded_is_said(alice: Talk, length: str, rounded: bool) -> None:
     alice.types("reserve 4 tonight 4h")
     by_words = alice.types(f"extend B1 {length}").text

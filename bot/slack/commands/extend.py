@@ -138,8 +138,9 @@ def _done(call: Call, booking: Booking, asked: timedelta) -> Reply:
     said = call.reader.text(
         N_("{label} is extended until {end}."), label=booking_label(booking.id), end=end
     )
+    slot = call.site.cluster.policy.slot
     # A little past a line of the grid counts as on it.
-    if asked % call.site.cluster.policy.slot > GRACE:
+    if asked < slot or asked % slot > GRACE:
         said = call.reader.sentences(said, call.reader.text(ENDS_AT, end=end))
     reply = changed(call.reader, call.site.cluster, said, booking, call.now)
     return outcome(reply, call.reader.plain("Extended"), said)
