@@ -1,6 +1,7 @@
-"""Servers around the cluster that do not answer: told to the operators once, and when it is over.
+"""Servers on which not everything can be seen or done: told to the operators, also when it is over.
 
-So are clocks of machines that are not believed.
+Most of them do not answer; some do, and still refuse to show, start or end one run. Clocks of
+machines that are not believed are told of in the same way.
 
 A message stands in the operators' channel as long as the outage lasts, and is edited when it ends.
 """
@@ -29,7 +30,7 @@ CLOCK = "clock:"
 
 @dataclass(frozen=True, slots=True)
 class Outage:
-    """A server that does not answer; instants are ISO 8601."""
+    """A time of trouble with a server; instants are ISO 8601."""
 
     #: Which one, as operators call it: "kubernetes", "slurm", "clock:gpubot-7d9f".
     server: str
@@ -50,7 +51,7 @@ def is_noted(site: Site, server: str) -> bool:
 
 
 def note_outage(site: Site, server: str, why: str | None, *, now: datetime) -> None:
-    """Note that `server` cannot be reached, and why; None: it can."""
+    """Note why not everything can be seen or done on `server`; None: it can."""
     with site.database.snapshot() as connection:
         known = _known(connection, server)
     if _is_known(known, why, now):

@@ -227,7 +227,7 @@ def _away(row: Row, _site: Site, _now: datetime, reader: Reader) -> Message | No
 
 
 def _outage(row: Row, _site: Site, _now: datetime, reader: Reader) -> Message:
-    """The operators' living message about a server that does not answer, or a clock."""
+    """The operators' living message about a server on which not all can be done, or a clock."""
     since, until = datetime.fromisoformat(row.data["since"]), row.data["until"]
     name = row.data["server"]
     is_clock = name.startswith(CLOCK)
@@ -243,14 +243,17 @@ def _outage(row: Row, _site: Site, _now: datetime, reader: Reader) -> Message:
 
 _SERVER_WORDS = (
     N_(
-        ":warning: *{server}* has not answered since {since}: {why}. What runs there goes on; "
-        "nothing is started or seen until it answers."
+        ":warning: Since {since} gpubot has not been able to see or do everything on *{server}*: "
+        "{why}. It tries again. What runs there goes on; what is to begin or end may be late."
     ),
-    N_(":white_check_mark: *{server}* answers again. It was away {since} – {until}."),
+    N_(
+        ":white_check_mark: gpubot can see and do everything on *{server}* again. It could not "
+        "{since} – {until}."
+    ),
 )
 _NO_LONGER_WATCHED = N_(
     ":heavy_minus_sign: gpubot no longer watches *{server}*, which was taken out of its "
-    "configuration. It had not answered since {since}."
+    "configuration. Not everything could be seen or done there since {since}."
 )
 _CLOCK_WORDS = (
     N_(

@@ -1,4 +1,4 @@
-"""Whether what runs the work of bookings answers, for Prometheus."""
+"""Whether what runs the work of bookings shows and does what it is to, for Prometheus."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def runner_metrics(site: Site, runner: str) -> Iterable[Metric]:
     """The metrics of a runner, by its name."""
     up = GaugeMetricFamily(
         "gpubot_runner_up",
-        "Whether the runner answered when something was to run last.",
+        "Whether everything could be seen and done there when something was to run last.",
         labels=["runner"],
     )
     up.add_metric([runner], 0 if is_noted(site, runner) else 1)

@@ -50,13 +50,27 @@ def hot(site: Site, *nodes: str) -> None:
 
 def test_a_server_that_was_taken_out_is_watched_no_longer(site: Site, operator: Talk) -> None:
     away(site, "kubernetes")
-    assert "has not answered since" in last(site, operator, "outage", OPS).text
+    assert "see or do everything on *Kubernetes*" in last(site, operator, "outage", OPS).text
     assert start(site, "slurm") == 1
     message = last(site, operator, "outage", OPS)
     assert message.living
     assert "gpubot no longer watches *Kubernetes*" in message.text
     assert not is_noted(site, "kubernetes")
     assert start(site) == 0
+
+
+def test_a_server_that_answers_and_does_not_end_one_run_is_not_said_to_be_away(
+    site: Site, operator: Talk
+) -> None:
+    why = "Kubernetes refuses to have gpubot-b7-1 ended"
+    for instant in (NOW, NOW + TOLD_AFTER):
+        note_outage(site, "kubernetes", why, now=instant)
+    said = last(site, operator, "outage", OPS).text
+    note_outage(site, "kubernetes", None, now=LATER)
+    over = last(site, operator, "outage", OPS).text
+    assert f"to see or do everything on *Kubernetes*: {why}. It tries again." in said
+    assert "see and do everything on *Kubernetes* again" in over
+    assert [word for word in ("answer", "away", "reached") if word in said + over] == []
 
 
 def test_a_server_that_is_still_asked_and_a_clock_are_left_alone(site: Site) -> None:
