@@ -276,6 +276,15 @@ def link_note(reader: Reader, site: Site) -> Mrkdwn:
 
 def unknown_zone(reader: Reader) -> Mrkdwn:
     """Why times are in the cluster's zone."""
+    if reader.unknown_zone:
+        return reader.text(
+            N_(
+                "Times are read and shown in {zone}, because I do not know {theirs}, the time zone "
+                "in your profile."
+            ),
+            zone=reader.zone_name,
+            theirs=reader.unknown_zone,
+        )
     return reader.text(
         N_("Times are read and shown in {zone}, because I cannot read your profile."),
         zone=reader.zone_name,

@@ -81,10 +81,13 @@ class Reader:
     locale: str
     #: Whether 12/1 is the first of December to them.
     month_first: bool = True
-    #: False when their profile, or the zone in it, could not be read: the zone is the cluster's.
+    #: False when their profile could not be read, or its zone is not known here: the zone is the
+    #: cluster's.
     known: bool = True
     #: People's names, for places where Slack shows no mentions (buttons, option lists).
     name_of: Callable[[str], str] = _no_names
+    #: The zone in their profile where that is not known on this machine.
+    unknown_zone: str = ""
 
     @classmethod
     def of_person(
@@ -103,6 +106,7 @@ class Reader:
             month_first=is_month_first(person.locale),
             known=zone is not None,
             name_of=name_of,
+            unknown_zone="" if zone else person.zone_name,
         )
 
     @classmethod

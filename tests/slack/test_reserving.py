@@ -11,10 +11,12 @@ import builders
 import pytest
 from talk import Talk, captions, reader, state, words
 
+from bot.domain.actor import Person
 from bot.domain.cluster import Cluster
 from bot.services.look import bookings_of, get_booking, history
 from bot.services.site import Site
 from bot.slack.context import FormErrors, FormUpdate, Reply
+from bot.slack.reader import Reader
 
 
 def booked(site: Site, user: str = builders.ALICE) -> list[tuple[int, int]]:
@@ -285,6 +287,13 @@ def test_an_unreadable_profile_is_said_with_the_zone_that_was_used(site: Site) -
     unknown = replace(reader(site, builders.ALICE), known=False)
     reply = Talk(site, reader=unknown).types("reserve 2 tonight 8h")
     assert "Asia/Shanghai, because I cannot read your profile" in words(reply)
+
+
+def test_a_zone_that_is_not_known_here_is_named_as_it_stands_in_the_profile(site: Site) -> None:
+    dana = Person(builders.DANA, "Dana", "Mars/<!here>", "en-US", None, builders.NOW)
+    reply = Talk(site, reader=Reader.of_person(dana, site.cluster)).types("reserve 2 tonight 8h")
+    assert "in Asia/Shanghai, because I do not know Mars/&lt;!here&gt;, the time" in words(reply)
+    assert "cannot read your profile" not in words(reply)
 
 
 def test_pressing_cancel_asks_for_a_reason_and_then_frees_the_gpus(alice: Talk, site: Site) -> None:
