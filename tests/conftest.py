@@ -14,7 +14,7 @@ from slurm.cluster import SlurmCluster, slurm_cluster
 
 from bot import demo_clock
 from bot.logs import JsonLine, OneLine
-from bot.slack import clients, incoming
+from bot.slack import clients, lateness
 from bot.store import database
 
 # A deadline in seconds, or a bound on the time to make an example, would fail on a slow machine;
@@ -31,7 +31,7 @@ settings.load_profile("gpubot")
 # given up on, on a lock of the database, and on what is told while the demo's clock jumps. Tests of
 # these say how long they are.
 clients.INTERACTIVE_TIMEOUT_S = clients.BACKGROUND_TIMEOUT_S = int(PATIENCE_S)
-incoming.TOO_LATE_S = PATIENCE_S
+lateness.TOO_LATE_S = PATIENCE_S
 database.LOCK_WAIT_MS = int(PATIENCE_S * 1000)
 demo_clock.STOP_WAITS_S = demo_clock.JUMP_WAITS_S = PATIENCE_S
 

@@ -18,16 +18,13 @@ from slack_bolt.request import BoltRequest
 from slack_bolt.response import BoltResponse
 from slack_sdk.signature import Clock, SignatureVerifier
 
+from bot.slack.lateness import Lateness
 from bot.slack.shapes import what_is_wrong
 
 log = logging.getLogger(__name__)
 
-#: How often it is told that requests are too old, or have waited for too long, in seconds.
+#: How often it is told that requests are too old, in seconds.
 TOLD_EVERY_S = 60.0
-
-#: Slack gives up on an answer after 3 s. What has waited for so many seconds is not begun any more:
-#: who asked would be told that it failed, ask again, and get it twice.
-TOO_LATE_S = 2.5
 
 #: As in `BoltRequest`.
 Headers = Mapping[str, str | Sequence[str]]
@@ -54,27 +51,6 @@ class _Time(Clock):
 
     def now(self) -> float:
         return self._now()
-
-
-class Lateness:
-    """Whether what Slack sent has waited for too long, which the log is told now and then."""
-
-    def __init__(self) -> None:
-        self._told_until = float("-inf")
-
-    def mark(self, request: BoltRequest, waited_s: float) -> None:
-        """Have a request answered, and not carried out, that has waited here for too long."""
-        if waited_s <= TOO_LATE_S:
-            return
-        request.context["is_late"] = True
-        if time.monotonic() < self._told_until:
-            return
-        self._told_until = time.monotonic() + TOLD_EVERY_S
-        log.warning(
-            "what Slack sent has waited %.1f s: too much is asked for. Commands, buttons and forms"
-            " that wait for more than %.1f s are answered that gpubot is busy, and not carried out",
-            waited_s, TOO_LATE_S,
-        )  # fmt: skip
 
 
 class Incoming:

@@ -28,7 +28,7 @@ from bot import logs
 from bot.config.settings import Settings
 from bot.loopback import is_loopback
 from bot.slack.clients import CALL_ERRORS, background_client
-from bot.slack.incoming import Lateness
+from bot.slack.lateness import Lateness
 
 log = logging.getLogger(__name__)
 #: Where slack_sdk's client tells of its connection.

@@ -10,7 +10,7 @@ from builders import ALICE
 from faulty import VISION, Lab, eventually, warnings
 from flows.people import button
 
-from bot.slack import incoming
+from bot.slack import lateness
 
 BUSY = "I was too busy to begin this. If you sent it before, please look with `/gpu mine` first"
 
@@ -20,7 +20,7 @@ def swamped(monkeypatch: pytest.MonkeyPatch) -> Any:
     """Makes everything come too late from the call on, or in time again."""
 
     def make(*, late: bool) -> None:
-        monkeypatch.setattr(incoming, "TOO_LATE_S", -1.0 if late else 3600.0)
+        monkeypatch.setattr(lateness, "TOO_LATE_S", -1.0 if late else 3600.0)
 
     make(late=False)
     return make
