@@ -120,7 +120,15 @@ class LogCopy:
                     break
             pause = min(max(2 * pause, FIRST_PAUSE_S), LONGEST_PAUSE_S)
         if not self._closed.is_set():
+            self._finish()
+
+    def _finish(self) -> None:
+        """The copy has all that could be had, whether or not that can be written down."""
+        try:
             self._settle(replace(self._place, is_done=True))
+        except OSError as error:
+            # A gpubot that is started anew goes on from the last place that was written.
+            log.error("%s: how far the log was copied is not written down: %s", self._path, error)
 
     def _copy(self, *, follow: bool) -> None:
         query = {"container": names.CONTAINER, "timestamps": "true"}
