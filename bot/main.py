@@ -52,8 +52,8 @@ from bot.slack.profiles import Profiles
 from bot.slack.reader import Reader
 from bot.slack.socket import SocketLink
 from bot.slack.workers import Workers
+from bot.starting import as_soon_as_possible
 from bot.store.database import Database
-from bot.store.errors import Busy
 from bot.store.migrate import upgrade
 from bot.ticks.claims import Claims
 from bot.ticks.scheduler import Tick, Ticks
@@ -79,8 +79,6 @@ STOP_REPLIES_S, STOP_OUTBOX_S = 1.5, 2.5
 STOP_HTTP_S = 3.0
 #: Seconds less for the requests that are under way, so that the server ends by itself.
 STOP_MARGIN_S = 0.4
-#: How many seconds a start waits for a database that is busy.
-START_WAITS_S = 30.0
 #: How many profiles are read by one tick; users.info allows about 100 a minute.
 PROFILES_AT_ONCE = 10
 
@@ -116,9 +114,9 @@ class Bot:
         interactive, background = interactive_client(settings), background_client(settings)
         self._claims = Claims(self.site, self._wall)
         self._around = Around(self.site, self._edges, settings, background, self._now, self._claims)
-        _as_soon_as_possible(lambda: sync_nodes(self.site, now=self._now()))
-        _as_soon_as_possible(lambda: recover(self.site, now=self._now()))
-        _as_soon_as_possible(self._around.settle_unwatched)
+        as_soon_as_possible(lambda: sync_nodes(self.site, now=self._now()))
+        as_soon_as_possible(lambda: recover(self.site, now=self._now()))
+        as_soon_as_possible(self._around.settle_unwatched)
         #: When it was last noted that gpubot is alive, by the bot's clock.
         self._alive_at = self._now()
         self._stopping = threading.Event()
@@ -383,18 +381,6 @@ class Bot:
         is_person = row.recipient.startswith(("U", "W"))
         reader = self._profiles.reader(row.recipient) if is_person else None
         return announcements.render(row.topic, row, self.site, now, reader)
-
-
-def _as_soon_as_possible(do: Callable[[], object]) -> object:
-    """Do what a start needs; a database that is busy with what other processes do is waited for."""
-    deadline = time.monotonic() + START_WAITS_S
-    while True:
-        try:
-            return do()
-        except Busy:
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(0.1)
 
 
 def _tick(name: str, seconds: int, run: Callable[[], object]) -> Tick:
