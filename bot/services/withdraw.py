@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
-from itertools import pairwise
+from itertools import chain, pairwise
 
 from bot.domain.actor import GPUBOT, Actor
 from bot.domain.booking import Booking, BookingState, Placement
@@ -13,7 +13,7 @@ from bot.domain.errors import N_
 from bot.domain.preemption_notice import Preemption, PreemptionState
 from bot.domain.window import Window
 from bot.services.book_in_place import take_in_place
-from bot.services.change import Change
+from bot.services.change import Change, claims_by_holder, claims_of
 from bot.services.preemption_rows import (
     hold_again,
     open_preemption,
@@ -200,19 +200,32 @@ def _move_back(change: Change, preemption: Preemption, booking: Booking) -> Book
     old, later = _rest(preemption, change.now), _later(change, preemption)
     if old is None or not _is_untouched(booking, [preemption, *later], change.now):
         return None
-    change.give_back("booking", booking.id)
-    if not change.calendar.fits(old):
-        if booking.state.is_live:
-            change.reclaim(booking.id, booking.shares, booking.window)
+    if not _finds_room(change, booking, later, old):
         return None
+    change.give_back("booking", booking.id)
+    for other in later:
+        change.give_back("hold", other.id)
     change.take(booking.id, old)
     after = update_booking(
         change, booking, state=BookingState.RESERVED, window=old.window, shares=old.shares
     )
     for other in later:
-        change.give_back("hold", other.id)
         update_preemption(change, other, state=PreemptionState.WITHDRAWN)
     return after
+
+
+def _finds_room(
+    change: Change, booking: Booking, later: Sequence[Preemption], old: Placement
+) -> bool:
+    """Whether its old time is free once it gives up what it has now, and what is kept for that.
+
+    It is only tried: when it is not, everything stays as it is.
+    """
+    kept = claims_by_holder(change.connection, "hold", [other.id for other in later])
+    calendar = change.calendar.fork()
+    for claim in chain(claims_of(change.connection, "booking", booking.id), *kept.values()):
+        calendar.remove(claim)
+    return calendar.fits(old)
 
 
 def _later(change: Change, preemption: Preemption) -> list[Preemption]:

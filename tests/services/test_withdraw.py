@@ -280,6 +280,33 @@ class TestMoved:
             assert look.get_booking(site, planned.id).window == windows[back]
         assert {preemption(site, one).state for one in taken} == {PreemptionState.WITHDRAWN}
 
+    @pytest.fixture
+    def twice(self, open_site):
+        """It overlaps where it lay before, each time that it had to give way."""
+        site = open_site(cluster(nodes=NODES[:1]))
+        planned = reserve(site, actor(BOB), request(4, START, 4), now=NOW)
+        taken = [take(site, urgent(4, START + hours * HOUR), now=NOW) for hours in (0, 4)]
+        assert look.get_booking(site, planned.id).window == window(START + 6 * HOUR, 4)
+        return site, planned, *taken
+
+    def test_what_is_kept_of_where_it_lay_in_between_is_not_in_its_way(self, twice):
+        site, planned, first, second = twice
+        call_off(site, first, NOW)
+        assert look.get_booking(site, planned.id).window == planned.window
+        assert reserve(site, actor(CHEN), request(4, START + 6 * HOUR, 4), now=NOW)
+        call_off(site, second, NOW)
+        assert look.get_booking(site, planned.id).window == planned.window
+
+    def test_that_is_still_kept_when_its_old_time_is_not_to_be_had(self, twice):
+        site, planned, first, second = twice
+        drain(site, actor(ADMIN), "gpu-01", until=START + HOUR, reason="fan", now=NOW)
+        call_off(site, first, NOW)
+        assert look.get_booking(site, planned.id).window == window(START + 6 * HOUR, 4)
+        with pytest.raises(Conflict):
+            reserve(site, actor(CHEN), request(4, START + 2 * HOUR, 2), now=NOW)
+        call_off(site, second, NOW)
+        assert look.get_booking(site, planned.id).window == window(START + 2 * HOUR, 4)
+
     def test_but_not_when_its_owner_has_moved_it_in_between(self, site, planned, done):
         move(site, actor(BOB), planned.id, START + 6 * HOUR, now=NOW)
         again = take(site, urgent(8, START + 6 * HOUR, **A100), now=NOW)
