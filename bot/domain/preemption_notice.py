@@ -25,7 +25,7 @@ class PreemptionState(StrEnum):
     RECLAIMED = "reclaimed"
     #: The preemptor gave up; the holder has everything back.
     WITHDRAWN = "withdrawn"
-    #: The booking ended otherwise before it mattered.
+    #: The booking ended otherwise, or went elsewhere, before it mattered.
     OVERTAKEN = "overtaken"
 
 

@@ -210,7 +210,8 @@ def _move_back(change: Change, preemption: Preemption, booking: Booking) -> Book
         change, booking, state=BookingState.RESERVED, window=old.window, shares=old.shares
     )
     for other in later:
-        update_preemption(change, other, state=PreemptionState.WITHDRAWN)
+        # Their urgent work stands; it is only that the booking is not there any more.
+        update_preemption(change, other, state=PreemptionState.OVERTAKEN)
     return after
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from bot.domain.booking import Booking, Share
+from bot.domain.booking import Booking, BookingState, Share
 from bot.domain.errors import N_, NotFound, UserId
 from bot.domain.preemption_notice import Preemption, PreemptionState
 from bot.domain.request import BookingRequest
@@ -77,14 +77,14 @@ def told_to_preemptee(row: Row, site: Site, now: datetime, reader: Reader) -> Me
             return _told(scene, reader.sentences(*warned), buttons)
         case PreemptionState.RELEASED | PreemptionState.RECLAIMED | PreemptionState.WITHDRAWN:
             return _told(scene, _outcome(scene), _again_buttons(scene))
-        case _ if preemption.new_window is not None:
+        case _ if scene.was_running:
+            return _told(scene, _overtaken(scene), [])
+        case _ if scene.booking.state is BookingState.PREEMPTED and preemption.new_window is None:
+            return _told(scene, _lost(scene), _after_loss(scene))
+        case _:
             settled = _how_the_move_ended(scene)
             lines = [_made_room(scene), *settled]
             return _told(scene, "\n".join(lines), [] if settled else _choices(scene))
-        case _ if scene.was_running:
-            return _told(scene, _overtaken(scene), [])
-        case _:
-            return _told(scene, _lost(scene), _after_loss(scene))
 
 
 def warnings_of(site: Site, bookings: Iterable[Booking], now: datetime) -> dict[int, Preemption]:

@@ -45,9 +45,9 @@ def busy(site: Site, bob: Talk, dana: Talk) -> Site:
     return site
 
 
-def preempted(alice: Talk, reason: str = "customer demo") -> Reply:
-    """Alice takes all A100s; what she reads then."""
-    alice.presses(alice.types(URGENT), "Preempt…")
+def preempted(alice: Talk, reason: str = "customer demo", typed: str = URGENT) -> Reply:
+    """Alice takes all A100s, or what she typed; what she reads then."""
+    alice.presses(alice.types(typed), "Preempt…")
     answer = alice.submits(reason=reason)
     assert isinstance(answer, Reply)
     return answer
@@ -603,3 +603,31 @@ def test_a_booking_for_which_nothing_fits_can_wait_or_be_booked_otherwise(
     joined = dana.presses(lost, "Join waitlist")
     assert joined is not None
     assert "*W1* 8 × A100" in words(joined)
+
+
+@pytest.mark.parametrize("horizon", [24, 6], ids=["moved", "lost"])
+def test_urgent_work_that_stands_is_not_said_to_be_called_off(
+    open_site: Callable[[Cluster], Site], horizon: int
+) -> None:
+    """What had to make room twice is back at its first time."""
+    cluster = builders.cluster(nodes=builders.NODES[:1], horizon=timedelta(hours=horizon))
+    site = open_site(cluster)
+    alice, bob = (Talk(site, user, builders.TONIGHT) for user in (builders.ALICE, builders.BOB))
+    bob.types("reserve 4 tomorrow 02:00 2h")
+    alice.types("reserve 4 now 4h p1")
+    first = preempted(alice, typed="reserve 4 tomorrow 02:00 2h p0")
+    preempted(alice, typed="reserve 4 tomorrow 04:00 2h p0")
+    assert get_booking(site, 1).state.is_live is (horizon == 24)
+    alice.presses(first, "Cancel…")
+    alice.submits()
+    shown = {
+        number: render("moved", Row(builders.BOB, f"preemption:{number}", {}), site, bob.now)
+        for number in (1, 2)
+    }
+    assert shown[1] is not None
+    assert shown[2] is not None
+    assert "the urgent work was called off" in shown[1].text
+    assert "called off" not in shown[2].text
+    back = "*Its time is now Thu 26 Nov 02:00 – Thu 26 Nov 04:00 (2 h).*"
+    assert back in plain(shown[2].text)
+    assert captions(shown[2]) == []
