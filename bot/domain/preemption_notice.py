@@ -23,7 +23,7 @@ class PreemptionState(StrEnum):
     RELEASED = "released"
     #: The GPUs were taken at `reclaim_at`.
     RECLAIMED = "reclaimed"
-    #: The preemptor gave up; the holder has everything back.
+    #: The preemptor gave up; the holder has everything back, or what was left of it.
     WITHDRAWN = "withdrawn"
     #: The booking ended otherwise, or went elsewhere, before it mattered.
     OVERTAKEN = "overtaken"
@@ -56,3 +56,7 @@ class Preemption:
     kept: bool = False
     #: The booking that was made for what was lost.
     again: int | None = None
+
+    def is_all_in(self, window: Window) -> bool:
+        """Whether `window`, which the preemptee got back, is no shorter than what it had."""
+        return window.length >= self.old_window.length

@@ -233,7 +233,9 @@ def _outcome(scene: Scene) -> Mrkdwn:
 def _called_off(scene: Scene) -> tuple[str, str]:
     if scene.booking.is_over(scene.now):
         return CALLED_OFF, CALLED_OFF
-    return KEEPS if scene.was_running and scene.booking.is_running(scene.now) else BACK
+    if scene.was_running and scene.booking.is_running(scene.now):
+        return KEEPS
+    return BACK if scene.preemption.is_all_in(phrases.promised(scene.booking)) else PARTLY_BACK
 
 
 def _overtaken(scene: Scene) -> Mrkdwn:
@@ -267,6 +269,10 @@ BACK = (
         ":white_check_mark: {label} of {owner} has everything back, {window}: the urgent work was "
         "called off."
     ),
+)
+PARTLY_BACK = (
+    N_(":white_check_mark: {label} has {window} back: the urgent work was called off."),
+    N_(":white_check_mark: {label} of {owner} has {window} back: the urgent work was called off."),
 )
 CALLED_OFF = N_("{label}: the urgent work was called off.")
 OVER = N_("{label} ended before its GPUs were needed.")

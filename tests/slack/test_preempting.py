@@ -271,6 +271,42 @@ def test_cancelling_in_time_gives_everything_back(
     assert captions(moved) == []
 
 
+def test_who_gave_some_of_it_away_has_not_everything_back(
+    site: Site, alice: Talk, bob: Talk, dana: Talk
+) -> None:
+    bob.types("reserve 8 now 8h model A100")
+    keep_time(site, now=builders.NOW)
+    said = preempted(alice, typed="reserve 8 now 2h model A100 p0")
+    bob.presses(last(site, bob, "warning", builders.BOB), "Book me again")
+    bob.types(f"transfer B3 {DANA}")
+    dana.presses(last(site, dana, "transfer", builders.DANA), "Accept")
+    alice.presses(said, "Cancel…")
+    done = alice.submits()
+    assert isinstance(done, Reply)
+    assert "Whoever made room for it has back what could be given back." in words(done)
+    ends = "Wed 25 Nov 14:00"
+    assert f"called off: it has Wed 25 Nov 10:37 – {ends}" in plainly(bob.types("show B1"))
+    for recipient in (builders.BOB, "C0VISION"):
+        warning = plainly(last(site, bob, "warning", recipient))
+        assert f"8 GPUs on gpu-03 until {ends}: the urgent work was called off" in warning
+
+
+def test_what_has_passed_meanwhile_is_not_said_to_be_back(
+    site: Site, alice: Talk, dana: Talk
+) -> None:
+    dana.types("reserve 8 today 14:00 8h model A100")
+    said = preempted(alice, typed="reserve 8 today 18:00 2h model A100 p0")
+    later(5 * 60, alice, dana)
+    alice.presses(said, "Cancel…")
+    done = alice.submits()
+    assert isinstance(done, Reply)
+    assert "Whoever made room for it has back what could be given back." in words(done)
+    for recipient, whose in ((builders.DANA, ""), ("C0NLP", f" of {DANA}")):
+        moved = plainly(last(site, dana, "moved", recipient))
+        back = "has Wed 25 Nov 15:37 – Wed 25 Nov 22:00 (6 h 23 min) back: the urgent work"
+        assert f"B1{whose} {back} was called off" in moved
+
+
 # The warning
 
 

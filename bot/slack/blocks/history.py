@@ -218,7 +218,7 @@ def _moved_for_urgent(reader: Reader, record: AuditRecord, _actor: object) -> Mr
 
 def _restored(reader: Reader, record: AuditRecord, _actor: object) -> Mrkdwn:
     return reader.text(
-        N_("The urgent work was called off: it has everything back, {window}"),
+        N_("The urgent work was called off: it has {window} back"),
         window=window_of(record.after or record.before or {}),
     )
 

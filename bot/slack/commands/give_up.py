@@ -146,18 +146,27 @@ def give_up(call: Call, booking_id: int, *, gpus: int | None = None, reason: str
 
 
 CANCELLED = N_("{label} is cancelled. Its GPUs are free for others.")
-CANCELLED_URGENT = N_("{label} is cancelled. Whoever made room for it has everything back.")
+UNDONE = N_("{label} is cancelled. Whoever made room for it has everything back.")
+PARTLY_UNDONE = N_(
+    "{label} is cancelled. Whoever made room for it has back what could be given back."
+)
 
 
 def _cancelled(call: Call, booking: Booking) -> Reply:
-    given_back = any(
-        made.state is PreemptionState.WITHDRAWN for made in preemptions_by(call.site, booking.id)
-    )
-    said = call.reader.text(
-        CANCELLED_URGENT if given_back else CANCELLED, label=booking_label(booking.id)
-    )
+    said = call.reader.text(_what_it_means(call, booking), label=booking_label(booking.id))
     reply = changed(call.reader, call.site.cluster, said, booking, call.now)
     return outcome(reply, call.reader.plain("Cancelled"), said)
+
+
+def _what_it_means(call: Call, booking: Booking) -> str:
+    """The sentence for a cancelled booking, by what those who made room for it have back."""
+    made_room = preemptions_by(call.site, booking.id)
+    undone = [made for made in made_room if made.state is PreemptionState.WITHDRAWN]
+    if not undone:
+        return CANCELLED
+    have = [phrases.promised(get_booking(call.site, made.preemptee)) for made in undone]
+    whole = all(made.is_all_in(window) for made, window in zip(undone, have, strict=True))
+    return UNDONE if whole else PARTLY_UNDONE
 
 
 def _released(call: Call, booking: Booking) -> Reply:
