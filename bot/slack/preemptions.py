@@ -201,14 +201,14 @@ def _again_buttons(scene: Scene) -> list[Block]:
 
 
 def _again_line(scene: Scene) -> list[Mrkdwn]:
-    """What was booked for what was lost."""
+    """What was booked for what was lost, as long as it was not given to somebody else."""
     if scene.preemption.again is None:
         return []
     try:
         again = get_booking(scene.site, scene.preemption.again)
     except NotFound:
         return []
-    if again.is_over(scene.now):
+    if again.is_over(scene.now) or again.owner != scene.booking.owner:
         return []
     line = phrases.line(scene.reader, scene.site.cluster, again)
     return [scene.reader.text(N_("Booked again: {line}"), line=line)]

@@ -446,6 +446,21 @@ def test_what_is_lost_is_booked_again_once_and_the_message_says_when(
         assert "Checkpoint saved: release now" in captions(after)
 
 
+@pytest.mark.parametrize("given", ["B1", "B4"])
+def test_what_belongs_to_somebody_else_is_not_said_to_be_booked_again(
+    busy: Site, alice: Talk, bob: Talk, dana: Talk, given: str
+) -> None:
+    said = preempted(alice)
+    bob.presses(last(busy, bob, "warning", builders.BOB), "Book me again")
+    assert "Booked again: *B4*" in words(last(busy, bob, "warning", "C0VISION"))
+    bob.types(f"transfer {given} {DANA}")
+    dana.presses(last(busy, dana, "transfer", builders.DANA), "Accept")
+    assert "Booked again" not in words(last(busy, bob, "warning", "C0VISION"))
+    alice.presses(said, "Cancel…")
+    alice.submits()
+    assert "Booked again" not in words(last(busy, bob, "warning", "C0VISION"))
+
+
 def test_after_the_reclaim_the_messages_say_so_and_still_book_again(
     busy: Site, alice: Talk, bob: Talk
 ) -> None:
