@@ -253,11 +253,12 @@ class Watch:
 
     def _check_given_back(self, row: Row) -> None:
         """It was called off, or never came to it: whoever was warned has what they had."""
-        sql = "SELECT end_at, overrun_from, state FROM booking WHERE id = ?"
+        sql = "SELECT end_at, overrun_from, state, owner FROM booking WHERE id = ?"
         holder = self._books.rows(sql, row["preemptee"])[0]
         end = holder["overrun_from"] or holder["end_at"]
-        # Who booked in its place, and gave that away, has until then.
-        given = self._books.rows("SELECT start_at FROM booking WHERE id = ?", row["again"] or 0)
+        # Who booked in its place, and gave that or this away, has until then.
+        sql = "SELECT start_at FROM booking WHERE id = ? AND owner <> ?"
+        given = self._books.rows(sql, row["again"] or 0, holder["owner"])
         ends = [row["old_end"], *(again["start_at"] for again in given)]
         assert end in ends, f"B{row['preemptee']} ends at {end}, not {row['old_end']}"
         if row["state"] == "withdrawn":
