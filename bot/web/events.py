@@ -86,12 +86,13 @@ class _Listener:
     """One stream: what it has not been told yet."""
 
     seq: int
-    nodes: set[str] = field(default_factory=set)
+    #: None: anything may have changed.
+    nodes: frozenset[str] | None = frozenset()
     news: asyncio.Event = field(default_factory=asyncio.Event)
 
-    def tell(self, changes: Changes) -> None:
-        self.seq = changes.seq
-        self.nodes.update(changes.nodes)
+    def tell(self, seq: int, nodes: frozenset[str] | None) -> None:
+        self.seq = seq
+        self.nodes = None if self.nodes is None or nodes is None else self.nodes | nodes
         self.news.set()
 
 
@@ -106,6 +107,7 @@ class Hub:
         self._woken = asyncio.Event()
         #: What the task has told of.
         self._seen = State(0, {})
+        self._nodes = site.cluster.nodes
         self._closed = False
 
     def is_full(self, *, public: bool) -> bool:
@@ -154,7 +156,7 @@ class Hub:
                     continue
                 listener.news.clear()
                 if not self._closed:
-                    nodes, listener.nodes = listener.nodes, set()
+                    nodes, listener.nodes = listener.nodes, frozenset()
                     yield event("change", listener.seq, nodes)
         finally:
             self._leave(listener)
@@ -164,7 +166,7 @@ class Hub:
         self._loop = asyncio.get_running_loop()
         if self._task is None or self._task.done():
             self._woken.clear()
-            self._seen = state
+            self._seen, self._nodes = state, self._site.cluster.nodes
             self._task = self._loop.create_task(self._look(), name="event streams")
 
     def _leave(self, listener: _Listener) -> None:
@@ -185,10 +187,23 @@ class Hub:
             except Exception:
                 log.exception("event streams: the database could not be asked")
                 continue
-            if found is not None:
-                self._seen = found.state
-                for listener in self._listeners:
-                    listener.tell(found)
+            self._tell(found)
+
+    def _tell(self, found: Changes | None) -> None:
+        """Tell the listeners what was found, and of nodes that are known by now.
+
+        This process may learn of a node later than the database, and without a commit.
+        """
+        nodes = self._site.cluster.nodes
+        are_others = nodes != self._nodes
+        self._nodes = nodes
+        if found is not None:
+            self._seen = found.state
+        elif not are_others:
+            return
+        changed = None if are_others or found is None else found.nodes
+        for listener in self._listeners:
+            listener.tell(self._seen.seq, changed)
 
 
 def event(name: str, seq: int, nodes: Iterable[str] | None = None) -> str:

@@ -16,8 +16,10 @@ from builders import ADMIN, BOB, NOW, actor, request
 from clients import client
 from patience import PATIENCE_S
 
-from bot.services.changes import Changes, State, state_now
+from bot.domain.cluster import Node
+from bot.services.changes import state_now
 from bot.services.drain import drain
+from bot.services.learn_nodes import learn_nodes, recall_nodes
 from bot.services.reserve import reserve
 from bot.services.site import Site
 from bot.services.turn_over import turn_over
@@ -112,6 +114,27 @@ def test_another_process_is_heard(
             stream.event()
             drain(other, actor(ADMIN), "gpu-02", until=None, reason="fan", now=NOW)
             assert stream.event() == ("change", {"seq": 1, "nodes": ["gpu-02"]})
+    finally:
+        server.stop(PATIENCE_S)
+
+
+def test_a_node_that_another_process_learnt_is_told_once_it_is_known_here(
+    public: Site, open_site: Callable[..., Site], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(events_module, "POLL_S", 0.05)
+    other, node = open_site(builders.cluster()), Node("gpu-04", 8, "H100")
+    server = WebServer(build_web(None, list, public, lambda: NOW), "127.0.0.1", 0)
+    server.start()
+    try:
+        with listening(server) as stream:
+            stream.event()
+            learn_nodes(other, (*other.cluster.nodes, node), now=NOW)
+            assert stream.event() == ("change", {"seq": 0, "nodes": ["gpu-04"]})
+            recall_nodes(public)
+            assert stream.event() == ("change", {"seq": 0})
+            recall_nodes(public)
+            reserve(public, actor(BOB), request(2, node="gpu-04"), now=NOW)
+            assert stream.event() == ("change", {"seq": 1, "nodes": ["gpu-04"]})
     finally:
         server.stop(PATIENCE_S)
 
@@ -222,7 +245,7 @@ def test_who_reads_slowly_is_told_of_all_that_changed_meanwhile(public: Site) ->
         await anext(stream)
         (listener,) = hub._listeners
         for seq, node in ((1, "gpu-03"), (2, "gpu-01")):
-            listener.tell(Changes(State(seq, {}), frozenset({node})))
+            listener.tell(seq, frozenset({node}))
         news = await anext(stream)
         await stream.aclose()
         return news
