@@ -61,14 +61,16 @@ def calendar_routes(site: Site, access: Access, now: Callable[[], datetime]) -> 
         names = frozenset(name.strip() for name in nodes.split(",") if name.strip()) or None
         with site.database.snapshot() as connection:
             seq = last_seq(connection)
+        # Once, before the rest: with what is learnt meanwhile, the tag is old and asked for anew.
+        cluster = configured()
         headers = {
-            "ETag": _etag(configured(), seq, window, nodes, viewer),
+            "ETag": _etag(cluster, seq, window, nodes, viewer),
             "Cache-Control": "private, no-cache",
         }
         if is_known(headers["ETag"], request.headers.get("If-None-Match", "")):
             return Response(status_code=304, headers=headers)
         found = recent.get(window, now=now(), nodes=names)
-        headers["ETag"] = _etag(configured(), found.seq, window, nodes, viewer)
+        headers["ETag"] = _etag(cluster, found.seq, window, nodes, viewer)
         return Response(calendar_json(site, viewer, found), 200, headers, "application/json")
 
     return router

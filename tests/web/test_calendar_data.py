@@ -25,9 +25,11 @@ from bot.services.join_waitlist import join_queue, join_waitlist
 from bot.services.learn_nodes import learn_nodes
 from bot.services.people import remember_person
 from bot.services.preempt import preempt
+from bot.services.recent_tracks import RecentTracks
 from bot.services.release import release
 from bot.services.reserve import reserve
 from bot.services.tokens import create_token
+from bot.services.tracks import Tracks
 from bot.services.turn_over import turn_over
 from bot.web.access import Access
 from bot.web.calendar import calendar_routes
@@ -76,6 +78,23 @@ def test_a_node_that_is_learnt_meanwhile_is_there(lab: Served) -> None:
     later = lab.web.get("/api/v1/calendar", params=DAY, headers=known)
     assert later.status_code == 200
     assert [node["name"] for node in later.json()["nodes"]][-1] == "gpu-04"
+
+
+def test_a_node_that_is_learnt_during_an_answer_is_in_the_next(
+    lab: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    get, later = RecentTracks.get, (*NODES, Node("gpu-04", 8, "H100"))
+
+    def learns_after_it(*args: Any, **more: Any) -> Tracks:
+        found = get(*args, **more)
+        learn_nodes(lab.site, later, now=NOW)
+        return found
+
+    monkeypatch.setattr(RecentTracks, "get", learns_after_it)
+    answer = lab.web.get("/api/v1/calendar", params=DAY)
+    assert len(answer.json()["nodes"]) == len(NODES)
+    known = {"If-None-Match": answer.headers["ETag"]}
+    assert len(lab.web.get("/api/v1/calendar", params=DAY, headers=known).json()["nodes"]) == 4
 
 
 def test_the_document_has_what_the_page_draws(lab: Served) -> None:
