@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from calendar_visits import Visits
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Browser, Locator, Page, Route, expect
 
 from bot.demo import Demo
 from bot.domain.actor import Actor
@@ -26,6 +26,9 @@ from bot.services.reserve import reserve
 
 ALICE, BOB, CHEN, GRACE = "U0ALICE", "U0BOB", "U0CHEN", "U0GRACE"
 PHONE = {"viewport": {"width": 390, "height": 780}, "has_touch": True, "is_mobile": True}
+
+#: What the page asks for when it loads a part of the calendar.
+CALENDARS = re.compile(r"/api/v1/calendar\?")
 
 
 @pytest.fixture
@@ -182,12 +185,11 @@ def test_what_is_searched_far_away_is_opened_over_a_slow_line_too(
 def test_whoever_comes_back_before_all_is_loaded_finds_everything_there(visits: Visits) -> None:
     page = visits.signed_in(ALICE, "/?at=2026-11-26T00:00%2B08:00&view=day")
     page.wait_for_load_state("networkidle")
-    calendars = re.compile(r"/api/v1/calendar\?")
-    page.route(calendars, lambda _: None)  # The answers take until the page has moved twice.
+    page.route(CALENDARS, lambda _: None)  # The answers take until the page has moved twice.
     for button in ("Later", "Earlier"):
-        with page.expect_request(calendars) as asked:
+        with page.expect_request(CALENDARS) as asked:
             page.get_by_role("button", name=button).click()
-    page.unroute(calendars)
+    page.unroute(CALENDARS)
     asked.value.response()
     assert "from=2026-11-25T16" in asked.value.url
 
@@ -208,6 +210,39 @@ def test_whoever_looks_for_a_booking_that_was_cancelled_is_told_so(
     search.fill(booking_label(gone.id))
     search.press("Enter")
     expect(page.locator("#state")).to_have_text(f"{booking_label(gone.id)}: cancelled")
+
+
+def test_why_a_booking_that_was_cancelled_could_not_be_loaded_stays_to_be_read(
+    changing: Visits, demo: Demo
+) -> None:
+    gone = book(demo, BOB, "1 in 6h 2h on gpu-04")
+    assert demo.bot is not None
+    cancel(demo.bot.site, Actor(BOB), gone.id, now=demo.clock.now())
+    page = changing.signed_in(ALICE)
+    page.wait_for_load_state("networkidle")
+    page.route(CALENDARS, lambda route: route.fulfill(status=502, json={"detail": "worn out"}))
+    search = page.get_by_role("searchbox")
+    search.fill(booking_label(gone.id))
+    search.press("Enter")
+    expect(page.locator("#state")).to_have_text("The calendar could not be loaded: worn out")
+
+
+def test_whoever_goes_on_before_a_booking_is_there_is_told_nothing_of_it(
+    changing: Visits, demo: Demo
+) -> None:
+    far = book(demo, BOB, "2 V100 2026-12-20 08:00 1d")
+    page = changing.signed_in(ALICE, reduced_motion="reduce")
+    page.wait_for_load_state("networkidle")
+    held: list[Route] = []  # The first answer never comes.
+    page.route(CALENDARS, lambda route: route.continue_() if held else held.append(route))
+    search = page.get_by_role("searchbox")
+    search.fill(booking_label(far.id))
+    with page.expect_request(CALENDARS):
+        search.press("Enter")
+    page.evaluate("delete document.body.dataset.loaded")
+    page.get_by_role("button", name="Today").click()
+    expect(page.locator("body")).to_have_attribute("data-loaded", re.compile(r"\d"))
+    expect(page.locator("#state")).to_have_text("")
 
 
 def test_a_link_to_a_window_shows_it_and_moving_rewrites_it(visits: Visits) -> None:

@@ -11,7 +11,7 @@ import { panBy, show, startMotion, view, viewEnd, zoomBy } from "./motion.js";
 import { askFrom, clearSelection, startSelecting } from "./select.js";
 import { nodeNamed } from "./rows.js";
 import { findBooking, load, now, reloadNodes, searchOpen, store } from "./store.js";
-import { label, shownText, stateName, zoneText } from "./facts.js";
+import { isOver, label, shownText, stateName, zoneText } from "./facts.js";
 import { drawTable } from "./table.js";
 import { slideAxis } from "./axis.js";
 import { parse, zone } from "./time.js";
@@ -353,9 +353,12 @@ async function openBooking(id, isStep, element = null) {
     }
     const [s, e] = [parse(found.start), parse(found.end)];
     bring({ s, e });
-    await refresh(view.from, viewEnd());
-    // What was cancelled has no bar, and so no card.
-    if (!store.bookings[id]) $("state").textContent = `${label(id)}: ${stateName(found)}`;
+    const isLoaded = await refresh(view.from, viewEnd());
+    // What was cancelled has no bar, and so no card. What is not over has one, but where somebody
+    // went on to look meanwhile.
+    if (isLoaded && !store.bookings[id] && isOver(found)) {
+      $("state").textContent = `${label(id)}: ${stateName(found)}`;
+    }
   }
   const booking = store.bookings[id];
   if (!booking) return;

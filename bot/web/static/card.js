@@ -1,7 +1,7 @@
 // The card of a booking: a look while one points at a bar, and open with its actions on a click.
 
 import { linkTo } from "./address.js";
-import { details, drainText, label, nameOf, remarks, signs, stateName } from "./facts.js";
+import { details, drainText, isOver, label, nameOf, remarks, signs, stateName } from "./facts.js";
 import { mark } from "./marks.js";
 import { findBooking, store } from "./store.js";
 import { length, moment, span, time } from "./time.js";
@@ -10,7 +10,6 @@ import { t } from "./words.js";
 const card = () => document.getElementById("card");
 const GAP = 8;
 const SHOWN_AFTER_MS = 90;
-const LIVE = new Set(["reserved", "active"]);
 let opened = null;
 /** The booking as its card tells it. */
 let told = null;
@@ -89,7 +88,7 @@ export function refreshCard() {
 /** A booking has no bar any more: it was cancelled, or it moved and its other node is still to come. */
 async function closeIfOver(id) {
   const found = await findBooking(id);
-  if (!found || id !== opened || LIVE.has(found.state)) return;
+  if (!found || id !== opened || !isOver(found)) return;
   document.dispatchEvent(new CustomEvent("gpubot:close"));
 }
 

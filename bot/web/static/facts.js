@@ -33,6 +33,9 @@ export function stateName(booking) {
   return (STATES[booking.state] || (() => booking.state))();
 }
 
+const LIVE = new Set(["reserved", "active"]);
+export const isOver = (booking) => !LIVE.has(booking.state);
+
 export function gpusOn(booking) {
   const count = tn("{n} GPU", "{n} GPUs", booking.gpus);
   return t("{gpus} on {nodes}", { gpus: count, nodes: booking.nodes.join(", ") });
