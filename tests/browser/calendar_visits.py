@@ -50,7 +50,7 @@ class Visits:
 
     def _heard(self, text: str) -> None:
         # Browsers log each answer over 399; a refusal that is shown to people is no mistake.
-        if not re.match(r"Failed to load resource: .* status of (4\d\d|502)", text):
+        if not re.match(r"Failed to load resource: .* status of (4\d\d|50[23])", text):
             self.errors.append(text)
 
     def close(self) -> None:

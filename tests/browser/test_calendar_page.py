@@ -468,6 +468,23 @@ def test_once_gpubot_answers_again_behind_its_proxy_the_page_is_up_to_date(
     expect(page.locator("#state")).to_have_text("")
 
 
+def test_the_page_asks_again_for_a_stream_when_it_was_told_to(visits: Visits) -> None:
+    page = visits.stranger()
+    # What it does where it was told nothing, it does at once.
+    page.add_init_script("""
+        const later = setTimeout;
+        globalThis.waits = [];
+        globalThis.setTimeout = (call, ms) => {
+            waits.push(ms);
+            return later(call, ms === 3000 ? 0 : ms);
+        };
+    """)
+    full = {"status": 503, "headers": {"Retry-After": "10"}}
+    page.route("**/api/v1/events", lambda route: route.fulfill(**full))
+    visits.sign_in(page, ALICE)
+    page.wait_for_function("waits.includes(10_000)")
+
+
 def test_whoever_is_signed_out_over_night_is_asked_to_sign_in(visits: Visits) -> None:
     page = visits.stranger()
     page.route("**/api/v1/events", lambda route: route.fulfill(status=401))

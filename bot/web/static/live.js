@@ -8,7 +8,7 @@ import { t } from "./words.js";
 const GATHER_MS = 120;
 /** More nodes than this at once are cheaper loaded as a whole. */
 const MANY = 24;
-/** How long until it asks again where there was an answer, but no stream. */
+/** How long until it asks again where there was an answer, but no stream; longer if it said so. */
 const AGAIN_MS = 3000;
 const STREAM = "/api/v1/events";
 
@@ -55,10 +55,10 @@ export function startLive(changed) {
     });
   };
   const again = async () => {
-    const status = await answered();
+    const { status, wait } = await answered();
     if (status === 401) location.reload();
     else if (status === 200) listen();
-    else setTimeout(again, AGAIN_MS);
+    else setTimeout(again, wait);
   };
   listen();
   // The system knows sooner than the stream, which may stay silent for a while.
@@ -73,14 +73,17 @@ export function startLive(changed) {
   addEventListener("pageshow", (event) => event.persisted && location.reload());
 }
 
-/** What a stream would be answered with; 0: nothing. A proxy answers while gpubot starts, and who
- * signed in yesterday has to do so again. */
+/** What a stream would be answered with, and how long to wait then; status 0: nothing. A proxy
+ * answers while gpubot starts, and who signed in yesterday has to do so again. */
 async function answered() {
   const stop = new AbortController();
   try {
-    return (await fetch(STREAM, { signal: stop.signal })).status;
+    const { status, headers } = await fetch(STREAM, { signal: stop.signal });
+    // It may also be a date, which no server of ours gives.
+    const asked = 1000 * headers.get("Retry-After") || 0;
+    return { status, wait: Math.max(asked, AGAIN_MS) };
   } catch {
-    return 0;
+    return { status: 0, wait: AGAIN_MS };
   } finally {
     stop.abort();
   }
