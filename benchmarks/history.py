@@ -107,7 +107,8 @@ def _ticks(site: Site) -> Iterator[Callable[[], object]]:
 
 
 def _weeks(site: Site) -> Iterator[Callable[[], object]]:
-    return repeat(lambda: calendar_json(site, calendar_data.VIEWER, tracks(site, WEEK, now=NOW)))
+    viewer, reader = calendar_data.VIEWER, calendar_data.READER
+    return repeat(lambda: calendar_json(site, viewer, reader, tracks(site, WEEK, now=NOW)))
 
 
 def _starts(site: Site) -> Iterator[Callable[[], object]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -30,6 +31,10 @@ class Blocker:
     #: Whether that reason is gpubot's own, and so to be told in the reader's language.
     own_reason: bool = False
     held_until: datetime | None = None
+
+    def reason_in(self, words: Callable[[str], str]) -> str | None:
+        """As `Drain.reason_in`."""
+        return words(self.reason) if self.own_reason and self.reason else self.reason
 
 
 class AlternativeKind(StrEnum):

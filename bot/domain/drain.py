@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+
+from bot.domain.actor import GPUBOT
 
 
 class DrainState(StrEnum):
@@ -25,6 +28,15 @@ class Drain:
     reason: str
     actor: str
     state: DrainState
+
+    @property
+    def own_reason(self) -> bool:
+        """Whether the reason is gpubot's own, and so to be told in the reader's language."""
+        return self.actor == GPUBOT.name
+
+    def reason_in(self, words: Callable[[str], str]) -> str:
+        """Why, to a reader; `words` puts a sentence of gpubot's into their language."""
+        return words(self.reason) if self.own_reason else self.reason
 
     def is_active(self, now: datetime) -> bool:
         """Whether the node is out of service at `now`."""

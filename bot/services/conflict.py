@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, bindparam, select
 from sqlmodel import col
 
-from bot.domain.actor import GPUBOT, Actor
+from bot.domain.actor import Actor
 from bot.domain.alternatives import alternatives
 from bot.domain.booking import Booking, Shape
 from bot.domain.calendar import Calendar, Claim, span
@@ -217,7 +217,7 @@ def _drain_blocker(connection: Connection, claim: Row[Any]) -> Blocker:
             end or datetime.fromtimestamp(OPEN_END, UTC),
         ),
         reason=drain.reason if drain else "",
-        own_reason=drain is not None and drain.actor == GPUBOT.name,
+        own_reason=drain is not None and drain.own_reason,
     )
 
 

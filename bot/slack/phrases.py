@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from bot.domain import policy
-from bot.domain.actor import GPUBOT
 from bot.domain.booking import Booking, BookingState, Placement, Shape, Share, booking_label
 from bot.domain.cluster import Cluster
 from bot.domain.drain import Drain
@@ -146,12 +145,7 @@ def because(reader: Reader, reason: str) -> Mrkdwn:
 
 def because_of_drain(reader: Reader, drain: Drain) -> Mrkdwn:
     """Why a node is out of service, to follow a sentence."""
-    return because(reader, reason_of_drain(reader, drain))
-
-
-def reason_of_drain(reader: Reader, drain: Drain) -> str:
-    """Why a node is out of service; gpubot's own reasons are told in the reader's language."""
-    return reader.plain(drain.reason) if drain.actor == GPUBOT.name else drain.reason
+    return because(reader, drain.reason_in(reader.plain))
 
 
 def state(

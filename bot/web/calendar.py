@@ -26,8 +26,10 @@ from bot.services.site import Site
 from bot.services.tracks import NodeTracks, Shown, Tracks
 from bot.store.queries import LIVE
 from bot.web.access import Access, Viewer
+from bot.web.api.context import reader_of
 from bot.web.api.schemas import with_plus
 from bot.web.etags import etag_of, is_known
+from bot.web.plain import Plain
 from bot.web.problems import Problem
 
 #: What is shown when nothing is asked for, and the most that is shown at once.
@@ -62,16 +64,17 @@ def calendar_routes(site: Site, access: Access, now: Callable[[], datetime]) -> 
         with site.database.snapshot() as connection:
             seq = last_seq(connection)
         # Once, before the rest: with what is learnt meanwhile, the tag is old and asked for anew.
-        cluster = configured()
+        cluster, reader = configured(), reader_of(site, viewer, request)
         headers = {
-            "ETag": _etag(cluster, seq, window, nodes, viewer),
+            "ETag": _etag(cluster, seq, window, nodes, viewer, reader.locale),
             "Cache-Control": "private, no-cache",
         }
         if is_known(headers["ETag"], request.headers.get("If-None-Match", "")):
             return Response(status_code=304, headers=headers)
         found = recent.get(window, now=now(), nodes=names)
-        headers["ETag"] = _etag(cluster, found.seq, window, nodes, viewer)
-        return Response(calendar_json(site, viewer, found), 200, headers, "application/json")
+        headers["ETag"] = _etag(cluster, found.seq, window, nodes, viewer, reader.locale)
+        content = calendar_json(site, viewer, reader, found)
+        return Response(content, 200, headers, "application/json")
 
     return router
 
@@ -107,14 +110,16 @@ def _instant(site: Site, name: str, text: str) -> datetime:
     return found
 
 
-def _etag(configured: int, seq: int, window: Window, nodes: str, viewer: Viewer) -> str:
+def _etag(
+    configured: int, seq: int, window: Window, nodes: str, viewer: Viewer, locale: str
+) -> str:
     span = window.start.timestamp(), window.end.timestamp()
-    who = viewer.user, sorted(viewer.scopes), viewer.team
+    who = viewer.user, sorted(viewer.scopes), viewer.team, locale
     return etag_of(repr((configured, seq, span, nodes, who)).encode())
 
 
-def calendar_json(site: Site, viewer: Viewer, found: Tracks) -> bytes:
-    """The document for `viewer`.
+def calendar_json(site: Site, viewer: Viewer, reader: Plain, found: Tracks) -> bytes:
+    """The document for `viewer`, in the words of `reader`, who they are.
 
     Bars and bookings are written by hand: there are ten thousand of each on a large cluster, and
     building objects for the encoder would take several times as long.
@@ -136,7 +141,7 @@ def calendar_json(site: Site, viewer: Viewer, found: Tracks) -> bytes:
             for number, hold in found.holds.items()
         },
     }
-    nodes = ",".join([_node(node, knows) for node in found.nodes])
+    nodes = ",".join([_node(node, reader if knows else None) for node in found.nodes])
     bookings = ",".join(_bookings(site, viewer, found))
     return f'{_dumps(content)[:-1]},"nodes":[{nodes}],"bookings":{{{bookings}}}}}'.encode()
 
@@ -166,13 +171,14 @@ def _teams(site: Site, viewer: Viewer) -> list[Json]:
     ]
 
 
-def _node(tracks: NodeTracks, knows: bool) -> str:  # noqa: FBT001 - like the others here
+def _node(tracks: NodeTracks, reader: Plain | None) -> str:
+    """`reader` None: somebody of the public."""
     node, drain = tracks.node, tracks.drain
     facts = {
         "name": node.name,
         "gpus": node.gpus,
         "model": node.model,
-        "drain": None if drain is None else _drain(drain, knows),
+        "drain": None if drain is None else _drain(drain, reader),
     }
     bars = ",".join([
         f'{{"k":"{kind}","id":{holder},"s":{start},"e":{end},"g":{_known(gpus)}}}'
@@ -181,16 +187,16 @@ def _node(tracks: NodeTracks, knows: bool) -> str:  # noqa: FBT001 - like the ot
     return f'{_dumps(facts)[:-1]},"bars":[{bars}]}}'
 
 
-def _drain(drain: Drain, knows: bool) -> Json:  # noqa: FBT001
+def _drain(drain: Drain, reader: Plain | None) -> Json:
     return {
         "id": drain.id,
         "s": int(drain.start.timestamp()),
         "e": None if drain.end is None else int(drain.end.timestamp()),
-        "reason": drain.reason if knows else "",
+        "reason": "" if reader is None else drain.reason_in(reader.text),
     }
 
 
-def _offer(offer: Offer, knows: bool) -> Json:  # noqa: FBT001
+def _offer(offer: Offer, knows: bool) -> Json:  # noqa: FBT001 - like the others here
     return {
         "owner": offer.owner if knows else "",
         "team": offer.team,

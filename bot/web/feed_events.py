@@ -139,7 +139,7 @@ def _out_of_service(
     event.add("dtstart", drain.start)
     event.add("dtend", drain.end or _nobody_knows_until(cluster, drain, now))
     event.add("summary", words.text(N_("{node} is out of service"), node=drain.node))
-    event.add("description", drain.reason)
+    event.add("description", drain.reason_in(words.text))
     event.add("location", drain.node)
     event.add("status", "CONFIRMED")
     return bytes(event.to_ical())

@@ -15,8 +15,10 @@ from databases import new_database
 from sqlalchemy import event
 
 from bot.domain.access import Scope
+from bot.domain.actor import GPUBOT
 from bot.domain.cluster import Node
 from bot.domain.request import build_wait
+from bot.locale import translator
 from bot.services.cancel import cancel
 from bot.services.drain import drain
 from bot.services.join_waitlist import join_waitlist
@@ -25,6 +27,7 @@ from bot.services.preempt import preempt
 from bot.services.release import release
 from bot.services.reserve import reserve
 from bot.services.turn_over import turn_over
+from bot.ticks.cluster_nodes import NOT_READY
 
 HOUR = timedelta(hours=1)
 
@@ -320,6 +323,19 @@ def test_free_windows_and_nodes_say_what_can_be_had(lab: ApiLab) -> None:
     assert (nodes["gpu-01"]["free_now"], nodes["gpu-01"]["drain"]) == (4, None)
     assert nodes["gpu-02"]["free_now"] == 0
     assert nodes["gpu-02"]["drain"]["reason"] == "fan"
+
+
+def test_why_gpubot_took_a_node_out_of_service_is_told_in_the_askers_language(
+    lab: ApiLab,
+) -> None:
+    drain(lab.site, GPUBOT, "gpu-03", until=None, reason=NOT_READY, now=lab.now)
+    program, order = lab.by(BOB), {"gpus": 1, "length": "4h", "node": "gpu-03"}
+    for language, words in (("en", NOT_READY), ("zh", translator("zh").gettext(NOT_READY))):
+        program.headers["Accept-Language"] = language
+        nodes = program.get("/nodes").json()["items"]
+        assert [one["drain"]["reason"] for one in nodes if one["drain"]] == [words]
+        (blocker,) = refused(program.post("/bookings", json=order), 409, "conflict")["blockers"]
+        assert blocker["reason"] == words
 
 
 def test_the_audit_is_read_backwards_by_pages_and_onwards_from_a_number(lab: ApiLab) -> None:

@@ -14,11 +14,12 @@ from databases import new_database
 from serving import Served, served
 
 from bot.domain.access import Scope, TokenKind
-from bot.domain.actor import Actor, Person
+from bot.domain.actor import GPUBOT, Actor, Person
 from bot.domain.booking import Priority, Shape
 from bot.domain.cluster import Node
 from bot.domain.queue_request import QueueRequest
 from bot.domain.request import parse_wait
+from bot.locale import translator
 from bot.services.activity import saw_use
 from bot.services.drain import drain
 from bot.services.join_waitlist import join_queue, join_waitlist
@@ -31,6 +32,7 @@ from bot.services.reserve import reserve
 from bot.services.tokens import create_token
 from bot.services.tracks import Tracks
 from bot.services.turn_over import turn_over
+from bot.ticks.cluster_nodes import NOT_READY
 from bot.web.access import Access
 from bot.web.calendar import calendar_routes
 from bot.web.sessions import COOKIE, new_session, seal_session
@@ -95,6 +97,24 @@ def test_a_node_that_is_learnt_during_an_answer_is_in_the_next(
     assert len(answer.json()["nodes"]) == len(NODES)
     known = {"If-None-Match": answer.headers["ETag"]}
     assert len(lab.web.get("/api/v1/calendar", params=DAY, headers=known).json()["nodes"]) == 4
+
+
+def test_why_gpubot_took_a_node_out_of_service_is_told_in_the_viewers_language(
+    lab: Served,
+) -> None:
+    drain(lab.site, GPUBOT, "gpu-01", until=None, reason=NOT_READY, now=NOW)
+    _, secret = create_token(
+        lab.site, actor(BOB), kind=TokenKind.PERSON, name="x", scopes=[Scope.READ], now=NOW
+    )
+    headers = {"Authorization": f"Bearer {secret}"}
+    english = lab.web.get("/api/v1/calendar", params=DAY, headers=headers)
+    assert english.json()["nodes"][0]["drain"]["reason"] == NOT_READY
+    headers |= {"Accept-Language": "zh", "If-None-Match": english.headers["ETag"]}
+    chinese = lab.web.get("/api/v1/calendar", params=DAY, headers=headers)
+    words = translator("zh").gettext(NOT_READY)
+    assert chinese.json()["nodes"][0]["drain"]["reason"] == words
+    remember_person(lab.site, Person(BOB, "Bob", "Asia/Shanghai", "zh-CN", None, NOW))
+    assert calendar(lab)["nodes"][0]["drain"]["reason"] == words, "on the page"
 
 
 def test_the_document_has_what_the_page_draws(lab: Served) -> None:

@@ -16,7 +16,7 @@ from databases import new_database
 from serving import Served, served
 
 from bot.domain.access import Scope, TokenKind
-from bot.domain.actor import Person
+from bot.domain.actor import GPUBOT, Person
 from bot.domain.cluster import Node
 from bot.locale import translator
 from bot.services.activity import saw_use
@@ -32,6 +32,7 @@ from bot.services.resume import resume
 from bot.services.subscribe import subscribe, unsubscribe
 from bot.services.tokens import create_token
 from bot.services.turn_over import turn_over
+from bot.ticks.cluster_nodes import NOT_READY
 from bot.web.feed import feed_routes
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
@@ -73,6 +74,15 @@ def events(answer: httpx.Response) -> dict[str, Any]:
     found = icalendar.Calendar.from_ical(answer.content).walk("VEVENT")
     assert len(found) == len(getattr(checked, "vevent_list", []))
     return {str(event["UID"]).partition("@")[0]: event for event in found}
+
+
+def test_why_gpubot_took_a_node_out_of_service_is_told_in_the_subscribers_language(
+    lab: Served,
+) -> None:
+    remember_person(lab.site, person(BOB, "bob", "zh-CN"))
+    drain(lab.site, GPUBOT, "gpu-01", until=None, reason=NOT_READY, now=NOW)
+    (outage,) = events(fetch(lab, address(lab, NODE))).values()
+    assert outage["DESCRIPTION"] == translator("zh-CN").gettext(NOT_READY)
 
 
 def test_a_booking_is_an_event_with_everything_one_needs_to_know(lab: Served) -> None:

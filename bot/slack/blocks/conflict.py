@@ -109,8 +109,7 @@ def _held(reader: Reader, held: Blocker) -> Mrkdwn:
 
 
 def _drained(reader: Reader, held: Blocker) -> Mrkdwn:
-    reason = held.reason or ""
-    because = phrases.because(reader, reader.plain(reason) if held.own_reason else reason)
+    because = phrases.because(reader, held.reason_in(reader.plain) or "")
     if held.window.end.timestamp() >= OPEN_END:
         return reader.text(
             N_("• {node} is out of service{because}"), node=held.node, because=because

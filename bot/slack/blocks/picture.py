@@ -70,7 +70,7 @@ def is_out(status: NodeStatus, at: datetime | None) -> bool:
 def _out(reader: Reader, status: NodeStatus, at: datetime) -> list[Mrkdwn]:
     if status.drain is None or not is_out(status, at):
         return []
-    end, why = status.drain.end, phrases.reason_of_drain(reader, status.drain)
+    end, why = status.drain.end, status.drain.reason_in(reader.plain)
     if end is None:
         return [reader.text(N_("out of service: {why}"), why=why)]
     return [reader.text(N_("out of service until {end}: {why}"), end=end, why=why)]

@@ -174,7 +174,7 @@ def conflict_problem(
     """409, with who is in the way and what is free instead of `request`; None: of another time."""
     names = names_of(api.site, (b.owner for b in conflict.blockers if b.owner))
     shown = {
-        "blockers": [blocker_result(held, names) for held in conflict.blockers],
+        "blockers": [blocker_result(held, names, asker.reader) for held in conflict.blockers],
         "alternatives": [
             alternative_result(api.site.cluster, found, request) for found in conflict.alternatives
         ],
@@ -201,7 +201,7 @@ def _checked(api: Api, asker: Asker, request: BookingRequest, found: Availabilit
         "end": request.window.end,
         "shares": placement and [(share.node, share.gpus) for share in placement.shares],
         "notes": [asker.reader.note(note) for note in request.notes],
-        "blockers": [blocker_result(held, names) for held in found.blockers],
+        "blockers": [blocker_result(held, names, asker.reader) for held in found.blockers],
         "alternatives": [
             alternative_result(api.site.cluster, one, request) for one in found.alternatives
         ],

@@ -100,12 +100,12 @@ class Needs(SecurityBase):
     def __call__(self, request: Request) -> Asker:
         """Who asks. Raises Problem 401 or 403 when they may not."""
         viewer = self._api.access.demand(request, self._scope)
-        reader = _reader(self._api.site, viewer, request)
+        reader = reader_of(self._api.site, viewer, request)
         request.state.reader = reader
         return Asker(viewer, reader)
 
 
-def _reader(site: Site, viewer: Viewer, request: Request) -> Plain:
+def reader_of(site: Site, viewer: Viewer, request: Request) -> Plain:
     """Who asks as a reader: in their Slack zone, and on the page in the language of their Slack.
 
     A program reads English unless it asks for another language (`Accept-Language: zh`).

@@ -16,6 +16,7 @@ from bot.services.links import calendar_path
 from bot.services.site import Site
 from bot.web.access import Viewer
 from bot.web.api.job_bodies import job_order, job_result
+from bot.web.plain import Plain
 
 Json = dict[str, Any]
 
@@ -47,8 +48,8 @@ def booking_result(site: Site, booking: Booking, names: Mapping[str, str], viewe
     }
 
 
-def blocker_result(held: Blocker, names: Mapping[str, str]) -> Json:
-    """Who is in the way."""
+def blocker_result(held: Blocker, names: Mapping[str, str], reader: Plain) -> Json:
+    """Who is in the way, in the reader's words."""
     open_ended = held.window.end.timestamp() >= OPEN_END
     owner = held.owner
     return {
@@ -61,7 +62,7 @@ def blocker_result(held: Blocker, names: Mapping[str, str]) -> Json:
         "owner_name": None if owner is None else names.get(owner, owner),
         "team": held.team,
         "priority": None if held.priority is None else Priority(held.priority).name,
-        "reason": held.reason,
+        "reason": held.reason_in(reader.text),
         "held_until": held.held_until,
     }
 
