@@ -52,6 +52,8 @@ class SocketLink:
         if is_loopback(settings.slack_api_url):
             self._handler.client.proxy = None
         self._stopping = threading.Event()
+        #: One at a time closes the client, whose own close() is not made for two.
+        self._closing = threading.Lock()
         self._starter = threading.Thread(target=self._connect, name="socket", daemon=True)
 
     def start(self) -> None:
@@ -73,7 +75,9 @@ class SocketLink:
         # The client's own close() waits for its threads without a bound.
         closer = threading.Thread(target=self._close, name="socket-close", daemon=True)
         closer.start()
-        closer.join(max(deadline - time.monotonic(), 0.1))
+        for thread in (closer, self._starter):
+            if thread.is_alive():
+                thread.join(max(deadline - time.monotonic(), 0.1))
 
     def _connect(self) -> None:
         pause = FIRST_PAUSE_S
@@ -86,6 +90,8 @@ class SocketLink:
                 pause = min(pause * 2, LONGEST_PAUSE_S)
             else:
                 self._watch()
+        # A connection that was just being made was none yet when the others were closed.
+        self._close()
 
     def _watch(self) -> None:
         """Let go of a connection that the other side has closed; the client then makes another."""
@@ -97,7 +103,10 @@ class SocketLink:
 
     def _close(self) -> None:
         """Close the client; its threads are woken first, because its close() waits for them."""
-        client = self._handler.client
+        with self._closing:
+            self._close_client(self._handler.client)
+
+    def _close_client(self, client: SocketModeClient) -> None:
         # What breaks from here on is meant to.
         client_log.addFilter(_nothing)
         client.auto_reconnect_enabled = False

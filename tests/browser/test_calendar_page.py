@@ -555,8 +555,9 @@ def test_a_phone_shows_it_without_scrolling_sideways_and_swipes_through_time(
         points = [{"x": x, **at}]
         client.send("Input.dispatchTouchEvent", {"type": "touchMove", "touchPoints": points})
     expect(page.locator("#shown")).to_have_text(re.compile("Wed 25 Nov – 26 Nov"))
-    client.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+    # While the finger is down: after that it goes on by itself, how far depends on the machine.
     assert left(page, bar(page, "simulation sweep")) < before - 60
+    client.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
 
 
 def test_chinese_people_read_chinese(visits: Visits) -> None:

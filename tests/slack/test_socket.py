@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -45,6 +46,31 @@ def test_the_first_connection_is_tried_until_slack_is_there(slack: Sandbox) -> N
         assert len(slack.calls("apps.connections.open")) == 2
     finally:
         link.stop(5)
+
+
+def test_a_connection_that_comes_about_while_it_is_ended_is_closed(slack: Sandbox) -> None:
+    app = App(
+        client=WebClient(base_url=slack.api_url),
+        authorize=lambda: AuthorizeResult(enterprise_id=None, team_id=None),
+        signing_secret="",
+    )
+    link = SocketLink(app, Settings(app_token=slack.app_token, slack_api_url=slack.api_url))
+    asked, ended, connect = threading.Event(), threading.Event(), link._handler.connect
+
+    def connect_late() -> None:
+        asked.set()
+        assert ended.wait(PATIENCE_S)
+        connect()
+
+    link._handler.connect = connect_late
+    link.start()
+    assert asked.wait(PATIENCE_S)
+    link.stop(0)
+    ended.set()
+    link._starter.join(PATIENCE_S)
+    assert not link._starter.is_alive()
+    assert not link._handler.client.is_connected()
+    slack.wait_for(lambda: not slack.connected)
 
 
 def envelope() -> str:
