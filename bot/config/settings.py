@@ -16,6 +16,8 @@ from urllib.parse import urlsplit
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
+from bot.loopback import web_address
+
 SLACK_API_URL = "https://slack.com/api/"
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 LOG_FORMATS = ("json", "text")
@@ -159,8 +161,7 @@ def _settings(given: Mapping[str, str]) -> Settings:
 
 def _local_address(host: str, port: int) -> str:
     """Empty for any free port: it is known once gpubot listens there."""
-    shown = f"[{host}]" if ":" in host else host
-    return f"http://{shown}:{port}" if port else ""
+    return web_address(host, port) if port else ""
 
 
 def _problems(given: Mapping[str, str]) -> Iterable[str]:

@@ -262,6 +262,13 @@ class Calendar:
         """A calendar with the same claims that can be changed without changing this one."""
         return Calendar(self.nodes, self.tracks, self.lattice, self.board)
 
+    def without(self, claims: Iterable[Claim]) -> Calendar:
+        """A calendar with all claims but these; raises as `remove`."""
+        fork = self.fork()
+        for claim in claims:
+            fork.remove(claim)
+        return fork
+
     def add(self, claim: Claim) -> None:
         """Put `claim` on its node, whether or not it fits."""
         if (track := self.tracks.get(claim.node)) is not None:

@@ -52,9 +52,8 @@ def conflict_over(
     `besides` is the booking that the request would replace: it is not in its own way.
     """
     with site.database.snapshot() as connection:
-        calendar = site.calendars.fresh(connection, now).calendar.fork()
-        for claim in (*claims_of(connection, "booking", besides), *kept_for(connection, besides)):
-            calendar.remove(claim)
+        own = (*claims_of(connection, "booking", besides), *kept_for(connection, besides))
+        calendar = site.calendars.fresh(connection, now).calendar.without(own)
         nodes = _in_the_way(calendar, request.shape, request.window)
         return Conflict(
             shape=request.shape,

@@ -134,9 +134,8 @@ def _conflict(site: Site, booking: Booking, until: datetime, now: datetime) -> E
         if booking.id in queries.warned(connection):
             conflict: ExtendConflict = UrgentWorkNext(booking, until, timedelta(0))
         else:
-            calendar = site.calendars.fresh(connection, now).calendar.fork()
-            for claim in kept_for(connection, booking.id):
-                calendar.remove(claim)
+            kept = kept_for(connection, booking.id)
+            calendar = site.calendars.fresh(connection, now).calendar.without(kept)
             longest = _longest_extension(calendar, site.cluster.grid, booking, until)
             conflict = ExtendConflict(booking, until, longest)
         conflict.blockers = blockers_on(

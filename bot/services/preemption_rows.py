@@ -154,12 +154,11 @@ def take_back(change: Change, booking_id: int, placement: Placement) -> bool:
 
     That its node went out of service meanwhile is no hindrance: whoever runs there keeps running.
     """
-    nodes, calendar = [share.node for share in placement.shares], change.calendar.fork()
+    nodes = [share.node for share in placement.shares]
     rows = queries.claims_overlapping(change.connection, nodes, *span(placement.window))
     drains = [row for row in rows if row.kind == "drain"]
-    for row in drains:
-        calendar.remove(Claim(row.id, row.node, row.start_s, row.end_s, row.gpus))
-    if not calendar.fits(placement):
+    closed = [Claim(row.id, row.node, row.start_s, row.end_s, row.gpus) for row in drains]
+    if not change.calendar.without(closed).fits(placement):
         return False
     change.reclaim(booking_id, placement.shares, placement.window)
     for holder in sorted({row.holder for row in drains}):

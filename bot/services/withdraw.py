@@ -223,10 +223,8 @@ def _finds_room(
     It is only tried: when it is not, everything stays as it is.
     """
     kept = claims_by_holder(change.connection, "hold", [other.id for other in later])
-    calendar = change.calendar.fork()
-    for claim in chain(claims_of(change.connection, "booking", booking.id), *kept.values()):
-        calendar.remove(claim)
-    return calendar.fits(old)
+    own = chain(claims_of(change.connection, "booking", booking.id), *kept.values())
+    return change.calendar.without(own).fits(old)
 
 
 def _later(change: Change, preemption: Preemption) -> list[Preemption]:

@@ -91,12 +91,13 @@ def bookings_with_a_run_that_ends(connection: Connection) -> list[Booking]:
     return [to_booking(row) for row in connection.execute(_WITH_A_RUN_THAT_ENDS)]
 
 
+#: Of a run that is not over.
+_IS_OPEN = (col(models.Run.settled_at).is_(None), col(models.Run.ended_at).is_(None))
 _WITH_A_RUN_THAT_ENDS = (
     columns(models.Booking)
     .join(models.Run, col(models.Run.booking) == col(models.Booking.id))
     .where(
-        col(models.Run.settled_at).is_(None),
-        col(models.Run.ended_at).is_(None),
+        *_IS_OPEN,
         col(models.Run.submitted_at).is_not(None),
         col(models.Booking.state) != BookingState.ACTIVE.value,
     )
@@ -115,12 +116,7 @@ def settled_among(connection: Connection, keys: Iterable[str]) -> list[str]:
 
 def has_open_run(booking: type[models.Booking] = models.Booking) -> ColumnElement[bool]:
     """A condition on bookings: there is a run of it that is not over."""
-    table = models.Run
-    return exists().where(
-        col(table.booking) == col(booking.id),
-        col(table.settled_at).is_(None),
-        col(table.ended_at).is_(None),
-    )
+    return exists().where(col(models.Run.booking) == col(booking.id), *_IS_OPEN)
 
 
 def to_run(row: Row[Any]) -> Run:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 import uvicorn
 
+from bot.loopback import web_address
 from bot.web.events import end_streams
 from bot.web.protocol import BoundedProtocol
 
@@ -35,8 +36,7 @@ class WebServer:
     @property
     def address(self) -> str:
         """Where it listens, with the port that was taken when 0 was asked for."""
-        host = f"[{self._host}]" if ":" in self._host else self._host
-        return f"http://{host}:{self._port}"
+        return web_address(self._host, self._port)
 
     def start(self) -> None:
         """Bind and serve. Raises OSError when the port is taken."""

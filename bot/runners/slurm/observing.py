@@ -96,14 +96,14 @@ def is_waiting(row: JobRow) -> bool:
     return row.state in _WAITING
 
 
-def has_begun(row: JobRow, trace: Trace) -> bool:
-    """Whether the job's script has: this time, if Slurm has started it again."""
-    return row.state not in _BEGINNING or trace.begun == f"{row.id}.{row.restarts}"
+def is_beginning(row: JobRow, trace: Trace) -> bool:
+    """Whether its script has not begun yet, or not anew where Slurm has started it again."""
+    return row.state in _BEGINNING and trace.begun != f"{row.id}.{row.restarts}"
 
 
 def _of_job(row: JobRow, trace: Trace) -> Observation:
     stopped = trace.stopped
-    if not stopped and not is_waiting(row) and not has_begun(row, trace):
+    if is_beginning(row, trace) and not stopped:
         return Observation(RunState.PENDING, _WAITS["Prolog"])
     if is_waiting(row):
         state = RunState.STOPPING if stopped else RunState.PENDING

@@ -25,7 +25,7 @@ from bot.domain.window import Window
 from bot.runners.protocol import Hold, Refused, RunnerError, Unreachable
 from bot.runners.secret_files import read_secrets
 from bot.runners.slurm.commands import JobRow, Slurm
-from bot.runners.slurm.observing import has_begun, is_over, is_waiting, observation, outcome_of
+from bot.runners.slurm.observing import is_beginning, is_over, is_waiting, observation, outcome_of
 from bot.runners.slurm.reservations import (
     Reservation,
     changes,
@@ -125,7 +125,7 @@ class SlurmRunner:
         if row is None or is_waiting(row):
             return
         with _told("cannot warn the run"):
-            if not has_begun(row, self._of(key).trace()):
+            if is_beginning(row, self._of(key).trace()):
                 # For Slurm a job runs before its script does, which the signal would end.
                 raise Unreachable("it cannot be warned before its script has begun")
         self._slurm.signal(row.id, "USR1")
