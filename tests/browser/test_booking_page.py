@@ -53,6 +53,13 @@ def press(page: Page, name: str) -> None:
     sheet(page).get_by_role("button", name=name, exact=True).click()
 
 
+def begins_to_book(visits: Visits, user: str, **options: object) -> Page:
+    """The calendar as `user` sees it, with the dialog for a new booking open."""
+    page = visits.signed_in(user, **options)
+    page.get_by_role("button", name="Book…").click()
+    return page
+
+
 def outcome(page: Page) -> Locator:
     return page.locator("#outcome")
 
@@ -102,16 +109,14 @@ def hours_in(words: str) -> int:
 
 
 def test_the_button_asks_for_any_node(visits: Visits) -> None:
-    page = visits.signed_in("U0ALICE")
-    page.get_by_role("button", name="Book…").click()
+    page = begins_to_book(visits, "U0ALICE")
     expect(field(page, "Where").locator("option:checked")).to_have_text("Any node")
 
 
 def test_what_is_taken_is_answered_with_who_has_it_and_one_press_books_instead(
     visits: Visits, demo: Demo
 ) -> None:
-    page = visits.signed_in("U0BOB")
-    page.get_by_role("button", name="Book…").click()
+    page = begins_to_book(visits, "U0BOB")
     field(page, "GPUs").fill("4")
     field(page, "Where").select_option("node=gpu-05")
     expect(sheet(page)).to_contain_text("B1 of Chen Wei (team nlp) has 4 GPUs until")
@@ -123,8 +128,7 @@ def test_what_is_taken_is_answered_with_who_has_it_and_one_press_books_instead(
 
 
 def test_instead_of_booking_one_can_wait_for_what_is_taken(visits: Visits) -> None:
-    page = visits.signed_in("U0BOB")
-    page.get_by_role("button", name="Book…").click()
+    page = begins_to_book(visits, "U0BOB")
     field(page, "GPUs").fill("4")
     field(page, "Where").select_option("node=gpu-05")
     press(page, "Join the waitlist for what you asked")
@@ -134,8 +138,7 @@ def test_instead_of_booking_one_can_wait_for_what_is_taken(visits: Visits) -> No
 def test_whoever_thinks_for_a_while_still_waits_or_books_from_now_on(
     visits: Visits, demo: Demo
 ) -> None:
-    page = visits.signed_in("U0ALICE")
-    page.get_by_role("button", name="Book…").click()
+    page = begins_to_book(visits, "U0ALICE")
     field(page, "Where").select_option("gpu-02 (V100)")
     field(page, "GPUs").fill("4")
     fewer = sheet(page).get_by_role("button", name=re.compile("^Fewer GPUs"))
@@ -150,8 +153,7 @@ def test_whoever_thinks_for_a_while_still_waits_or_books_from_now_on(
 
 
 def test_mistakes_are_said_at_their_field_and_what_was_typed_is_kept(visits: Visits) -> None:
-    page = visits.signed_in("U0BOB")
-    page.get_by_role("button", name="Book…").click()
+    page = begins_to_book(visits, "U0BOB")
     field(page, "Length").fill("20 parsecs")
     press(page, "Book")
     wrong = sheet(page).locator("[data-field=length] .wrong")
@@ -256,8 +258,7 @@ def test_by_keyboard_alone_in_chinese_and_on_a_phone(visits: Visits, demo: Demo)
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_axe_finds_nothing_serious_in_the_dialogs(visits: Visits, theme: str) -> None:
-    page = visits.signed_in("U0BOB", color_scheme=theme)
-    page.get_by_role("button", name="Book…").click()
+    page = begins_to_book(visits, "U0BOB", color_scheme=theme)
     field(page, "GPUs").fill("4")
     field(page, "Where").select_option("node=gpu-05")
     expect(page.locator(".alternative").first).to_be_visible()

@@ -71,6 +71,13 @@ def own(demo: Demo, user: str, purpose: str) -> Booking:
     return next(booking for booking in found if booking.purpose == purpose)
 
 
+def look_for(page: Page, text: str) -> None:
+    """Type it into the search, and open the first that is found."""
+    search = page.get_by_role("searchbox")
+    search.fill(text)
+    search.press("Enter")
+
+
 def left(page: Page, locator: Locator) -> float:
     box = locator.bounding_box()
     assert box is not None
@@ -153,9 +160,7 @@ def test_filters_dim_what_does_not_match_and_stand_in_the_address(visits: Visits
 
 def test_the_search_finds_purposes_and_enter_goes_to_the_match(visits: Visits) -> None:
     page = visits.signed_in(ALICE, "/?view=day")
-    search = page.get_by_role("searchbox")
-    search.fill("evaluation")
-    search.press("Enter")
+    look_for(page, "evaluation")
     expect(card(page)).to_contain_text("evaluation")
     expect(bar(page, "evaluation")).to_be_in_viewport()
 
@@ -175,9 +180,7 @@ def test_what_is_searched_far_away_is_opened_over_a_slow_line_too(
     # Longer than the page waits after a movement before it loads what is missing.
     slow = {"offline": False, "latency": 500, "downloadThroughput": -1, "uploadThroughput": -1}
     page.context.new_cdp_session(page).send("Network.emulateNetworkConditions", slow)
-    search = page.get_by_role("searchbox")
-    search.fill("far away")
-    search.press("Enter")
+    look_for(page, "far away")
     expect(card(page)).to_contain_text("far away")
     expect(bar(page, "far away")).to_be_in_viewport()
 
@@ -206,9 +209,7 @@ def test_whoever_looks_for_a_booking_that_was_cancelled_is_told_so(
     assert demo.bot is not None
     cancel(demo.bot.site, Actor(BOB), gone.id, now=demo.clock.now())
     page = changing.signed_in(ALICE)
-    search = page.get_by_role("searchbox")
-    search.fill(booking_label(gone.id))
-    search.press("Enter")
+    look_for(page, booking_label(gone.id))
     expect(page.locator("#state")).to_have_text(f"{booking_label(gone.id)}: cancelled")
 
 
@@ -221,9 +222,7 @@ def test_why_a_booking_that_was_cancelled_could_not_be_loaded_stays_to_be_read(
     page = changing.signed_in(ALICE)
     page.wait_for_load_state("networkidle")
     page.route(CALENDARS, lambda route: route.fulfill(status=502, json={"detail": "worn out"}))
-    search = page.get_by_role("searchbox")
-    search.fill(booking_label(gone.id))
-    search.press("Enter")
+    look_for(page, booking_label(gone.id))
     expect(page.locator("#state")).to_have_text("The calendar could not be loaded: worn out")
 
 

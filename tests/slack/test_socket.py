@@ -31,13 +31,23 @@ def slack() -> Iterator[Sandbox]:
         yield workspace
 
 
-def test_the_first_connection_is_tried_until_slack_is_there(slack: Sandbox) -> None:
-    app = App(
+def app_in(slack: Sandbox, *, process_before_response: bool = False) -> App:
+    """An app that does nothing yet."""
+    return App(
         client=WebClient(base_url=slack.api_url),
         authorize=lambda: AuthorizeResult(enterprise_id=None, team_id=None),
         signing_secret="",
+        process_before_response=process_before_response,
     )
-    link = SocketLink(app, Settings(app_token=slack.app_token, slack_api_url=slack.api_url))
+
+
+def link_to(slack: Sandbox, app: App) -> SocketLink:
+    """The app's connection, which is not begun."""
+    return SocketLink(app, Settings(app_token=slack.app_token, slack_api_url=slack.api_url))
+
+
+def test_the_first_connection_is_tried_until_slack_is_there(slack: Sandbox) -> None:
+    link = link_to(slack, app_in(slack))
     slack.faults.add(method="apps.connections.open", kind="http_500", times=1)
     assert link.problem() == "Socket Mode: not connected, trying again"
     link.start()
@@ -49,12 +59,7 @@ def test_the_first_connection_is_tried_until_slack_is_there(slack: Sandbox) -> N
 
 
 def test_a_connection_that_comes_about_while_it_is_ended_is_closed(slack: Sandbox) -> None:
-    app = App(
-        client=WebClient(base_url=slack.api_url),
-        authorize=lambda: AuthorizeResult(enterprise_id=None, team_id=None),
-        signing_secret="",
-    )
-    link = SocketLink(app, Settings(app_token=slack.app_token, slack_api_url=slack.api_url))
+    link = link_to(slack, app_in(slack))
     asked, ended, connect = threading.Event(), threading.Event(), link._handler.connect
 
     def connect_late() -> None:
@@ -81,19 +86,14 @@ def envelope() -> str:
 
 def test_what_has_waited_for_too_long_is_marked_as_over_http(slack: Sandbox) -> None:
     seen: Queue[bool] = Queue()
-    app = App(
-        client=WebClient(base_url=slack.api_url),
-        authorize=lambda: AuthorizeResult(enterprise_id=None, team_id=None),
-        signing_secret="",
-        process_before_response=True,
-    )
+    app = app_in(slack, process_before_response=True)
 
     @app.command("/gpu")
     def gpu(ack: Callable[[], None], context: dict[str, bool]) -> None:
         ack()
         seen.put(context.get("is_late", False))
 
-    link = SocketLink(app, Settings(app_token=slack.app_token, slack_api_url=slack.api_url))
+    link = link_to(slack, app)
     client = link._handler.client
     link.start()
     try:
